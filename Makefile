@@ -1,0 +1,80 @@
+# Grantor. `make` alone says what there is.
+SHELL         := /bin/bash
+.SHELLFLAGS   := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+# Arguments for `grantor serve`: make run ARGS="--port 9000"
+ARGS ?=
+
+TOOLS := target/tools
+export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
+
+.PHONY: help
+help: ## Say what there is
+	@echo "Grantor: run 'make run' to see it work, 'make test' to see it tested."
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: ground ## Start a development server with its own private Postgres (ARGS=… goes to `grantor serve`)
+	$(CARGO) run -- serve --dev $(ARGS)
+
+.PHONY: test
+test: ground ## Run every test, against a private Postgres
+	@if ! $(CARGO) nextest --version >/dev/null 2>&1 \
+	    && [[ "$${CI:-}" == true || "$${INSTALL_NEXTEST:-}" == 1 ]]; then \
+	    echo "Installing cargo-nextest into $(TOOLS) …"; \
+	    $(CARGO) install cargo-nextest --locked --root $(TOOLS) || echo "It could not be installed."; \
+	fi
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	    echo "Testing with cargo-nextest."; \
+	    $(CARGO) nextest run && $(CARGO) test --doc; \
+	else \
+	    echo "Testing with cargo test (cargo-nextest is faster: INSTALL_NEXTEST=1 make test)."; \
+	    $(CARGO) test --no-fail-fast; \
+	fi
+
+.PHONY: check
+check: toolchain ## Formatting, lints and documentation, all without a warning
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
+
+.PHONY: fmt
+fmt: ## Format the source
+	$(CARGO) fmt
+
+.PHONY: migrate
+migrate: ground ## Bring the database up to date
+	$(CARGO) run -- migrate
+
+.PHONY: schema
+schema: toolchain ## Write src/schema.rs from the migrations
+	scripts/schema
+
+.PHONY: audit
+audit: toolchain ## Licences, bans and sources of the dependencies; advisories where the network allows
+	@$(CARGO) deny --version >/dev/null 2>&1 || { \
+	    echo "Installing cargo-deny into $(TOOLS) (once, some minutes) …"; \
+	    $(CARGO) install cargo-deny --locked --root $(TOOLS); }
+	$(CARGO) deny check -A duplicate licenses bans sources
+	@if $(CARGO) deny fetch db >/dev/null 2>&1; then \
+	    echo "$(CARGO) deny check advisories"; \
+	    $(CARGO) deny check --disable-fetch advisories; \
+	else \
+	    echo "NOT CHECKED: the advisory database could not be fetched; run 'make audit' again with a network."; \
+	fi
+
+# What a build needs on the machine.
+.PHONY: toolchain
+toolchain:
+	@command -v $(CARGO) >/dev/null || { \
+	    echo "Rust is missing: install it (https://rustup.rs), and try again." >&2; exit 1; }
+	@command -v cc >/dev/null || { \
+	    echo "A C compiler is missing: libpq is built from its bundled source, and Rust links with it." >&2; \
+	    echo "Install one (Debian: 'apt-get install gcc libc6-dev'), and try again." >&2; exit 1; }
+
+# What a server or a test needs besides.
+.PHONY: ground
+ground: toolchain
+	@scripts/ensure-postgres

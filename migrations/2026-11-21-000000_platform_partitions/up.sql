@@ -1,0 +1,41 @@
+-- Expiry is partitioning: expired rows leave by dropping a child table, never by a long DELETE.
+-- The children live in a schema of their own; there is no default partition, so a missing child is an
+-- error that is seen, not a row that lands where nobody looks.
+CREATE SCHEMA partitions;
+
+-- One row a partitioned table; each slice's migration registers its own.
+CREATE TABLE partition_plans (
+    parent text PRIMARY KEY,
+    grain  text NOT NULL CHECK (grain IN ('day', 'week', 'month')),
+    -- How far ahead of today children are made: at least the longest life of a row.
+    ahead  interval NOT NULL
+);
+
+-- Makes the children that are missing; returns how many. Safe to call from several nodes at once.
+CREATE FUNCTION make_partitions(today date) RETURNS integer LANGUAGE plpgsql
+    SET timezone = 'UTC' AS $$
+DECLARE
+    plan  partition_plans;
+    lower date;
+    upper date;
+    child text;
+    made  integer := 0;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('grantor.make_partitions'));
+    FOR plan IN SELECT * FROM partition_plans ORDER BY parent LOOP
+        -- A day back, for a node whose clock is a little behind.
+        lower := date_trunc(plan.grain, today - 1)::date;
+        WHILE lower <= today + plan.ahead LOOP
+            upper := (lower + ('1 ' || plan.grain)::interval)::date;
+            child := plan.parent || '_' || to_char(lower, 'YYYYMMDD');
+            IF to_regclass(format('partitions.%I', child)) IS NULL THEN
+                EXECUTE format('CREATE TABLE partitions.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L)',
+                               child, plan.parent, lower, upper);
+                made := made + 1;
+            END IF;
+            lower := upper;
+        END LOOP;
+    END LOOP;
+    RETURN made;
+END
+$$;

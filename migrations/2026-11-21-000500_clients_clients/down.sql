@@ -1,0 +1,2 @@
+DROP TABLE client_redirect_uris;
+DROP TABLE clients;

@@ -1,0 +1,45 @@
+//! Who acts: principals, people and their passwords, the browsers they signed in from, and the requests that
+//! wait for them.
+
+pub mod interactions;
+pub mod passwords;
+pub mod sessions;
+pub mod sign_in;
+pub mod store;
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+
+use crate::accounts::passwords::Passwords;
+use crate::accounts::sessions::{Browser, CookieJar, SessionSettings};
+use crate::audit::Ledger;
+use crate::kernel::Denial;
+use crate::limits::guard::Guard;
+use crate::platform::csrf;
+use crate::platform::form::Params;
+
+/// What the pages of this slice, and the slices above that ask who is signed in, need.
+pub struct Accounts {
+    /// The door to a transaction.
+    pub ledger: Ledger,
+    /// How long sessions and interactions last.
+    pub sessions: SessionSettings,
+    /// The password threads.
+    pub passwords: Passwords,
+    /// How cookies look.
+    pub jar: CookieJar,
+    /// Who fails too often.
+    pub guard: Arc<Guard>,
+    /// Our own origin, as browsers name it; forms from elsewhere are refused.
+    pub origin: String,
+}
+
+impl Accounts {
+    /// The browser that sent a form, once it has shown that the form is from its own page.
+    pub fn own_browser(&self, request: &HttpRequest, form: &Params) -> Result<Browser, Denial> {
+        let browser = self.jar.known(request).ok_or(Denial::FormForeign)?;
+        csrf::check(request.headers(), &self.origin, browser.secret(), form.get("csrf"))?;
+        Ok(browser)
+    }
+}

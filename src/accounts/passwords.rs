@@ -1,0 +1,165 @@
+//! Passwords: argon2id, on threads of their own, so that a flood of sign-ins delays nothing else.
+
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
+use argon2::{Algorithm, Argon2, Params, Version};
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use crate::kernel::{Fault, Password};
+use crate::platform::entropy::Entropy;
+
+/// Settings of the section `passwords`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordSettings {
+    /// Characters a new password must have at least.
+    pub min_chars: usize,
+    /// KiB of memory a hash takes.
+    pub memory_kib: u32,
+    /// Passes over that memory.
+    pub iterations: u32,
+    /// Hashes computed at once, a thread each.
+    pub threads: usize,
+    /// Sign-ins that may wait for a thread; beyond it the answer is 503.
+    pub queue: usize,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Hashes and verifies on a bounded pool.
+#[derive(Clone)]
+pub struct Passwords {
+    algorithm: Argon2<'static>,
+    /// Verified against when there is no account, so that the answer takes the same time.
+    decoy: Arc<str>,
+    jobs: SyncSender<Job>,
+}
+
+impl Passwords {
+    /// Starts the threads.
+    pub fn start(settings: &PasswordSettings) -> Result<Self, Fault> {
+        let algorithm = algorithm(settings)?;
+        let (jobs, waiting) = sync_channel::<Job>(settings.queue);
+        let waiting = Arc::new(Mutex::new(waiting));
+        for number in 0..settings.threads.max(1) {
+            let waiting = Arc::clone(&waiting);
+            thread::Builder::new()
+                .name(format!("password-{number}"))
+                .spawn(move || work(&waiting))
+                .map_err(Fault::internal)?;
+        }
+        let decoy = hash_with(&algorithm, "nobody's password")?.into();
+        Ok(Self { algorithm, decoy, jobs })
+    }
+
+    /// Whether this is the password of that hash. Without a hash it is not, but that takes as long to say.
+    pub async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool, Fault> {
+        let decoy = Arc::clone(&self.decoy);
+        self.queue(move || {
+            let known = hash.is_some();
+            let hash = hash.as_deref().unwrap_or(&decoy);
+            let parsed = PasswordHash::new(hash).map_err(Fault::internal)?;
+            let matches = Argon2::default().verify_password(password.expose().as_bytes(), &parsed).is_ok();
+            Ok(known && matches)
+        })
+        .await
+    }
+
+    /// The hash to store for a new password.
+    pub async fn hash(&self, password: Password) -> Result<String, Fault> {
+        let algorithm = self.algorithm.clone();
+        self.queue(move || hash_with(&algorithm, password.expose())).await
+    }
+
+    async fn queue<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(move || drop(answer.send(work())));
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Fault::unavailable("too many sign-ins at once"),
+            TrySendError::Disconnected(_) => Fault::internal("the password threads are gone"),
+        })?;
+        answered.await.map_err(Fault::internal)?
+    }
+}
+
+fn work(waiting: &Mutex<Receiver<Job>>) {
+    loop {
+        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match next {
+            Ok(job) => job(),
+            Err(_) => return,
+        }
+    }
+}
+
+fn algorithm(settings: &PasswordSettings) -> Result<Argon2<'static>, Fault> {
+    let params = Params::new(settings.memory_kib, settings.iterations, 1, None)
+        .map_err(|error| Fault::internal(format!("the settings of passwords: {error}")))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+/// Hashes on the calling thread, for commands.
+pub fn hash_here(settings: &PasswordSettings, password: &Password) -> Result<String, Fault> {
+    hash_with(&algorithm(settings)?, password.expose())
+}
+
+fn hash_with(algorithm: &Argon2<'static>, password: &str) -> Result<String, Fault> {
+    let salt = Entropy.bytes::<16>();
+    let hash = algorithm.hash_password_with_salt(password.as_bytes(), &salt).map_err(Fault::internal)?;
+    Ok(hash.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> PasswordSettings {
+        PasswordSettings { min_chars: 8, memory_kib: 19_456, iterations: 2, threads: 1, queue: 1 }
+    }
+
+    fn password(text: &str) -> Password {
+        Password::parse(text.into()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_the_password_of_the_hash_is_right() {
+        let passwords = Passwords::start(&settings()).unwrap();
+        let hash = passwords.hash(password("correct horse")).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(passwords.verify(password("correct horse"), Some(hash.clone())).await.unwrap());
+        assert!(!passwords.verify(password("wrong horse"), Some(hash)).await.unwrap());
+        assert!(!passwords.verify(password("nobody's password"), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn beyond_the_queue_the_answer_is_try_again() {
+        let passwords = Passwords::start(&settings()).unwrap();
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let busy = passwords.clone();
+        let (started, running) = oneshot::channel();
+        let first = tokio::spawn(async move {
+            busy.queue(move || {
+                let _ = started.send(());
+                held.recv().map_err(Fault::internal)
+            })
+            .await
+        });
+        running.await.unwrap();
+        let waiting = passwords.clone();
+        let second = waiting.queue(|| Ok(()));
+        let mut second = Box::pin(second);
+        assert!(futures_util::poll!(second.as_mut()).is_pending());
+        let third = passwords.queue(|| Ok(())).await;
+        assert_eq!(third.unwrap_err().kind(), crate::kernel::FaultKind::Unavailable);
+        hold.send(()).unwrap();
+        first.await.unwrap().unwrap();
+        second.await.unwrap();
+    }
+}

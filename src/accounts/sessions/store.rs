@@ -1,0 +1,98 @@
+//! The table `browser_sessions`.
+
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use crate::accounts::sessions::Session;
+use crate::audit::Work;
+use crate::kernel::{Bearer, Fault, PrincipalId, SecretHash, SessionId};
+use crate::platform::db::Connection;
+use crate::schema::browser_sessions;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = browser_sessions)]
+struct Row {
+    id: Uuid,
+    user_id: Uuid,
+    authenticated_at: DateTime<Utc>,
+    last_seen_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+}
+
+impl From<Row> for Session {
+    fn from(row: Row) -> Self {
+        Self {
+            id: SessionId::from_uuid(row.id),
+            user_id: PrincipalId::from_uuid(row.user_id),
+            authenticated_at: row.authenticated_at,
+            last_seen_at: row.last_seen_at,
+            expires_at: row.expires_at,
+            ended_at: row.ended_at,
+        }
+    }
+}
+
+fn day(cookie: &Bearer) -> NaiveDate {
+    cookie.day().unwrap_or_default()
+}
+
+/// Finds the session of a cookie, whatever its state.
+pub fn find(connection: &mut Connection, cookie: &Bearer) -> Result<Option<Session>, Fault> {
+    let row = browser_sessions::table
+        .find((day(cookie), cookie.hash().as_bytes().to_vec()))
+        .select(Row::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(row.map(Session::from))
+}
+
+/// Opens a session under a cookie that carries the day of `session.expires_at`.
+pub fn insert(work: &mut Work<'_>, cookie: SecretHash, session: &Session) -> Result<(), Fault> {
+    let context = work.context().clone();
+    diesel::insert_into(browser_sessions::table)
+        .values((
+            browser_sessions::expires_on.eq(session.expires_at.date_naive()),
+            browser_sessions::token_hash.eq(cookie.as_bytes().to_vec()),
+            browser_sessions::id.eq(session.id.uuid()),
+            browser_sessions::user_id.eq(session.user_id.uuid()),
+            browser_sessions::authenticated_at.eq(session.authenticated_at),
+            browser_sessions::last_seen_at.eq(session.last_seen_at),
+            browser_sessions::expires_at.eq(session.expires_at),
+            browser_sessions::ip.eq(context.ip.map(|ip| ip.to_string())),
+            browser_sessions::user_agent.eq(context.user_agent),
+        ))
+        .execute(&mut **work)?;
+    Ok(())
+}
+
+/// Notes that the session was used; at most once a minute, so that a busy browser does not write at every click.
+pub fn touch(work: &mut Work<'_>, cookie: &Bearer) -> Result<(), Fault> {
+    let now = work.now();
+    diesel::update(browser_sessions::table.find((day(cookie), cookie.hash().as_bytes().to_vec())))
+        .filter(browser_sessions::last_seen_at.lt(now - Duration::minutes(1)))
+        .set(browser_sessions::last_seen_at.eq(now))
+        .execute(&mut **work)?;
+    Ok(())
+}
+
+/// Ends the session of a cookie. `false`: there was none to end.
+pub fn end(work: &mut Work<'_>, cookie: &Bearer) -> Result<bool, Fault> {
+    let now = work.now();
+    let ended = diesel::update(browser_sessions::table.find((day(cookie), cookie.hash().as_bytes().to_vec())))
+        .filter(browser_sessions::ended_at.is_null())
+        .set(browser_sessions::ended_at.eq(now))
+        .execute(&mut **work)?;
+    Ok(ended == 1)
+}
+
+/// Ends every session of a person; returns how many there were.
+pub fn end_all(work: &mut Work<'_>, user: PrincipalId) -> Result<usize, Fault> {
+    let now = work.now();
+    Ok(diesel::update(browser_sessions::table)
+        .filter(browser_sessions::user_id.eq(user.uuid()))
+        .filter(browser_sessions::ended_at.is_null())
+        .set(browser_sessions::ended_at.eq(now))
+        .execute(&mut **work)?)
+}

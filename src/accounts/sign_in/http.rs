@@ -1,0 +1,204 @@
+//! `/login` and `/logout`.
+
+use actix_web::http::StatusCode;
+use actix_web::middleware::from_fn;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use crate::accounts::Accounts;
+use crate::accounts::interactions::Interaction;
+use crate::accounts::sessions::Browser;
+use crate::accounts::sign_in::flow::{self, Attempt};
+use crate::kernel::{Denial, InteractionId, Password};
+use crate::limits::guard::Failed;
+use crate::limits;
+use crate::platform::client_ip::Network;
+use crate::platform::context::Context;
+use crate::platform::faces::{PageFace, only};
+use crate::platform::form::{Form, Params};
+use crate::platform::{csrf, html};
+
+/// Where a person goes who signed in for nothing in particular.
+const HOME: &str = "/account/apps";
+
+/// Adds the routes of this verb.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/login")
+                .wrap(from_fn(limits::http::sign_in))
+                .route(web::get().to(show))
+                .route(web::post().to(submit))
+                .default_service(only("GET, HEAD, POST")))
+        .service(web::resource("/logout")
+                .route(web::get().to(ask))
+                .route(web::post().to(leave))
+                .default_service(only("GET, HEAD, POST")));
+}
+
+#[derive(Template)]
+#[template(path = "accounts/login.html")]
+struct LoginPage {
+    app: Option<AppCard>,
+    identifier: String,
+    problem: Option<String>,
+    interaction: Option<String>,
+    csrf: String,
+}
+
+struct AppCard {
+    name: String,
+    publisher: Option<String>,
+    returns_to: String,
+}
+
+#[derive(Template)]
+#[template(path = "accounts/logout.html")]
+struct LogoutPage {
+    csrf: String,
+    account: String,
+}
+
+#[derive(Template)]
+#[template(path = "accounts/signed_out.html")]
+struct SignedOutPage;
+
+async fn show(
+    accounts: web::Data<Accounts>,
+    context: Context,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageFace> {
+    let query = Params::parse(request.query_string().as_bytes())?;
+    let interaction = interaction_of(&query)?;
+    let known = accounts.jar.known(&request);
+    let (signed_in, waiting) = flow::situation(&accounts, &context, known, interaction).await??;
+    if signed_in.is_some() && waiting.is_none() {
+        return Ok(html::see_other(HOME));
+    }
+    let browser = accounts.jar.browser(&request, context.now);
+    let page = login_page(&browser, waiting.as_ref(), String::new(), None);
+    let response = answer(StatusCode::OK, &page, waiting.as_ref());
+    Ok(accounts.jar.give(response, &browser, None))
+}
+
+async fn submit(
+    accounts: web::Data<Accounts>,
+    context: Context,
+    request: HttpRequest,
+    form: Form<PageFace>,
+) -> Result<HttpResponse, PageFace> {
+    let browser = accounts.own_browser(&request, &form.params)?;
+    let interaction = interaction_of(&form.params)?;
+    let name = form.params.get("identifier").unwrap_or_default().to_owned();
+    // A password that cannot be one is wrong like any other.
+    let typed = form.params.get("password").unwrap_or_default().to_owned();
+    let attempt = Password::parse(typed).map(|password| Attempt { name: name.clone(), password, interaction });
+    let decision = match attempt {
+        Ok(attempt) => flow::sign_in(&accounts, &context, browser, attempt).await?,
+        Err(_) => Err(Denial::SignInWrong),
+    };
+    match decision {
+        Ok(opened) => {
+            let next = interaction.map_or(HOME.to_owned(), |id| format!("/oauth/consent?interaction={id}"));
+            let until = (context.now, opened.session.expires_at);
+            Ok(accounts.jar.give(html::see_other(&next), &opened.browser, Some(until)))
+        }
+        Err(denial @ (Denial::SignInWrong | Denial::SignInPaused(_))) => {
+            if let (Denial::SignInWrong, Some(ip)) = (&denial, context.ip) {
+                accounts.guard.failed(Failed::SignIn, Network::of(ip), context.now);
+            }
+            try_again(&accounts, &context, &request, interaction, name, &denial).await
+        }
+        Err(denial) => Err(denial.into()),
+    }
+}
+
+/// The same page again, with what is wrong and what was typed, but for the password.
+async fn try_again(
+    accounts: &Accounts,
+    context: &Context,
+    request: &HttpRequest,
+    interaction: Option<InteractionId>,
+    name: String,
+    denial: &Denial,
+) -> Result<HttpResponse, PageFace> {
+    let (_, waiting) = flow::situation(accounts, context, accounts.jar.known(request), interaction).await??;
+    let browser = accounts.jar.browser(request, context.now);
+    let (status, problem) = match denial {
+        Denial::SignInPaused(seconds) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            format!("Too many wrong passwords. Try again in {}.", in_words(*seconds)),
+        ),
+        _ => (StatusCode::FORBIDDEN, "The name or the password is wrong.".to_owned()),
+    };
+    let page = login_page(&browser, waiting.as_ref(), name, Some(problem));
+    let mut response = answer(status, &page, waiting.as_ref());
+    if let Some(seconds) = denial.retry_after() {
+        response.headers_mut().insert(actix_web::http::header::RETRY_AFTER, seconds.into());
+    }
+    Ok(response)
+}
+
+fn in_words(seconds: u32) -> String {
+    match seconds.div_ceil(60) {
+        0 | 1 => "a minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    }
+}
+
+async fn ask(
+    accounts: web::Data<Accounts>,
+    context: Context,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageFace> {
+    let (signed_in, _) = flow::situation(&accounts, &context, accounts.jar.known(&request), None).await??;
+    let Some(signed_in) = signed_in else { return Ok(html::see_other("/login")) };
+    let browser = accounts.jar.browser(&request, context.now);
+    let page = LogoutPage { csrf: csrf::token(browser.secret()), account: signed_in.user.name };
+    Ok(html::page(HttpResponse::Ok(), &page, None))
+}
+
+async fn leave(
+    accounts: web::Data<Accounts>,
+    context: Context,
+    request: HttpRequest,
+    form: Form<PageFace>,
+) -> Result<HttpResponse, PageFace> {
+    let browser = accounts.own_browser(&request, &form.params)?;
+    let interaction = interaction_of(&form.params)?;
+    let renewed = flow::sign_out(&accounts, &context, browser, interaction).await??;
+    let response = match interaction {
+        Some(id) => html::see_other(&format!("/login?interaction={id}")),
+        None => html::page(HttpResponse::Ok(), &SignedOutPage, None),
+    };
+    Ok(accounts.jar.give(response, &renewed, None))
+}
+
+fn interaction_of(params: &Params) -> Result<Option<InteractionId>, Denial> {
+    match params.get("interaction") {
+        None => Ok(None),
+        Some(text) => InteractionId::parse(text).map(Some).ok_or(Denial::InteractionGone),
+    }
+}
+
+fn login_page(
+    browser: &Browser,
+    waiting: Option<&Interaction>,
+    identifier: String,
+    problem: Option<String>,
+) -> LoginPage {
+    LoginPage {
+        app: waiting.map(|waiting| AppCard {
+            name: waiting.card.name.clone(),
+            publisher: waiting.card.publisher.clone(),
+            returns_to: waiting.card.returns_to.clone(),
+        }),
+        identifier,
+        problem,
+        interaction: waiting.map(|waiting| waiting.id.to_string()),
+        csrf: csrf::token(browser.secret()),
+    }
+}
+
+fn answer(status: StatusCode, page: &LoginPage, waiting: Option<&Interaction>) -> HttpResponse {
+    html::page(HttpResponse::build(status), page, waiting.map(|waiting| waiting.card.form_action.as_str()))
+}

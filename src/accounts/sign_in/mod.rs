@@ -1,0 +1,6 @@
+//! Signing in and out.
+
+pub mod flow;
+pub mod http;
+pub mod rules;
+mod store;

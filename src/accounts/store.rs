@@ -1,0 +1,200 @@
+//! The tables `principals` and `users`.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use crate::audit::Work;
+use crate::kernel::{EmailAddress, Fault, PrincipalId, PrincipalKind, UserIdentifier, UserStanding};
+use crate::platform::db::Connection;
+use crate::schema::{principals, users};
+
+/// What every principal has.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = principals)]
+pub struct Principal {
+    /// Its name, as people read it.
+    pub name: String,
+    /// Since when it exists.
+    pub created_at: DateTime<Utc>,
+    /// Since when it may not act.
+    pub disabled_at: Option<DateTime<Utc>>,
+}
+
+/// A person.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The principal.
+    pub id: PrincipalId,
+    /// What the person types to sign in.
+    pub identifier: String,
+    /// The display name.
+    pub name: String,
+    /// The e-mail address, if known; may be typed instead of the identifier.
+    pub email: Option<String>,
+    /// Argon2id, in PHC form; a person without one cannot sign in.
+    pub password_hash: Option<String>,
+    /// Since when.
+    pub created_at: DateTime<Utc>,
+    /// Since when the person may not act.
+    pub disabled_at: Option<DateTime<Utc>>,
+}
+
+impl User {
+    /// For the eligibility rule.
+    pub fn standing(&self) -> UserStanding {
+        UserStanding { disabled_at: self.disabled_at }
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+struct UserRow {
+    principal_id: Uuid,
+    identifier: String,
+    email: Option<String>,
+    password_hash: Option<String>,
+}
+
+fn joined((row, principal): (UserRow, Principal)) -> User {
+    User {
+        id: PrincipalId::from_uuid(row.principal_id),
+        identifier: row.identifier,
+        name: principal.name,
+        email: row.email,
+        password_hash: row.password_hash,
+        created_at: principal.created_at,
+        disabled_at: principal.disabled_at,
+    }
+}
+
+/// Finds a principal of any kind.
+pub fn find_principal(connection: &mut Connection, id: PrincipalId) -> Result<Option<Principal>, Fault> {
+    Ok(principals::table.find(id.uuid()).select(Principal::as_select()).first(connection).optional()?)
+}
+
+/// Finds several principals by id.
+pub fn find_principals(
+    connection: &mut Connection,
+    ids: &[PrincipalId],
+) -> Result<Vec<(PrincipalId, Principal)>, Fault> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<(Uuid, Principal)> = principals::table
+        .filter(principals::id.eq_any(ids))
+        .select((principals::id, Principal::as_select()))
+        .load(connection)?;
+    Ok(rows.into_iter().map(|(id, principal)| (PrincipalId::from_uuid(id), principal)).collect())
+}
+
+/// Makes a principal. `false`: the id is taken.
+pub fn insert_principal(
+    work: &mut Work<'_>,
+    id: PrincipalId,
+    kind: PrincipalKind,
+    name: &str,
+) -> Result<bool, Fault> {
+    let now = work.now();
+    let made = diesel::insert_into(principals::table)
+        .values((
+            principals::id.eq(id.uuid()),
+            principals::kind.eq(kind.as_str()),
+            principals::name.eq(name),
+            principals::created_at.eq(now),
+        ))
+        .on_conflict_do_nothing()
+        .execute(&mut **work)?;
+    Ok(made == 1)
+}
+
+/// Lets a principal act, or no longer. `false`: it already was so.
+pub fn set_disabled(work: &mut Work<'_>, id: PrincipalId, disabled: bool) -> Result<bool, Fault> {
+    let now = work.now();
+    let changed = diesel::update(principals::table.find(id.uuid()))
+        .filter(principals::disabled_at.is_null().eq(disabled))
+        .set(principals::disabled_at.eq(disabled.then_some(now)))
+        .execute(&mut **work)?;
+    Ok(changed == 1)
+}
+
+/// Finds a person.
+pub fn find_user(connection: &mut Connection, id: PrincipalId) -> Result<Option<User>, Fault> {
+    let row = users::table
+        .inner_join(principals::table)
+        .filter(users::principal_id.eq(id.uuid()))
+        .select((UserRow::as_select(), Principal::as_select()))
+        .first(connection)
+        .optional()?;
+    Ok(row.map(joined))
+}
+
+/// Finds a person and holds the row until the act ends, so that a password change or a disabling waits for the
+/// act, or the act for it.
+pub fn hold_user(work: &mut Work<'_>, id: PrincipalId) -> Result<Option<User>, Fault> {
+    let row = users::table
+        .inner_join(principals::table)
+        .filter(users::principal_id.eq(id.uuid()))
+        .select((UserRow::as_select(), Principal::as_select()))
+        .for_share()
+        .first(&mut **work)
+        .optional()?;
+    Ok(row.map(joined))
+}
+
+/// Finds who typed this name: an identifier, or an e-mail address.
+pub fn find_user_by_name(connection: &mut Connection, typed: &str) -> Result<Option<User>, Fault> {
+    let query = users::table
+        .inner_join(principals::table)
+        .select((UserRow::as_select(), Principal::as_select()))
+        .into_boxed();
+    // An identifier has no `@`, so the two never name different people.
+    let query = if let Ok(email) = EmailAddress::parse(typed) {
+        query.filter(users::email_key.eq(email.key()))
+    } else if let Ok(identifier) = UserIdentifier::parse(typed) {
+        query.filter(users::identifier.eq(identifier.as_str().to_owned()))
+    } else {
+        return Ok(None);
+    };
+    Ok(query.first(connection).optional()?.map(joined))
+}
+
+/// Makes a person out of a principal. `false`: identifier or e-mail are taken.
+pub fn insert_user(
+    work: &mut Work<'_>,
+    id: PrincipalId,
+    identifier: &UserIdentifier,
+    email: Option<&EmailAddress>,
+    password_hash: Option<&str>,
+) -> Result<bool, Fault> {
+    let now = work.now();
+    let made = diesel::insert_into(users::table)
+        .values((
+            users::principal_id.eq(id.uuid()),
+            users::identifier.eq(identifier.as_str()),
+            users::email.eq(email.map(EmailAddress::as_str)),
+            users::email_key.eq(email.map(EmailAddress::key)),
+            users::password_hash.eq(password_hash),
+            users::password_changed_at.eq(password_hash.map(|_| now)),
+        ))
+        .on_conflict_do_nothing()
+        .execute(&mut **work)?;
+    Ok(made == 1)
+}
+
+/// Sets a person's password hash.
+pub fn set_password(work: &mut Work<'_>, id: PrincipalId, password_hash: &str) -> Result<(), Fault> {
+    let now = work.now();
+    diesel::update(users::table.find(id.uuid()))
+        .set((users::password_hash.eq(password_hash), users::password_changed_at.eq(now)))
+        .execute(&mut **work)?;
+    Ok(())
+}
+
+/// Everybody, by identifier.
+pub fn list_users(connection: &mut Connection) -> Result<Vec<User>, Fault> {
+    let rows = users::table
+        .inner_join(principals::table)
+        .order(users::identifier)
+        .select((UserRow::as_select(), Principal::as_select()))
+        .load(connection)?;
+    Ok(rows.into_iter().map(joined).collect())
+}

@@ -1,0 +1,51 @@
+//! `grantor audit …`
+
+use crate::app::commands::{Refusal, Shell, table};
+use crate::audit::{Kind, Listed, list};
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// List the latest events, newest first.
+    List {
+        /// Only of this kind, e.g. code.replayed.
+        #[arg(long)]
+        kind: Option<String>,
+        /// How many.
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+        limit: i64,
+    },
+}
+
+pub(super) fn run(shell: &Shell, command: &Command) -> Result<(), Refusal> {
+    let Command::List { kind, limit } = command;
+    if let Some(kind) = kind
+        && !Kind::ALL.iter().any(|known| known.as_str() == kind)
+    {
+        let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        return Err(Refusal(format!("there are no events {kind}; there are {}", known.join(", "))));
+    }
+    let events = shell.open()?.ledger.read_here(|connection| list(connection, kind.as_deref(), *limit))?;
+    shell.say(&events, || {
+        table(
+            &["WHEN", "WHAT", "OUTCOME", "WHO", "ON", "IP", "REQUEST"],
+            &events.iter().map(row).collect::<Vec<_>>(),
+        )
+    })
+}
+
+fn row(event: &Listed) -> Vec<String> {
+    let who = event.actor_id.map_or_else(|| event.actor_kind.clone(), |id| format!("{} {id}", event.actor_kind));
+    let on = match (&event.target_kind, &event.target_id) {
+        (Some(kind), Some(id)) => format!("{kind} {id}"),
+        _ => String::new(),
+    };
+    vec![
+        event.occurred_at.format("%Y-%m-%d %H:%M:%S").to_string(),
+        event.kind.clone(),
+        event.outcome.clone(),
+        who,
+        on,
+        event.ip.clone().unwrap_or_default(),
+        event.request_id.clone().unwrap_or_default(),
+    ]
+}

@@ -1,0 +1,198 @@
+//! The commands. They work on the database itself, so they do with the server up or down.
+
+mod audit;
+mod client;
+mod doctor;
+mod migrate;
+mod secret;
+mod serve;
+mod service;
+mod user;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+use crate::app::database::Database;
+use crate::app::settings::{Settings, Sources};
+use crate::audit::{Ledger, Work};
+use crate::kernel::{Fault, Outcome};
+use crate::platform::clock::Clock;
+use crate::platform::context::Context;
+use crate::platform::db::Db;
+use crate::platform::logging;
+
+/// Grantor, a standalone OAuth 2.1 authorization server.
+#[derive(Parser)]
+#[command(name = "grantor", version, about, max_term_width = 100)]
+struct Cli {
+    /// A file with settings (TOML); the environment overrides it.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Answers as JSON, for programs.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Args),
+    /// Bring the database up to date.
+    Migrate,
+    /// People who sign in.
+    #[command(subcommand)]
+    User(user::Command),
+    /// OAuth clients.
+    #[command(subcommand)]
+    Client(client::Command),
+    /// Resource servers and their scopes.
+    #[command(subcommand)]
+    Service(service::Command),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Check settings, database, permissions and clock.
+    Doctor,
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(super) struct Refusal(String);
+
+impl Refusal {
+    fn new(words: impl ToString) -> Self {
+        Self(words.to_string())
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::new(fault)
+    }
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.json;
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(Refusal(words)) => {
+            complain(json, &words);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "a command's own words to its operator")]
+fn complain(json: bool, words: &str) {
+    if json {
+        eprintln!("{}", serde_json::json!({ "error": words }));
+    } else {
+        eprintln!("grantor: {words}");
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode, Refusal> {
+    let dev = matches!(&cli.command, Command::Serve(args) if args.dev);
+    let sources = Sources::of_process(cli.config, dev);
+    let settings = Settings::read(&sources).map_err(Refusal::new)?;
+    let shell = Shell {
+        json: cli.json,
+        search_path: sources.environment.get("PATH").cloned(),
+        clock: Clock::System,
+        settings,
+    };
+    match cli.command {
+        Command::Serve(_) => return serve::run(&shell).map(|()| ExitCode::SUCCESS),
+        Command::Migrate => migrate::run(&shell)?,
+        Command::User(command) => user::run(&shell, command)?,
+        Command::Client(command) => client::run(&shell, command)?,
+        Command::Service(command) => service::run(&shell, command)?,
+        Command::Audit(command) => audit::run(&shell, &command)?,
+        Command::Doctor => return Ok(doctor::run(&shell)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a command works with.
+struct Shell {
+    json: bool,
+    settings: Settings,
+    search_path: Option<String>,
+    clock: Clock,
+}
+
+/// A database that is open for a command.
+struct Open {
+    database: Database,
+    db: Db,
+    ledger: Ledger,
+}
+
+impl Shell {
+    /// Opens the database, which must be up to date (a private one is brought so).
+    fn open(&self) -> Result<Open, Refusal> {
+        logging::start("warn");
+        let database = Database::for_command(&self.settings.database, self.search_path.clone())?;
+        let db = Db::new(&database.url, &self.settings.database.pool);
+        database.prepare(&db, self.clock.now().date_naive())?;
+        Ok(Open { ledger: Ledger::new(db.clone()), db, database })
+    }
+
+    /// Says the result: `words` to a person, `value` to a program.
+    #[allow(clippy::print_stdout, reason = "a command's result")]
+    fn say(&self, value: &impl Serialize, words: impl FnOnce() -> String) -> Result<(), Refusal> {
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(value).map_err(Refusal::new)?);
+        } else {
+            println!("{}", words());
+        }
+        Ok(())
+    }
+}
+
+impl Open {
+    /// Runs an act of the operator's.
+    fn act<T>(&self, shell: &Shell, act: impl FnOnce(&mut Work<'_>) -> Outcome<T>) -> Result<T, Refusal> {
+        let context = Context::operator(shell.clock.now());
+        self.ledger.act_here(&context, act)?.map_err(|denial| Refusal::new(denial.description()))
+    }
+
+    /// Runs an act whose refusals have words of their own. What is wrong rolls it back.
+    fn try_act<T, P: ToString>(
+        &self,
+        shell: &Shell,
+        act: impl FnOnce(&mut Work<'_>) -> Result<Result<T, P>, Fault>,
+    ) -> Result<T, Refusal> {
+        let context = Context::operator(shell.clock.now());
+        let mut problem = None;
+        let outcome = self.ledger.act_here(&context, |work| {
+            Ok(act(work)?.map_err(|words| {
+                problem = Some(words.to_string());
+                crate::kernel::Denial::NotFound
+            }))
+        })?;
+        outcome.map_err(|denial| Refusal(problem.unwrap_or_else(|| denial.description())))
+    }
+}
+
+/// Lines of a table: columns as wide as their widest cell.
+fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(heads.get(column).map(|head| head.chars().count())).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..heads.len()).map(width).collect();
+    let line = |cells: Vec<String>| {
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let head = line(heads.iter().map(|head| (*head).to_owned()).collect());
+    std::iter::once(head).chain(rows.iter().cloned().map(line)).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,37 @@
+//! `grantor serve`
+
+use crate::app::commands::{Refusal, Shell};
+use crate::app::database::Database;
+use crate::app::startup;
+use crate::kernel::Fault;
+use crate::platform::db::Db;
+use crate::platform::logging;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Allow settings that are insecure but handy for trying things out.
+    #[arg(long)]
+    pub(super) dev: bool,
+}
+
+pub(super) fn run(shell: &Shell) -> Result<(), Refusal> {
+    logging::start(&shell.settings.log);
+    let database = Database::for_server(&shell.settings.database, shell.search_path.clone())?;
+    let db = Db::new(&database.url, &shell.settings.database.pool);
+    database.prepare(&db, shell.clock.now().date_naive())?;
+    let served = actix_web::rt::System::new().block_on(serve(shell, db));
+    // HTTP has ended, and with it everything that held a connection.
+    database.stop();
+    served.map_err(Refusal::from)
+}
+
+async fn serve(shell: &Shell, db: Db) -> Result<(), Fault> {
+    let running = startup::start(&shell.settings, db, shell.clock.clone(), true).await?;
+    log::info!("Grantor serves {} at {}", shell.settings.issuer, running.front);
+    if let Some(ops) = running.ops {
+        log::info!("metrics at http://{ops}/metrics");
+    }
+    running.ended().await?;
+    log::info!("ended");
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! `grantor user …`
+
+use serde_json::json;
+
+use crate::accounts::passwords::hash_here;
+use crate::accounts::store::{
+    User, find_user_by_name, insert_principal, insert_user, list_users, set_disabled, set_password,
+};
+use crate::app::commands::{Open, Refusal, Shell, secret, table};
+use crate::audit::{Actor, Event, Kind, Work};
+use crate::grants::ending::end_everywhere;
+use crate::kernel::{
+    DisplayText, EmailAddress, Fault, Password, PrincipalId, PrincipalKind, UserIdentifier,
+};
+use crate::platform::entropy::Entropy;
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Make a user; the password comes from standard input, or is asked for.
+    Add {
+        /// What the person types to sign in.
+        identifier: String,
+        /// The display name; the identifier, if not given.
+        #[arg(long)]
+        name: Option<String>,
+        /// An e-mail address, which may be typed to sign in, too.
+        #[arg(long)]
+        email: Option<String>,
+    },
+    /// List all users.
+    List,
+    /// Disable a user: sessions and tokens end at once.
+    Disable {
+        /// Identifier or e-mail address.
+        user: String,
+    },
+    /// Let a disabled user act again.
+    Enable {
+        /// Identifier or e-mail address.
+        user: String,
+    },
+    /// Set a password: sessions and tokens end at once.
+    Password {
+        /// Identifier or e-mail address.
+        user: String,
+    },
+}
+
+pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
+    match command {
+        Command::Add { identifier, name, email } => add(shell, &identifier, name, email),
+        Command::List => list(shell),
+        Command::Disable { user } => disable(shell, &user, true),
+        Command::Enable { user } => disable(shell, &user, false),
+        Command::Password { user } => password(shell, &user),
+    }
+}
+
+fn add(shell: &Shell, identifier: &str, name: Option<String>, email: Option<String>) -> Result<(), Refusal> {
+    const MOST_OF_A_NAME: usize = 80;
+    let identifier = UserIdentifier::parse(identifier).map_err(Refusal::new)?;
+    let name = name.unwrap_or_else(|| identifier.to_string());
+    let name = DisplayText::parse(&name, MOST_OF_A_NAME).map_err(Refusal::new)?;
+    let email = email.as_deref().map(EmailAddress::parse).transpose().map_err(Refusal::new)?;
+    let hash = new_hash(shell)?;
+    let open = shell.open()?;
+    let id = open.try_act(shell, |work| {
+        let id = PrincipalId::from_uuid(Entropy.id(work.now()));
+        let made = insert_principal(work, id, PrincipalKind::User, name.as_str())?
+            && insert_user(work, id, &identifier, email.as_ref(), Some(&hash))?;
+        if !made {
+            return Ok(Err("the identifier or the e-mail address is taken"));
+        }
+        let data = json!({ "identifier": identifier.as_str() });
+        work.tell(Event::new(Kind::UserCreated, Actor::Operator).on("user", id).with(data));
+        Ok(Ok(id))
+    })?;
+    shell.say(&json!({ "id": id, "identifier": identifier.as_str(), "name": name.as_str() }), || {
+        format!("{identifier} can sign in.")
+    })
+}
+
+fn new_hash(shell: &Shell) -> Result<String, Refusal> {
+    let typed = secret::read("password")?;
+    let password = Password::choose(typed.expose().to_owned(), shell.settings.passwords.min_chars)
+        .map_err(Refusal::new)?;
+    Ok(hash_here(&shell.settings.passwords, &password)?)
+}
+
+fn list(shell: &Shell) -> Result<(), Refusal> {
+    let users = shell.open()?.ledger.read_here(list_users)?;
+    let values: Vec<_> = users
+        .iter()
+        .map(|user| {
+            json!({
+                "id": user.id, "identifier": user.identifier, "name": user.name, "email": user.email,
+                "created_at": user.created_at, "disabled_at": user.disabled_at,
+            })
+        })
+        .collect();
+    shell.say(&values, || {
+        let row = |user: &User| {
+            let state = if user.disabled_at.is_some() { "disabled" } else { "active" };
+            let email = user.email.clone().unwrap_or_default();
+            vec![user.identifier.clone(), user.name.clone(), email, state.to_owned(), user.id.to_string()]
+        };
+        table(&["IDENTIFIER", "NAME", "E-MAIL", "STATE", "ID"], &users.iter().map(row).collect::<Vec<_>>())
+    })
+}
+
+fn disable(shell: &Shell, name: &str, disabled: bool) -> Result<(), Refusal> {
+    let open = shell.open()?;
+    let user = named(&open, name)?;
+    let changed = open.act(shell, |work| {
+        let changed = set_disabled(work, user.id, disabled)?;
+        if !changed {
+            work.nothing_to_tell("it already was so");
+        } else if disabled {
+            end(work, &user, Kind::UserDisabled, "user_disabled")?;
+        } else {
+            work.tell(Event::new(Kind::UserEnabled, Actor::Operator).on("user", user.id));
+        }
+        Ok(Ok(changed))
+    })?;
+    let word = if disabled { "disabled" } else { "enabled" };
+    shell.say(&json!({ "id": user.id, "changed": changed, "disabled": disabled }), || {
+        if changed { format!("{name} is {word}.") } else { format!("{name} was {word} already.") }
+    })
+}
+
+fn password(shell: &Shell, name: &str) -> Result<(), Refusal> {
+    let hash = new_hash(shell)?;
+    let open = shell.open()?;
+    let user = named(&open, name)?;
+    open.act(shell, |work| {
+        set_password(work, user.id, &hash)?;
+        end(work, &user, Kind::UserPasswordChanged, "password_changed")?;
+        Ok(Ok(()))
+    })?;
+    shell.say(&json!({ "id": user.id }), || format!("{name} has a new password and is signed out everywhere."))
+}
+
+/// Ends all that acts for the person, and tells so.
+fn end(work: &mut Work<'_>, user: &User, kind: Kind, reason: &str) -> Result<(), Fault> {
+    let ended = end_everywhere(work, user.id, reason)?;
+    let data = json!({ "sessions": ended.sessions, "families": ended.families });
+    work.tell(Event::new(kind, Actor::Operator).on("user", user.id).with(data));
+    Ok(())
+}
+
+fn named(open: &Open, name: &str) -> Result<User, Refusal> {
+    let found = open.ledger.read_here(|connection| find_user_by_name(connection, name))?;
+    found.ok_or_else(|| Refusal(format!("there is no user {name}")))
+}

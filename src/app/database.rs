@@ -1,0 +1,76 @@
+//! Which database: one of the operator's, or a private one of our own.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+
+use crate::app::settings::DatabaseSettings;
+use crate::kernel::Fault;
+use crate::platform::db::{self, Db};
+use crate::platform::private_postgres::{PrivatePostgres, Settings as PrivateSettings};
+
+/// The database that is used, and the private server behind it, if there is one.
+pub struct Database {
+    /// Its connection string.
+    pub url: String,
+    private: Option<PrivatePostgres>,
+}
+
+impl Database {
+    /// For `serve`: starts and owns the private one, unless an outside one is named.
+    pub fn for_server(settings: &DatabaseSettings, search_path: Option<String>) -> Result<Self, Fault> {
+        Self::open(settings, search_path, PrivatePostgres::open)
+    }
+
+    /// For commands: attaches to the private one that runs, or starts it for their while.
+    pub fn for_command(settings: &DatabaseSettings, search_path: Option<String>) -> Result<Self, Fault> {
+        Self::open(settings, search_path, PrivatePostgres::attach_or_start)
+    }
+
+    fn open<E: std::fmt::Display>(
+        settings: &DatabaseSettings,
+        search_path: Option<String>,
+        open: impl FnOnce(&PrivateSettings) -> Result<PrivatePostgres, E>,
+    ) -> Result<Self, Fault> {
+        if !settings.url.is_empty() {
+            return Ok(Self { url: settings.url.clone(), private: None });
+        }
+        let mut private = PrivateSettings::new(&settings.data_dir);
+        private.bin_dir = Some(settings.bin_dir.clone()).filter(|dir| *dir != PathBuf::new());
+        private.search_path = search_path.map(Into::into);
+        let postgres = open(&private).map_err(Fault::internal)?;
+        if postgres.is_owned() {
+            db::create_database(&postgres.maintenance_url(), "grantor")?;
+        }
+        Ok(Self { url: postgres.url(), private: Some(postgres) })
+    }
+
+    /// Whether it is our own.
+    pub fn is_private(&self) -> bool {
+        self.private.is_some()
+    }
+
+    /// Brings our own up to date; one of the operator's must be so already.
+    pub fn prepare(&self, db: &Db, today: NaiveDate) -> Result<(), Fault> {
+        if self.private.as_ref().is_some_and(PrivatePostgres::is_owned) {
+            db::migrate(&self.url)?;
+        }
+        db.run_here(|connection| {
+            let pending = db::pending_migrations(connection)?;
+            if !pending.is_empty() {
+                return Err(Fault::internal(format!(
+                    "the database lacks {} migrations; run `grantor migrate`",
+                    pending.len()
+                )));
+            }
+            db::make_partitions(connection, today).map(drop)
+        })
+    }
+
+    /// Ends the private server, if there is one and it is ours.
+    pub fn stop(&self) {
+        if let Some(postgres) = &self.private {
+            postgres.stop();
+        }
+    }
+}

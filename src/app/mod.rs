@@ -1,0 +1,9 @@
+//! Putting it together: settings, database, routes, startup, commands.
+
+mod assets;
+pub mod commands;
+pub mod database;
+mod health;
+mod routes;
+pub mod settings;
+pub mod startup;

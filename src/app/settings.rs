@@ -1,0 +1,405 @@
+//! Settings: defaults ← file ← environment. Unknown keys are refused, and all complaints come at once.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use thiserror::Error;
+use toml::{Table, Value};
+use url::Url;
+
+use crate::accounts::passwords::PasswordSettings;
+use crate::accounts::sessions::SessionSettings;
+use crate::grants::TokenSettings;
+use crate::limits::guard::GuardSettings;
+use crate::platform::db::PoolSettings;
+
+const DEFAULTS: &str = include_str!("defaults.toml");
+const PREFIX: &str = "GRANTOR_";
+/// Variables of this prefix that are no settings.
+const NOT_SETTINGS: [&str; 1] = ["GRANTOR_CONFIG"];
+const NINETY_DAYS: u32 = 90 * 86_400;
+
+/// All settings.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Settings {
+    /// Who we are.
+    pub issuer: String,
+    /// What is logged.
+    pub log: String,
+    /// Section `server`.
+    pub server: ServerSettings,
+    /// Section `database`.
+    pub database: DatabaseSettings,
+    /// Section `tokens`.
+    pub tokens: TokenSettings,
+    /// Section `sessions`.
+    pub sessions: SessionSettings,
+    /// Section `passwords`.
+    pub passwords: PasswordSettings,
+    /// Section `guard`.
+    pub guard: GuardSettings,
+}
+
+/// Section `server`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ServerSettings {
+    /// Where the front listens.
+    pub front: SocketAddr,
+    /// Where the metrics listen.
+    #[serde(deserialize_with = "nowhere")]
+    pub ops: Option<SocketAddr>,
+    /// Threads.
+    pub workers: usize,
+    /// Connections of each.
+    pub connections: usize,
+    /// Bytes of a body.
+    pub body_limit: usize,
+    /// Milliseconds for a head to arrive.
+    pub header_timeout_ms: u64,
+    /// Seconds an idle connection is kept.
+    pub keep_alive_s: u64,
+    /// Seconds to end after SIGTERM.
+    pub drain_s: u64,
+    /// Proxies that are believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// Section `database`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct DatabaseSettings {
+    /// An outside Postgres; empty: a private one.
+    pub url: String,
+    /// Also without TLS to another machine.
+    pub allow_plaintext: bool,
+    /// Where the private one lives.
+    pub data_dir: PathBuf,
+    /// Where its programs are.
+    pub bin_dir: PathBuf,
+    /// The pool.
+    #[serde(flatten)]
+    pub pool: PoolSettings,
+}
+
+fn nowhere<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(value)?;
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("the settings cannot be used:\n  - {}", .0.join("\n  - "))]
+pub struct Complaints(pub Vec<String>);
+
+/// Where settings come from, read once at the start of the process.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The file, if one is named.
+    pub file: Option<PathBuf>,
+    /// The environment.
+    pub environment: BTreeMap<String, String>,
+    /// Insecure settings are for trying things out.
+    pub dev: bool,
+}
+
+impl Sources {
+    /// This process's own.
+    pub fn of_process(file: Option<PathBuf>, dev: bool) -> Self {
+        let environment: BTreeMap<String, String> = std::env::vars().collect();
+        let file = file.or_else(|| environment.get("GRANTOR_CONFIG").map(PathBuf::from));
+        Self { file, environment, dev }
+    }
+}
+
+impl Settings {
+    /// Reads and checks the settings.
+    pub fn read(sources: &Sources) -> Result<Self, Complaints> {
+        let defaults: Table = DEFAULTS.parse().map_err(|error| complain(&error))?;
+        let mut complaints = Vec::new();
+        let mut table = defaults.clone();
+        if let Some(file) = &sources.file {
+            match read_file(file) {
+                Ok(given) => overlay(&mut table, given, "", &mut complaints),
+                Err(complaint) => complaints.push(complaint),
+            }
+        }
+        overlay_environment(&mut table, &defaults, &sources.environment, &mut complaints);
+        if !complaints.is_empty() {
+            return Err(Complaints(complaints));
+        }
+        let mut settings: Self = Value::Table(table).try_into().map_err(|error| complain(&error))?;
+        settings.fill_in(&sources.environment);
+        let complaints = settings.complaints(sources.dev);
+        if complaints.is_empty() { Ok(settings) } else { Err(Complaints(complaints)) }
+    }
+
+    fn fill_in(&mut self, environment: &BTreeMap<String, String>) {
+        if self.database.data_dir.as_os_str().is_empty() {
+            self.database.data_dir = default_data_dir(environment);
+        }
+    }
+
+    fn complaints(&self, dev: bool) -> Vec<String> {
+        let mut complaints = Vec::new();
+        let mut demand = |holds: bool, words: &str| {
+            if !holds {
+                complaints.push(words.to_owned());
+            }
+        };
+        match Url::parse(&self.issuer) {
+            Ok(url) => {
+                let canonical = url.origin().ascii_serialization() == self.issuer;
+                demand(canonical, "issuer must be an origin like https://id.example.com: no path, no slash at its end, lower case");
+                let loopback = is_loopback(&url);
+                demand(
+                    url.scheme() == "https" || (url.scheme() == "http" && (loopback || dev)),
+                    "issuer must be https unless it is on this machine (or start with --dev)",
+                );
+            }
+            Err(_) => demand(false, "issuer is not a URL"),
+        }
+        demand(self.server.body_limit >= 4096, "server.body_limit must be 4096 or more");
+        demand(self.database.pool.connections >= 2, "database.connections must be 2 or more");
+        demand((1..=600).contains(&self.tokens.code_lifetime_s), "tokens.code_lifetime_s must be 1 to 600");
+        demand((1..=86_400).contains(&self.tokens.access_lifetime_s), "tokens.access_lifetime_s must be 1 to 86400");
+        demand(
+            (1..=31_536_000).contains(&self.tokens.refresh_lifetime_s),
+            "tokens.refresh_lifetime_s must be 1 to 31536000",
+        );
+        demand(self.tokens.refresh_grace_s <= 300, "tokens.refresh_grace_s must be 0 to 300");
+        demand(
+            (60..=NINETY_DAYS).contains(&self.sessions.absolute_s),
+            "sessions.absolute_s must be 60 to 7776000",
+        );
+        demand((1..=self.sessions.absolute_s).contains(&self.sessions.idle_s), "sessions.idle_s must be 1 to absolute_s");
+        demand((60..=86_400).contains(&self.sessions.interaction_s), "sessions.interaction_s must be 60 to 86400");
+        demand(self.passwords.min_chars >= 8, "passwords.min_chars must be 8 or more");
+        demand(self.passwords.memory_kib >= 19_456 || dev, "passwords.memory_kib must be 19456 or more (or start with --dev)");
+        demand(self.passwords.iterations >= 2 || dev, "passwords.iterations must be 2 or more (or start with --dev)");
+        demand(
+            self.database.allow_plaintext || is_protected(&self.database.url),
+            "database.url names another machine without TLS: use sslmode=verify-full with a binary built with the feature pg-tls, or set database.allow_plaintext",
+        );
+        complaints
+    }
+
+    /// Whether cookies can be `Secure`.
+    pub fn is_https(&self) -> bool {
+        self.issuer.starts_with("https://")
+    }
+}
+
+fn complain(error: &impl ToString) -> Complaints {
+    Complaints(vec![error.to_string().trim_end().to_owned()])
+}
+
+fn read_file(file: &Path) -> Result<Table, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    text.parse().map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// Lays what is given over the defaults; what they do not know, or know otherwise, is a complaint.
+fn overlay(base: &mut Table, given: Table, path: &str, complaints: &mut Vec<String>) {
+    for (key, value) in given {
+        let name = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match (base.get_mut(&key), value) {
+            (None, _) => complaints.push(format!("{name} is no setting")),
+            (Some(Value::Table(base)), Value::Table(given)) => overlay(base, given, &name, complaints),
+            (Some(known), given) if known.same_type(&given) => *known = given,
+            (Some(known), _) => complaints.push(format!("{name} must be {}", kind(known))),
+        }
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Integer(_) => "a whole number",
+        Value::Boolean(_) => "true or false",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a section",
+        _ => "a text",
+    }
+}
+
+fn overlay_environment(
+    base: &mut Table,
+    defaults: &Table,
+    environment: &BTreeMap<String, String>,
+    complaints: &mut Vec<String>,
+) {
+    for (variable, text) in environment.iter().filter(|(name, _)| name.starts_with(PREFIX)) {
+        if NOT_SETTINGS.contains(&variable.as_str()) {
+            continue;
+        }
+        let name = variable.trim_start_matches(PREFIX).to_ascii_lowercase();
+        match from_environment(defaults, &name, text) {
+            Ok((path, value)) => place(base, &path, value),
+            Err(complaint) => complaints.push(format!("{variable} {complaint}")),
+        }
+    }
+}
+
+/// A variable as the setting it names, in the type that setting has.
+fn from_environment(defaults: &Table, name: &str, text: &str) -> Result<(Vec<String>, Value), String> {
+    let path: Vec<String> = name.split("__").map(str::to_owned).collect();
+    if let Some(known) = find(defaults, &path) {
+        let value = typed(known, text).ok_or_else(|| format!("must be {}", kind(known)))?;
+        return Ok((path, value));
+    }
+    let from_file = name.strip_suffix("_file").map(|name| name.split("__").map(str::to_owned).collect::<Vec<_>>());
+    match from_file {
+        Some(path) if matches!(find(defaults, &path), Some(Value::String(_))) => {
+            let content = std::fs::read_to_string(text).map_err(|error| format!("names {text}: {error}"))?;
+            Ok((path, Value::String(content.trim().to_owned())))
+        }
+        _ => Err("is no setting".to_owned()),
+    }
+}
+
+fn find<'t>(table: &'t Table, path: &[String]) -> Option<&'t Value> {
+    match path {
+        [key] => table.get(key).filter(|value| !value.is_table()),
+        [section, key] => table.get(section)?.as_table()?.get(key),
+        _ => None,
+    }
+}
+
+fn typed(known: &Value, text: &str) -> Option<Value> {
+    Some(match known {
+        Value::Integer(_) => Value::Integer(text.trim().parse().ok()?),
+        Value::Boolean(_) => Value::Boolean(text.trim().parse().ok()?),
+        Value::Array(_) => Value::Array(
+            text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(|one| one.to_owned().into()).collect(),
+        ),
+        _ => Value::String(text.to_owned()),
+    })
+}
+
+fn place(base: &mut Table, path: &[String], value: Value) {
+    match path {
+        [key] => drop(base.insert(key.clone(), value)),
+        [section, key] => {
+            if let Some(Value::Table(section)) = base.get_mut(section) {
+                section.insert(key.clone(), value);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn default_data_dir(environment: &BTreeMap<String, String>) -> PathBuf {
+    let of = |name: &str| environment.get(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+    if nix::unistd::geteuid().is_root() {
+        return PathBuf::from("/var/lib/grantor");
+    }
+    of("XDG_DATA_HOME")
+        .or_else(|| of("HOME").map(|home| home.join(".local/share")))
+        .unwrap_or_else(|| PathBuf::from("."))
+        .join("grantor")
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// Whether a connection string stays on this machine or asks for TLS that is checked.
+fn is_protected(url: &str) -> bool {
+    if url.is_empty() || url.contains("sslmode=verify-full") || url.contains("sslmode=verify-ca") {
+        return true;
+    }
+    hosts(url).iter().all(|host| {
+        host.is_empty()
+            || host.starts_with('/')
+            || host == "localhost"
+            || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    })
+}
+
+/// The hosts that a connection string names, in either of libpq's two forms.
+fn hosts(url: &str) -> Vec<String> {
+    let mut hosts = Vec::new();
+    if let Ok(parsed) = Url::parse(url) {
+        hosts.extend(parsed.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
+        for (name, value) in parsed.query_pairs() {
+            if name == "host" || name == "hostaddr" {
+                hosts.extend(value.split(',').map(str::to_owned));
+            }
+        }
+    } else {
+        let pairs = url.split_whitespace().filter_map(|pair| pair.split_once('='));
+        for (_, value) in pairs.filter(|(name, _)| *name == "host" || *name == "hostaddr") {
+            hosts.extend(value.trim_matches('\'').split(',').map(str::to_owned));
+        }
+    }
+    hosts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(environment: &[(&str, &str)]) -> Result<Settings, Complaints> {
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Settings::read(&Sources { file: None, environment, dev: false })
+    }
+
+    #[test]
+    fn the_defaults_are_whole_and_secure() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings.issuer, "http://127.0.0.1:8080");
+        assert_eq!(settings.tokens.code_lifetime_s, 60);
+    }
+
+    #[test]
+    fn the_environment_overrides_in_the_setting_s_own_type() {
+        let settings = read(&[
+            ("GRANTOR_ISSUER", "https://id.example"),
+            ("GRANTOR_TOKENS__REFRESH_GRACE_S", "0"),
+            ("GRANTOR_SERVER__TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.0/8"),
+            ("GRANTOR_SERVER__OPS", ""),
+        ])
+        .unwrap();
+        assert!(settings.is_https());
+        assert_eq!(settings.tokens.refresh_grace_s, 0);
+        assert_eq!(settings.server.trusted_proxies.len(), 2);
+        assert_eq!(settings.server.ops, None);
+    }
+
+    #[test]
+    fn all_complaints_come_at_once_and_unknown_keys_are_among_them() {
+        let Complaints(complaints) = read(&[
+            ("GRANTOR_TOKENS__REFRESH_GRACE", "1"),
+            ("GRANTOR_SERVER__WORKERS", "many"),
+            ("GRANTOR_DATABASE__URL_FILE", "/nonexistent"),
+        ])
+        .unwrap_err();
+        assert_eq!(complaints.len(), 3, "{complaints:?}");
+    }
+
+    #[test]
+    fn an_insecure_issuer_needs_the_dev_switch() {
+        for issuer in ["http://id.example", "https://id.example/", "https://id.example/path", "HTTPS://id.example", "nonsense"] {
+            assert!(read(&[("GRANTOR_ISSUER", issuer)]).is_err(), "{issuer}");
+        }
+        let environment = [("GRANTOR_ISSUER".to_owned(), "http://id.example".to_owned())].into();
+        assert!(Settings::read(&Sources { file: None, environment, dev: true }).is_ok());
+    }
+
+    #[test]
+    fn a_remote_database_in_plain_text_is_refused_unless_asked_for() {
+        for url in ["postgres://u@db.example/g", "host=db.example dbname=g", "postgres:///g?host=db.example"] {
+            assert!(read(&[("GRANTOR_DATABASE__URL", url)]).is_err(), "{url}");
+            assert!(read(&[("GRANTOR_DATABASE__URL", url), ("GRANTOR_DATABASE__ALLOW_PLAINTEXT", "true")]).is_ok());
+        }
+        for url in ["postgres://u@127.0.0.1/g", "postgres:///g?host=/run/pg", "host=/run/pg", "postgres://db.example/g?sslmode=verify-full"] {
+            assert!(read(&[("GRANTOR_DATABASE__URL", url)]).is_ok(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Starting and stopping the server.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use tokio::task::JoinHandle;
+
+use crate::accounts::Accounts;
+use crate::accounts::passwords::Passwords;
+use crate::accounts::sessions::CookieJar;
+use crate::app::routes;
+use crate::app::settings::{ServerSettings, Settings};
+use crate::audit::Ledger;
+use crate::clients::authentication::Clients;
+use crate::kernel::Fault;
+use crate::limits::guard::Guard;
+use crate::oauth::OAuth;
+use crate::platform::clock::Clock;
+use crate::platform::db::{self, Db};
+use crate::platform::door::{self, Door};
+use crate::platform::metrics::Metrics;
+
+/// How often the coming partitions are looked after.
+const MAINTENANCE: Duration = Duration::from_secs(3600);
+
+/// What all requests share.
+struct Shared {
+    door: web::Data<Door>,
+    db: web::Data<Db>,
+    guard: web::Data<Guard>,
+    accounts: web::Data<Accounts>,
+    oauth: web::Data<OAuth>,
+    metrics: Arc<Metrics>,
+}
+
+impl Shared {
+    fn new(settings: &Settings, db: Db, clock: Clock) -> Result<Self, Fault> {
+        let ledger = Ledger::new(db.clone());
+        let guard = Arc::new(Guard::new(settings.guard.clone()));
+        let metrics = Arc::new(Metrics::default());
+        let accounts = Arc::new(Accounts {
+            ledger: ledger.clone(),
+            sessions: settings.sessions.clone(),
+            passwords: Passwords::start(&settings.passwords)?,
+            jar: CookieJar::new(settings.is_https()),
+            guard: Arc::clone(&guard),
+            origin: settings.issuer.clone(),
+        });
+        let oauth = OAuth {
+            issuer: settings.issuer.clone(),
+            clients: Clients { ledger: ledger.clone(), guard: Arc::clone(&guard) },
+            ledger,
+            accounts: Arc::clone(&accounts),
+            tokens: settings.tokens.clone(),
+        };
+        let door = Door {
+            clock,
+            trusted_proxies: settings.server.trusted_proxies.clone(),
+            metrics: Arc::clone(&metrics),
+        };
+        Ok(Self {
+            door: web::Data::new(door),
+            db: web::Data::new(db),
+            guard: web::Data::from(guard),
+            accounts: web::Data::from(accounts),
+            oauth: web::Data::new(oauth),
+            metrics,
+        })
+    }
+}
+
+/// A server that runs.
+pub struct Running {
+    /// Where the front listens.
+    pub front: SocketAddr,
+    /// Where the metrics listen.
+    pub ops: Option<SocketAddr>,
+    servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
+    maintenance: JoinHandle<()>,
+}
+
+impl Running {
+    /// Waits until the server has ended, after a signal or [`Running::stop`].
+    pub async fn ended(self) -> Result<(), Fault> {
+        for (_, task) in self.servers {
+            task.await.map_err(Fault::internal)?.map_err(Fault::internal)?;
+        }
+        self.maintenance.abort();
+        Ok(())
+    }
+
+    /// Ends the server: takes no more, lets what is under way end.
+    pub async fn stop(self) -> Result<(), Fault> {
+        for (handle, _) in &self.servers {
+            handle.stop(true).await;
+        }
+        self.ended().await
+    }
+}
+
+/// Starts the server over a prepared database. `signals`: ends by SIGTERM and SIGINT.
+pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> Result<Running, Fault> {
+    let shared = Shared::new(settings, db.clone(), clock.clone())?;
+    let mut servers = Vec::new();
+    let front = listen(&settings.server, &shared, signals, &mut servers)?;
+    let ops = settings.server.ops.map(|at| listen_ops(at, &shared, signals, &mut servers)).transpose()?;
+    let maintenance = tokio::spawn(maintain(db, clock));
+    Ok(Running { front, ops, servers, maintenance })
+}
+
+type Servers = Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>;
+
+fn listen(
+    settings: &ServerSettings,
+    shared: &Shared,
+    signals: bool,
+    servers: &mut Servers,
+) -> Result<SocketAddr, Fault> {
+    let (door, db, guard) = (shared.door.clone(), shared.db.clone(), shared.guard.clone());
+    let (accounts, oauth, limit) = (shared.accounts.clone(), shared.oauth.clone(), settings.body_limit);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(door.clone())
+            .app_data(db.clone())
+            .app_data(guard.clone())
+            .app_data(accounts.clone())
+            .app_data(oauth.clone())
+            .app_data(web::PayloadConfig::new(limit))
+            .wrap(from_fn(door::pass))
+            .configure(routes::front)
+    });
+    let server = match settings.workers {
+        0 => server,
+        workers => server.workers(workers),
+    };
+    let server = server
+        .max_connections(settings.connections)
+        .client_request_timeout(Duration::from_millis(settings.header_timeout_ms))
+        .keep_alive(Duration::from_secs(settings.keep_alive_s))
+        .shutdown_timeout(settings.drain_s);
+    let server = if signals { server } else { server.disable_signals() };
+    let server = server.bind(settings.front).map_err(|error| cannot_listen("server.front", settings.front, &error))?;
+    let address = server.addrs().first().copied().unwrap_or(settings.front);
+    let running = server.run();
+    servers.push((running.handle(), tokio::spawn(running)));
+    Ok(address)
+}
+
+fn listen_ops(
+    at: SocketAddr,
+    shared: &Shared,
+    signals: bool,
+    servers: &mut Servers,
+) -> Result<SocketAddr, Fault> {
+    let (door, db, metrics) = (shared.door.clone(), shared.db.clone(), Arc::clone(&shared.metrics));
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(door.clone())
+            .app_data(db.clone())
+            .app_data(web::Data::new(Arc::clone(&metrics)))
+            .wrap(from_fn(door::pass))
+            .configure(routes::ops)
+    });
+    let server = server.workers(1).shutdown_timeout(1);
+    let server = if signals { server } else { server.disable_signals() };
+    let server = server.bind(at).map_err(|error| cannot_listen("server.ops", at, &error))?;
+    let address = server.addrs().first().copied().unwrap_or(at);
+    let running = server.run();
+    servers.push((running.handle(), tokio::spawn(running)));
+    Ok(address)
+}
+
+fn cannot_listen(setting: &str, at: SocketAddr, error: &std::io::Error) -> Fault {
+    Fault::internal(format!("cannot listen at {at} ({setting}): {error}"))
+}
+
+/// Makes the coming partitions while the server runs; every node tries, one at a time does.
+async fn maintain(db: Db, clock: Clock) {
+    loop {
+        tokio::time::sleep(MAINTENANCE).await;
+        let today = clock.now().date_naive();
+        match db.run(move |connection| db::make_partitions(connection, today)).await {
+            Ok(0) => {}
+            Ok(made) => log::info!("made {made} partitions"),
+            Err(fault) => log::error!("making partitions: {fault}"),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The catalogue of events. Adding one is adding a line here.
+//!
+//! Events are what people and operators do, and what is done to tokens. Issuing by client credentials and
+//! refreshing are traffic: the token rows are their record.
+
+use serde_json::Value;
+
+use crate::kernel::PrincipalId;
+
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal, $outcome:literal;)*) => {
+        /// What happened, as `object.verb`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind { $($(#[doc = $doc])* $variant,)* }
+
+        impl Kind {
+            /// Every kind there is.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// Its name in the log.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Whether it tells of a success, a failure or a denial.
+            pub fn outcome(self) -> &'static str {
+                match self { $(Self::$variant => $outcome,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// An operator made a user.
+    UserCreated = "user.created", "success";
+    /// An operator disabled a user; sessions and families end with it.
+    UserDisabled = "user.disabled", "success";
+    /// An operator let a disabled user act again.
+    UserEnabled = "user.enabled", "success";
+    /// A password was set; sessions and families end with it.
+    UserPasswordChanged = "user.password_changed", "success";
+    /// A person signed in.
+    UserSignedIn = "user.signed_in", "success";
+    /// Wrong passwords for one account from one network went past the threshold; `data.failures` counts.
+    UserSignInFailed = "user.sign_in_failed", "failure";
+    /// A person signed out of this browser.
+    UserSignedOut = "user.signed_out", "success";
+    /// A person ended every session and every app's access.
+    UserSignedOutEverywhere = "user.signed_out_everywhere", "success";
+    /// An operator made a service.
+    ServiceCreated = "service.created", "success";
+    /// An operator registered a client.
+    ClientCreated = "client.created", "success";
+    /// An operator gave a client a new secret; the old one ends after the overlap.
+    ClientSecretRotated = "client.secret_rotated", "success";
+    /// An operator disabled a client.
+    ClientDisabled = "client.disabled", "success";
+    /// An operator let a disabled client act again.
+    ClientEnabled = "client.enabled", "success";
+    /// A person gave a client access for the first time.
+    GrantGiven = "grant.given", "success";
+    /// A person gave a client more access than before.
+    GrantExtended = "grant.extended", "success";
+    /// A person took one scope back.
+    GrantNarrowed = "grant.narrowed", "success";
+    /// A person took a client's access back.
+    GrantWithdrawn = "grant.withdrawn", "success";
+    /// A person refused what an app asked for.
+    GrantRefused = "grant.refused", "denied";
+    /// A code was issued.
+    CodeIssued = "code.issued", "success";
+    /// A code was exchanged for tokens.
+    CodeRedeemed = "code.redeemed", "success";
+    /// A code came with a wrong client, redirect URI or verifier, and is used up.
+    CodeBurned = "code.burned", "denied";
+    /// A used code came again; its family is revoked.
+    CodeReplayed = "code.replayed", "denied";
+    /// A used refresh token came again after its grace; its family is revoked.
+    RefreshReused = "refresh.reused", "denied";
+    /// An access token was revoked.
+    TokenRevoked = "token.revoked", "success";
+    /// A refresh token was revoked, and its family with it.
+    FamilyRevoked = "family.revoked", "success";
+}
+
+/// Who did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A person.
+    User(PrincipalId),
+    /// A client, authenticated or (if public) identified.
+    Client(PrincipalId),
+    /// Whoever sits at the server's terminal.
+    Operator,
+    /// Nobody we know.
+    Anonymous,
+}
+
+impl Actor {
+    /// The word in the log.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Client(_) => "client",
+            Self::Operator => "operator",
+            Self::Anonymous => "anonymous",
+        }
+    }
+
+    /// The principal, where there is one.
+    pub fn id(self) -> Option<PrincipalId> {
+        match self {
+            Self::User(id) | Self::Client(id) => Some(id),
+            Self::Operator | Self::Anonymous => None,
+        }
+    }
+}
+
+/// One event. Never holds a secret, a code or a token: ids and words only.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// What happened.
+    pub kind: Kind,
+    /// Who did it.
+    pub actor: Actor,
+    /// To what: the kind of thing and its id.
+    pub target: Option<(&'static str, String)>,
+    /// The client concerned, if the actor is another.
+    pub client: Option<PrincipalId>,
+    /// What else is worth knowing.
+    pub data: Value,
+}
+
+impl Event {
+    /// An event without a target.
+    pub fn new(kind: Kind, actor: Actor) -> Self {
+        Self { kind, actor, target: None, client: None, data: Value::Object(serde_json::Map::new()) }
+    }
+
+    /// What it was done to.
+    pub fn on(mut self, kind: &'static str, id: impl ToString) -> Self {
+        self.target = Some((kind, id.to_string()));
+        self
+    }
+
+    /// The client concerned.
+    pub fn about(mut self, client: PrincipalId) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// What else is worth knowing.
+    pub fn with(mut self, data: Value) -> Self {
+        self.data = data;
+        self
+    }
+}

@@ -1,0 +1,66 @@
+//! The story of client authentication: load, decide, count the failures.
+
+use std::sync::Arc;
+
+use crate::audit::Ledger;
+use crate::clients::authentication::{Presented, rules};
+use crate::clients::{Client, store};
+use crate::credentials::store::client_secrets;
+use crate::kernel::{Denial, Outcome};
+use crate::limits::guard::{Failed, Guard};
+use crate::platform::client_ip::Network;
+use crate::platform::context::Context;
+
+/// What client authentication needs.
+#[derive(Clone)]
+pub struct Clients {
+    /// The door to a transaction.
+    pub ledger: Ledger,
+    /// Who fails too often.
+    pub guard: Arc<Guard>,
+}
+
+impl Clients {
+    /// The client that made this request, once it has proven so.
+    pub async fn authenticate(
+        &self,
+        context: &Context,
+        presented: Result<Presented, Denial>,
+    ) -> Outcome<Client> {
+        let decision = match presented {
+            Ok(presented) => self.decide(context, presented).await?,
+            Err(denial) => Err(denial),
+        };
+        if let (Err(denial), Some(ip)) = (&decision, context.ip)
+            && denial.code() == "invalid_client"
+        {
+            self.guard.failed(Failed::ClientAuthentication, Network::of(ip), context.now);
+        }
+        Ok(decision)
+    }
+
+    async fn decide(&self, context: &Context, presented: Presented) -> Outcome<Client> {
+        let id = presented.client_id.clone();
+        let found = self
+            .ledger
+            .read(move |connection| {
+                let Some(client) = store::find(connection, &id)? else { return Ok(None) };
+                let secrets = client_secrets(connection, client.principal)?;
+                Ok(Some((client, secrets)))
+            })
+            .await?;
+        Ok(match found {
+            None => Err(Denial::ClientUnknown),
+            Some((client, secrets)) => {
+                rules::authenticate(&client, &secrets, &presented, context.now).map(|()| client)
+            }
+        })
+    }
+
+    /// Counts a code or token that nobody issued, if its bearer proved nothing by presenting it.
+    pub fn unknown_bearer(&self, context: &Context, client: &Client) {
+        if let (false, Some(ip)) = (client.confidential, context.ip) {
+            self.guard.failed(Failed::UnknownBearer, Network::of(ip), context.now);
+        }
+    }
+}

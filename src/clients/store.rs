@@ -1,0 +1,158 @@
+//! The tables `clients` and `client_redirect_uris`.
+
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use crate::accounts::store::{Principal, find_principal, find_principals};
+use crate::audit::Work;
+use crate::clients::{AuthMethod, Client, GrantType};
+use crate::kernel::{ClientId, Fault, PrincipalId, RedirectUri, Scope};
+use crate::platform::db::Connection;
+use crate::schema::{client_redirect_uris, clients};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = clients)]
+struct Row {
+    principal_id: Uuid,
+    client_id: String,
+    confidential: bool,
+    first_party: bool,
+    publisher: Option<String>,
+    verified: bool,
+    token_endpoint_auth_method: Option<String>,
+    grant_types: Vec<Option<String>>,
+    scopes: Vec<Option<String>>,
+    origins: Vec<Option<String>>,
+    access_token_lifetime: Option<i32>,
+    refresh_token_lifetime: Option<i32>,
+    introspection_audiences: Vec<Option<String>>,
+}
+
+fn texts(column: Vec<Option<String>>) -> Vec<String> {
+    column.into_iter().flatten().collect()
+}
+
+fn seconds(column: Option<i32>) -> Option<u32> {
+    column.and_then(|seconds| u32::try_from(seconds).ok())
+}
+
+fn assembled(row: Row, principal: Principal, redirect_uris: Vec<String>) -> Result<Client, Fault> {
+    Ok(Client {
+        principal: PrincipalId::from_uuid(row.principal_id),
+        id: ClientId::parse(&row.client_id).map_err(Fault::internal)?,
+        name: principal.name,
+        publisher: row.publisher,
+        verified: row.verified,
+        confidential: row.confidential,
+        first_party: row.first_party,
+        auth_method: row.token_endpoint_auth_method.as_deref().and_then(AuthMethod::parse),
+        grant_types: texts(row.grant_types).iter().filter_map(|name| GrantType::parse(name)).collect(),
+        scope: Scope::from_stored(texts(row.scopes)),
+        redirect_uris: redirect_uris.into_iter().map(RedirectUri::from_stored).collect(),
+        origins: texts(row.origins),
+        access_token_lifetime: seconds(row.access_token_lifetime),
+        refresh_token_lifetime: seconds(row.refresh_token_lifetime),
+        introspection_audiences: texts(row.introspection_audiences),
+        created_at: principal.created_at,
+        disabled_at: principal.disabled_at,
+    })
+}
+
+fn complete(connection: &mut Connection, row: Option<Row>) -> Result<Option<Client>, Fault> {
+    let Some(row) = row else { return Ok(None) };
+    let id = PrincipalId::from_uuid(row.principal_id);
+    let principal = find_principal(connection, id)?.ok_or_else(|| Fault::internal("a client without principal"))?;
+    let uris = client_redirect_uris::table
+        .filter(client_redirect_uris::principal_id.eq(row.principal_id))
+        .order(client_redirect_uris::redirect_uri)
+        .select(client_redirect_uris::redirect_uri)
+        .load(connection)?;
+    assembled(row, principal, uris).map(Some)
+}
+
+/// Finds a client by the id it goes by on the wire.
+pub fn find(connection: &mut Connection, id: &ClientId) -> Result<Option<Client>, Fault> {
+    let row = clients::table
+        .filter(clients::client_id.eq(id.as_str()))
+        .select(Row::as_select())
+        .first(connection)
+        .optional()?;
+    complete(connection, row)
+}
+
+/// Finds a client by the principal it is.
+pub fn find_by_principal(connection: &mut Connection, id: PrincipalId) -> Result<Option<Client>, Fault> {
+    let row = clients::table.find(id.uuid()).select(Row::as_select()).first(connection).optional()?;
+    complete(connection, row)
+}
+
+/// Every client, by name.
+pub fn list(connection: &mut Connection) -> Result<Vec<Client>, Fault> {
+    let rows: Vec<Row> = clients::table.select(Row::as_select()).load(connection)?;
+    let ids: Vec<PrincipalId> = rows.iter().map(|row| PrincipalId::from_uuid(row.principal_id)).collect();
+    let uris: Vec<(Uuid, String)> = client_redirect_uris::table
+        .order(client_redirect_uris::redirect_uri)
+        .select((client_redirect_uris::principal_id, client_redirect_uris::redirect_uri))
+        .load(connection)?;
+    let mut principals: std::collections::HashMap<_, _> =
+        find_principals(connection, &ids)?.into_iter().collect();
+    let mut clients = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(principal) = principals.remove(&PrincipalId::from_uuid(row.principal_id)) else { continue };
+        let own = uris.iter().filter(|(id, _)| *id == row.principal_id).map(|(_, uri)| uri.clone()).collect();
+        clients.push(assembled(row, principal, own)?);
+    }
+    clients.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.id.cmp(&b.id)));
+    Ok(clients)
+}
+
+/// Whether any client registered this web origin.
+pub fn is_registered_origin(connection: &mut Connection, origin: &str) -> Result<bool, Fault> {
+    let found = diesel::select(diesel::dsl::exists(
+        clients::table.filter(clients::origins.contains(vec![Some(origin.to_owned())])),
+    ))
+    .get_result(connection)?;
+    Ok(found)
+}
+
+/// Makes a client out of a principal. `false`: its id is taken.
+pub fn insert(work: &mut Work<'_>, client: &Client) -> Result<bool, Fault> {
+    let grant_types: Vec<&str> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
+    let lifetime = |seconds: Option<u32>| seconds.and_then(|seconds| i32::try_from(seconds).ok());
+    let made = diesel::insert_into(clients::table)
+        .values((
+            clients::principal_id.eq(client.principal.uuid()),
+            clients::client_id.eq(client.id.as_str()),
+            clients::confidential.eq(client.confidential),
+            clients::first_party.eq(client.first_party),
+            clients::publisher.eq(&client.publisher),
+            clients::verified.eq(client.verified),
+            clients::token_endpoint_auth_method.eq(client.auth_method.map(AuthMethod::as_str)),
+            clients::grant_types.eq(grant_types),
+            clients::scopes.eq(client.scope.to_vec()),
+            clients::origins.eq(&client.origins),
+            clients::access_token_lifetime.eq(lifetime(client.access_token_lifetime)),
+            clients::refresh_token_lifetime.eq(lifetime(client.refresh_token_lifetime)),
+            clients::introspection_audiences.eq(&client.introspection_audiences),
+        ))
+        .on_conflict_do_nothing()
+        .execute(&mut **work)?;
+    if made == 0 {
+        return Ok(false);
+    }
+    let uris: Vec<_> = client
+        .redirect_uris
+        .iter()
+        .map(|uri| {
+            (
+                client_redirect_uris::principal_id.eq(client.principal.uuid()),
+                client_redirect_uris::redirect_uri.eq(uri.as_str()),
+            )
+        })
+        .collect();
+    diesel::insert_into(client_redirect_uris::table)
+        .values(uris)
+        .on_conflict_do_nothing()
+        .execute(&mut **work)?;
+    Ok(true)
+}

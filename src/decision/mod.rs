@@ -1,0 +1,171 @@
+//! Is this bearer good? The one function that says so, whatever asks.
+
+use chrono::{DateTime, Utc};
+
+use crate::accounts::store::find_user;
+use crate::clients::{self, Client};
+use crate::grants::access_tokens::{self, FoundAccessToken};
+use crate::grants::refresh_tokens::{self, FoundRefreshToken};
+use crate::grants::{BearerKey, Lineage};
+use crate::kernel::{Bearer, Fault, Inactive, PrincipalId, Scope, Standing, Tag, TokenId};
+use crate::platform::db::Connection;
+use crate::services;
+
+/// What a good bearer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BearerKind {
+    /// An access token.
+    AccessToken,
+    /// A refresh token: good to the client it belongs to, and to nobody else.
+    RefreshToken,
+}
+
+/// A bearer that is good now.
+#[derive(Clone, Debug)]
+pub struct Active {
+    /// What it is.
+    pub kind: BearerKind,
+    /// Its id, where it has one.
+    pub id: Option<TokenId>,
+    /// Who it acts for, as `sub` on the wire: a person's principal, or the client's own id.
+    pub subject: String,
+    /// The client it was given to.
+    pub client: Client,
+    /// What it may do now: what it carries, within the grant, within the client.
+    pub scope: Scope,
+    /// For whom it is.
+    pub audience: Vec<String>,
+    /// Since when.
+    pub issued_at: DateTime<Utc>,
+    /// Until when.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Why a bearer is not good. For the log; the wire never tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotGood {
+    /// Not of our form, or its checksum is wrong.
+    Malformed,
+    /// Of a kind that opens nothing: a code, a client secret, a session.
+    NotABearer,
+    /// Nobody issued it.
+    Unknown,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+    /// It was used, and has a successor.
+    Consumed,
+    /// Somebody or something it depends on may not act.
+    Inactive(Inactive),
+}
+
+/// Decides whether a bearer is good at this moment.
+pub fn decide(
+    connection: &mut Connection,
+    presented: &str,
+    now: DateTime<Utc>,
+) -> Result<Result<Active, NotGood>, Fault> {
+    let Ok(bearer) = Bearer::parse(presented) else { return Ok(Err(NotGood::Malformed)) };
+    let Some(day) = bearer.day() else { return Ok(Err(NotGood::NotABearer)) };
+    let key = BearerKey { day, hash: bearer.hash() };
+    match bearer.tag() {
+        Tag::AccessToken => match access_tokens::store::find(connection, key)? {
+            Some(found) => access_token(connection, found, now),
+            None => Ok(Err(NotGood::Unknown)),
+        },
+        Tag::RefreshToken => match refresh_tokens::store::find(connection, key)? {
+            Some(found) => refresh_token(connection, found, now),
+            None => Ok(Err(NotGood::Unknown)),
+        },
+        Tag::AuthorizationCode | Tag::ClientSecret | Tag::BrowserSession => Ok(Err(NotGood::NotABearer)),
+    }
+}
+
+fn access_token(
+    connection: &mut Connection,
+    found: FoundAccessToken,
+    now: DateTime<Utc>,
+) -> Result<Result<Active, NotGood>, Fault> {
+    if found.revoked_at.is_some() {
+        return Ok(Err(NotGood::Revoked));
+    }
+    if now >= found.expires_at {
+        return Ok(Err(NotGood::Expired));
+    }
+    let client = client_of(connection, found.client)?;
+    if let Err(inactive) = standing(connection, &client, found.lineage.as_ref())?.may_act(now) {
+        return Ok(Err(NotGood::Inactive(inactive)));
+    }
+    let scope = effective(&found.scope, found.lineage.as_ref(), &client);
+    let audience = if scope == found.scope {
+        found.audience
+    } else {
+        // A scope was taken back: who only understands that one is no longer meant.
+        let meant = services::store::catalogue(connection)?.audience(&scope);
+        found.audience.into_iter().filter(|audience| meant.contains(audience)).collect()
+    };
+    let subject = subject(&client, found.lineage.as_ref());
+    Ok(Ok(Active {
+        kind: BearerKind::AccessToken,
+        id: Some(found.id),
+        subject,
+        client,
+        scope,
+        audience,
+        issued_at: found.issued_at,
+        expires_at: found.expires_at,
+    }))
+}
+
+fn refresh_token(
+    connection: &mut Connection,
+    found: FoundRefreshToken,
+    now: DateTime<Utc>,
+) -> Result<Result<Active, NotGood>, Fault> {
+    if found.consumed_at.is_some() {
+        return Ok(Err(NotGood::Consumed));
+    }
+    let client = client_of(connection, found.lineage.grant.client_id)?;
+    if let Err(inactive) = standing(connection, &client, Some(&found.lineage))?.may_act(now) {
+        return Ok(Err(NotGood::Inactive(inactive)));
+    }
+    Ok(Ok(Active {
+        kind: BearerKind::RefreshToken,
+        id: None,
+        subject: subject(&client, Some(&found.lineage)),
+        scope: effective(&found.scope, Some(&found.lineage), &client),
+        audience: Vec::new(),
+        issued_at: found.issued_at,
+        expires_at: found.lineage.family.expires_at,
+        client,
+    }))
+}
+
+fn client_of(connection: &mut Connection, id: PrincipalId) -> Result<Client, Fault> {
+    clients::store::find_by_principal(connection, id)?.ok_or_else(|| Fault::internal("a token of no client"))
+}
+
+/// All that the eligibility rule asks of a token.
+fn standing(connection: &mut Connection, client: &Client, lineage: Option<&Lineage>) -> Result<Standing, Fault> {
+    let Some(lineage) = lineage else {
+        return Ok(Standing { client_disabled_at: client.disabled_at, ..Standing::default() });
+    };
+    let user = find_user(connection, lineage.grant.user_id)?;
+    let user = user.ok_or_else(|| Fault::internal("a grant of nobody"))?;
+    Ok(lineage.standing(client, user.standing()))
+}
+
+/// What a token may do now, so that taking one scope back works at once.
+pub fn effective(carried: &Scope, lineage: Option<&Lineage>, client: &Client) -> Scope {
+    let within_client = carried.intersection(&client.scope);
+    match lineage {
+        Some(lineage) => within_client.intersection(&lineage.grant.scope),
+        None => within_client,
+    }
+}
+
+/// `sub`: a person's principal id, or the client's own id; these never coincide (RFC 9700 §4.15).
+fn subject(client: &Client, lineage: Option<&Lineage>) -> String {
+    lineage.map_or_else(|| client.id.to_string(), |lineage| lineage.grant.user_id.to_string())
+}

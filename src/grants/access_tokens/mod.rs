@@ -1,0 +1,33 @@
+//! Access tokens: opaque, short-lived, looked up by hash in the partition of the day they carry.
+
+pub mod store;
+
+use chrono::{DateTime, Utc};
+
+use crate::grants::{BearerKey, Lineage};
+use crate::kernel::{PrincipalId, Scope, TokenId};
+
+/// An access token that was found.
+#[derive(Clone, Debug)]
+pub struct FoundAccessToken {
+    /// Where.
+    pub key: BearerKey,
+    /// Its id.
+    pub id: TokenId,
+    /// Who it acts for: the person, or the client itself.
+    pub subject: PrincipalId,
+    /// The client it was given to.
+    pub client: PrincipalId,
+    /// What it carries.
+    pub scope: Scope,
+    /// For whom it is.
+    pub audience: Vec<String>,
+    /// Since when.
+    pub issued_at: DateTime<Utc>,
+    /// Until when.
+    pub expires_at: DateTime<Utc>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// Its family and grant; client credentials have none.
+    pub lineage: Option<Lineage>,
+}

@@ -1,0 +1,123 @@
+//! Looking at, and taking back, what one allowed.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use crate::accounts::Accounts;
+use crate::accounts::sessions::{Browser, SignedIn, recognise};
+use crate::audit::{Actor, Event, Kind, Work};
+use crate::clients::{self, Client};
+use crate::grants::ending::end_everywhere;
+use crate::grants::{Grant, store};
+use crate::kernel::{Denial, Fault, GrantId, Outcome, ScopeToken};
+use crate::platform::context::Context;
+use crate::services::{self, Catalogue};
+use crate::settle;
+
+/// An app that somebody allowed something.
+pub struct Connected {
+    /// The grant.
+    pub grant: Grant,
+    /// The client.
+    pub client: Client,
+    /// When it last led to an authorization that lives still.
+    pub last_authorized: Option<DateTime<Utc>>,
+}
+
+/// What the page shows.
+pub struct Overview {
+    /// Whose it is.
+    pub signed_in: SignedIn,
+    /// The apps.
+    pub apps: Vec<Connected>,
+    /// What their scopes mean.
+    pub catalogue: Catalogue,
+}
+
+/// Everything this person allowed; `None`: nobody is signed in.
+pub async fn overview(accounts: &Accounts, context: &Context, browser: Browser) -> Outcome<Option<Overview>> {
+    let settings = accounts.sessions.clone();
+    accounts
+        .ledger
+        .act(context, move |work| {
+            work.nothing_to_tell("a look at the own page");
+            let Some(signed_in) = recognise(work, &browser, &settings)? else { return Ok(Ok(None)) };
+            let apps = connected(work, &signed_in)?;
+            let catalogue = services::store::catalogue(work)?;
+            Ok(Ok(Some(Overview { signed_in, apps, catalogue })))
+        })
+        .await
+}
+
+fn connected(work: &mut Work<'_>, signed_in: &SignedIn) -> Result<Vec<Connected>, Fault> {
+    let last: HashMap<GrantId, DateTime<Utc>> =
+        store::last_authorized(work, signed_in.user.id)?.into_iter().collect();
+    let mut apps = Vec::new();
+    for grant in store::list_living(work, signed_in.user.id)? {
+        let client = clients::store::find_by_principal(work, grant.client_id)?;
+        let client = client.ok_or_else(|| Fault::internal("a grant to no client"))?;
+        let last_authorized = last.get(&grant.id).copied();
+        apps.push(Connected { grant, client, last_authorized });
+    }
+    Ok(apps)
+}
+
+/// Takes back one scope, or the whole grant. Its tokens are asked for the grant at every use, so it works at
+/// once.
+pub async fn revoke(
+    accounts: &Accounts,
+    context: &Context,
+    browser: Browser,
+    grant: GrantId,
+    scope: Option<ScopeToken>,
+) -> Outcome<()> {
+    let settings = accounts.sessions.clone();
+    accounts
+        .ledger
+        .act(context, move |work| {
+            let signed_in = settle!(recognise(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
+            let user = signed_in.user.id;
+            let mine = store::list_living(work, user)?.into_iter().find(|own| own.id == grant);
+            let mine = settle!(mine.ok_or(Denial::NotFound));
+            let event = match scope {
+                // The last scope taken back is the whole taken back.
+                Some(scope) if mine.scope.iter().any(|own| *own != scope) => {
+                    if !store::narrow(work, grant, user, scope.as_str())? {
+                        return Ok(Err(Denial::NotFound));
+                    }
+                    Event::new(Kind::GrantNarrowed, Actor::User(user)).with(json!({ "scope": scope.as_str() }))
+                }
+                Some(scope) if !mine.scope.contains(&scope) => return Ok(Err(Denial::NotFound)),
+                _ => {
+                    if !store::withdraw(work, grant, user)? {
+                        return Ok(Err(Denial::NotFound));
+                    }
+                    Event::new(Kind::GrantWithdrawn, Actor::User(user))
+                }
+            };
+            work.tell(event.on("grant", grant).about(mine.client_id));
+            Ok(Ok(()))
+        })
+        .await
+}
+
+/// Ends every session and every app's tokens; what was allowed stays remembered.
+pub async fn sign_out_everywhere(accounts: &Accounts, context: &Context, browser: Browser) -> Outcome<()> {
+    let settings = accounts.sessions.clone();
+    accounts
+        .ledger
+        .act(context, move |work| {
+            let signed_in = settle!(recognise(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
+            let user = signed_in.user.id;
+            let ended = end_everywhere(work, user, "signed_out_everywhere")?;
+            work.tell(
+                Event::new(Kind::UserSignedOutEverywhere, Actor::User(user))
+                    .on("user", user)
+                    .with(json!({ "sessions": ended.sessions, "families": ended.families })),
+            );
+            Ok(Ok(()))
+        })
+        .await
+}

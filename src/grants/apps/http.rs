@@ -1,0 +1,147 @@
+//! The page of connected apps.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use chrono::{DateTime, Utc};
+
+use crate::accounts::Accounts;
+use crate::grants::apps::flow::{self, Connected, Overview};
+use crate::kernel::{Denial, GrantId, ScopeToken};
+use crate::platform::context::Context;
+use crate::platform::faces::{PageFace, only};
+use crate::platform::form::{Form, Params};
+use crate::platform::{csrf, html};
+use crate::services::Catalogue;
+
+const LOGIN: &str = "/login";
+const APPS: &str = "/account/apps";
+
+/// Adds the routes of these pages.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/").route(web::get().to(home)).default_service(only("GET, HEAD")))
+        .service(web::resource(APPS).route(web::get().to(show)).default_service(only("GET, HEAD")))
+        .service(web::resource("/account/apps/{grant}/revoke").route(web::post().to(revoke)).default_service(only("POST")))
+        .service(web::resource("/account/sign-out-everywhere").route(web::post().to(sign_out_everywhere)).default_service(only("POST")));
+}
+
+#[derive(Template)]
+#[template(path = "grants/apps.html")]
+struct AppsPage {
+    account: String,
+    csrf: String,
+    apps: Vec<AppRow>,
+    notice: Option<String>,
+}
+
+struct AppRow {
+    grant_id: String,
+    name: String,
+    publisher: Option<String>,
+    verified: bool,
+    granted: String,
+    last_authorized: String,
+    groups: Vec<ScopeGroup>,
+}
+
+struct ScopeGroup {
+    service: String,
+    scopes: Vec<ScopeLine>,
+}
+
+struct ScopeLine {
+    value: String,
+    sentence: String,
+}
+
+async fn home() -> HttpResponse {
+    html::see_other(APPS)
+}
+
+async fn show(
+    accounts: web::Data<Accounts>,
+    context: Context,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageFace> {
+    let query = Params::parse(request.query_string().as_bytes())?;
+    let Some(browser) = accounts.jar.known(&request) else { return Ok(html::see_other(LOGIN)) };
+    let token = csrf::token(browser.secret());
+    let Some(overview) = flow::overview(&accounts, &context, browser).await?? else {
+        return Ok(html::see_other(LOGIN));
+    };
+    let page = page(overview, token, query.get("done"), context.now);
+    Ok(html::page(HttpResponse::Ok(), &page, None))
+}
+
+fn page(overview: Overview, csrf: String, done: Option<&str>, now: DateTime<Utc>) -> AppsPage {
+    let Overview { signed_in, apps, catalogue } = overview;
+    // A word of ours, never text from the address bar.
+    let notice = match done {
+        Some("disconnected") => Some("The app is disconnected. It can no longer act for you.".to_owned()),
+        Some("removed") => Some("The permission is taken back.".to_owned()),
+        _ => None,
+    };
+    let apps = apps.into_iter().map(|app| row(app, &catalogue, now)).collect();
+    AppsPage { account: signed_in.user.name, csrf, apps, notice }
+}
+
+fn row(app: Connected, catalogue: &Catalogue, now: DateTime<Utc>) -> AppRow {
+    let groups = catalogue.grouped(&app.grant.scope).map(|(service, scopes)| ScopeGroup {
+        service: service.display_name.clone(),
+        scopes: scopes
+            .iter()
+            .map(|scope| ScopeLine { value: scope.value.to_string(), sentence: scope.sentence.clone() })
+            .collect(),
+    });
+    AppRow {
+        grant_id: app.grant.id.to_string(),
+        groups: groups.collect(),
+        name: app.client.name,
+        publisher: app.client.publisher,
+        verified: app.client.verified || app.client.first_party,
+        granted: app.grant.granted_at.format("%-d %B %Y").to_string(),
+        last_authorized: app.last_authorized.map_or_else(|| "not now".to_owned(), |at| ago(at, now)),
+    }
+}
+
+fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let minutes = (now - at).num_minutes();
+    let some = |count: i64, unit: &str| format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" });
+    match minutes {
+        ..1 => "just now".to_owned(),
+        1..60 => some(minutes, "minute"),
+        60..1440 => some(minutes / 60, "hour"),
+        _ => some(minutes / 1440, "day"),
+    }
+}
+
+async fn revoke(
+    accounts: web::Data<Accounts>,
+    context: Context,
+    request: HttpRequest,
+    path: web::Path<String>,
+    form: Form<PageFace>,
+) -> Result<HttpResponse, PageFace> {
+    let browser = accounts.own_browser(&request, &form.params)?;
+    let grant = GrantId::parse(&path).ok_or(Denial::NotFound)?;
+    let scope = form.params.get("scope").map(ScopeToken::parse).transpose().map_err(|_| Denial::NotFound)?;
+    let done = if scope.is_some() { "removed" } else { "disconnected" };
+    match flow::revoke(&accounts, &context, browser, grant, scope).await? {
+        Ok(()) => Ok(html::see_other(&format!("{APPS}?done={done}"))),
+        Err(Denial::LoginRequired) => Ok(html::see_other(LOGIN)),
+        Err(denial) => Err(denial.into()),
+    }
+}
+
+async fn sign_out_everywhere(
+    accounts: web::Data<Accounts>,
+    context: Context,
+    request: HttpRequest,
+    form: Form<PageFace>,
+) -> Result<HttpResponse, PageFace> {
+    let browser = accounts.own_browser(&request, &form.params)?;
+    match flow::sign_out_everywhere(&accounts, &context, browser).await? {
+        Ok(()) | Err(Denial::LoginRequired) => Ok(html::see_other(LOGIN)),
+        Err(denial) => Err(denial.into()),
+    }
+}

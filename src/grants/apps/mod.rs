@@ -1,0 +1,4 @@
+//! `/account/apps`: what a person has allowed, and taking it back.
+
+pub mod flow;
+pub mod http;

@@ -1,0 +1,24 @@
+//! Ending all that acts for a person, at once: the rule that a password change, a disabling and "sign out
+//! everywhere" share.
+
+use crate::accounts::sessions;
+use crate::audit::Work;
+use crate::grants::store::revoke_families_of;
+use crate::kernel::{Fault, PrincipalId};
+
+/// How much was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Browser sessions.
+    pub sessions: usize,
+    /// Families of tokens.
+    pub families: usize,
+}
+
+/// Ends a person's browser sessions and kills every family of tokens that acts for them. What they allowed
+/// stays remembered.
+pub fn end_everywhere(work: &mut Work<'_>, user: PrincipalId, reason: &str) -> Result<Ended, Fault> {
+    let sessions = sessions::store::end_all(work, user)?;
+    let families = revoke_families_of(work, user, reason)?;
+    Ok(Ended { sessions, families })
+}

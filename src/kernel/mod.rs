@@ -1,0 +1,38 @@
+//! Floor 0: pure values. No clock, no database, no HTTP, no environment.
+//!
+//! Text from outside becomes one of these types or is refused ("parse, don't validate"): a `Scope` in a
+//! signature means that somebody has already read RFC 6749 §3.3 for you. Whatever needs `now` or
+//! randomness takes it as an argument.
+
+pub mod secret;
+pub mod bearer;
+pub mod principal;
+pub mod identity;
+pub mod scope;
+pub mod pkce;
+mod authority;
+pub mod redirect_uri;
+pub mod origin;
+pub mod basic;
+pub mod standing;
+pub mod denial;
+pub mod fault;
+
+pub use basic::{BasicCredentials, MalformedBasic};
+pub use bearer::{Bearer, DatedTag, LastingTag, MalformedBearer, Tag};
+pub use denial::{Denial, Outcome};
+pub use fault::{Fault, FaultKind};
+pub use identity::{
+    DisplayText, DisplayTextProblem, EmailAddress, InvalidEmailAddress, InvalidUserIdentifier, Password,
+    PasswordProblem, UserIdentifier,
+};
+pub use origin::{InvalidOrigin, Origin};
+pub use pkce::{CodeChallenge, CodeVerifier, MalformedPkce};
+pub use principal::{
+    AttemptId, ClientId, CredentialId, EventId, FamilyId, GrantId, InteractionId, InvalidClientId,
+    PrincipalId, PrincipalKind, RequestId, ServiceId, SessionId, TokenId,
+};
+pub use redirect_uri::{RedirectUri, RedirectUriProblem, with_params};
+pub use scope::{InvalidScope, Scope, ScopeToken};
+pub use secret::{PlainSecret, SecretHash};
+pub use standing::{FamilyStanding, GrantStanding, Inactive, SessionStanding, Standing, UserStanding};

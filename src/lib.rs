@@ -1,0 +1,42 @@
+//! Grantor: a standalone OAuth 2.1 authorization server that also guards the API behind it.
+//!
+//! The modules below are the floors of the house, from the ground up: a module imports only from those above
+//! it in this list. `tests/house.rs` holds this, and the following.
+//!
+//! - **Nouns** own tables and verbs own endpoints; only a noun's `store.rs` touches its tables.
+//! - Inside a verb, `http.rs` parses and answers, `flow.rs` tells the story, `rules.rs` decides, purely.
+//! - Nothing is written outside [`audit::Ledger`]: an act and its events are one commit.
+//! - A denial is a value and commits; a fault is an error and rolls back.
+//! - A bearer is stored as its SHA-256 only, and never logged.
+//! - [`decision`] alone says whether a bearer is good; [`kernel::Standing`] alone whether somebody may act.
+//! - Time is read once a request and passed down; randomness comes from one file.
+//! - `oxide_auth` is known to `oauth/engine` alone, Diesel to the stores, actix-web to no rule or flow.
+
+#[rustfmt::skip]
+#[allow(missing_docs)]
+pub mod schema;
+
+/// 0 · Pure values: ids, scope, secrets, bearers, denials. No I/O, no clock.
+pub mod kernel;
+/// 1 · Between the process and the world: clock, entropy, database, browser, log.
+pub mod platform;
+/// 2 · The event log, and the only door to a transaction.
+pub mod audit;
+/// 5 · How much is too much.
+pub mod limits;
+/// 6 · Principals, people, sessions, sign-in, interactions.
+pub mod accounts;
+/// 7 · Resource servers: audience, scopes and their sentences.
+pub mod services;
+/// 8 · Long-lived secrets: client secrets.
+pub mod credentials;
+/// 9 · OAuth clients: registration and authentication.
+pub mod clients;
+/// 10 · Grants, families, codes, access and refresh tokens.
+pub mod grants;
+/// 11 · Is this bearer good?
+pub mod decision;
+/// 12 · The protocol's verbs: authorize, token, introspect, revoke, metadata.
+pub mod oauth;
+/// 17 · Settings, state, routes, startup, commands.
+pub mod app;

@@ -1,0 +1,141 @@
+//! The network guard: strangers who fail too often are made to wait.
+//!
+//! It counts failures, never work: a busy resource server's honest calls do not touch it. It lives in memory,
+//! a node for itself; what must survive a restart (guesses at one account) is counted by `accounts`.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Duration, Utc};
+use serde::Deserialize;
+
+use crate::kernel::Denial;
+use crate::platform::client_ip::Network;
+
+/// Settings of the section `guard`: failures a minute that one network may cause.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardSettings {
+    /// Wrong passwords, for any accounts.
+    pub sign_in: u32,
+    /// Failed client authentications.
+    pub client_authentication: u32,
+    /// Unknown codes and tokens from callers that proved nothing.
+    pub unknown_bearer: u32,
+}
+
+/// What failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Failed {
+    /// A password.
+    SignIn,
+    /// A client's authentication.
+    ClientAuthentication,
+    /// A bearer that nobody issued, from a caller that proved nothing.
+    UnknownBearer,
+}
+
+/// Windows kept at once; a million strangers cannot take more memory than this many.
+const MOST_WINDOWS: usize = 65_536;
+
+#[derive(Clone, Copy)]
+struct Window {
+    opened_at: DateTime<Utc>,
+    failures: u32,
+}
+
+/// The counts of this node.
+pub struct Guard {
+    settings: GuardSettings,
+    windows: Mutex<HashMap<(Failed, Network), Window>>,
+}
+
+impl Guard {
+    /// A guard that has seen nothing yet.
+    pub fn new(settings: GuardSettings) -> Self {
+        Self { settings, windows: Mutex::new(HashMap::new()) }
+    }
+
+    /// Refuses a network that failed too often within the minute.
+    pub fn check(&self, what: Failed, network: Network, now: DateTime<Utc>) -> Result<(), Denial> {
+        let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(window) = windows.get(&(what, network)) else { return Ok(()) };
+        let wait = (window.opened_at + minute() - now).num_seconds();
+        if window.failures < self.quota(what) || wait <= 0 {
+            return Ok(());
+        }
+        Err(Denial::TooManyFailures(u32::try_from(wait).unwrap_or(60).clamp(1, 60)))
+    }
+
+    /// Counts a failure.
+    pub fn failed(&self, what: Failed, network: Network, now: DateTime<Utc>) {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        if windows.len() >= MOST_WINDOWS && !windows.contains_key(&(what, network)) {
+            windows.retain(|_, window| !window.is_over(now));
+            if windows.len() >= MOST_WINDOWS {
+                // More strangers in a minute than we count: forget them all rather than grow.
+                windows.clear();
+            }
+        }
+        let window = windows.entry((what, network)).or_insert(Window { opened_at: now, failures: 0 });
+        if window.is_over(now) {
+            *window = Window { opened_at: now, failures: 0 };
+        }
+        window.failures = window.failures.saturating_add(1);
+    }
+
+    fn quota(&self, what: Failed) -> u32 {
+        match what {
+            Failed::SignIn => self.settings.sign_in,
+            Failed::ClientAuthentication => self.settings.client_authentication,
+            Failed::UnknownBearer => self.settings.unknown_bearer,
+        }
+    }
+}
+
+impl Window {
+    fn is_over(&self, now: DateTime<Utc>) -> bool {
+        now >= self.opened_at + minute()
+    }
+}
+
+fn minute() -> Duration {
+    Duration::seconds(60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard() -> Guard {
+        Guard::new(GuardSettings { sign_in: 2, client_authentication: 2, unknown_bearer: 2 })
+    }
+
+    fn network(ip: &str) -> Network {
+        Network::of(ip.parse().unwrap())
+    }
+
+    #[test]
+    fn a_network_that_fails_too_often_waits_and_others_do_not() {
+        let (guard, now) = (guard(), DateTime::<Utc>::UNIX_EPOCH);
+        let (bad, good) = (network("192.0.2.1"), network("192.0.2.2"));
+        for _ in 0..2 {
+            assert_eq!(guard.check(Failed::SignIn, bad, now), Ok(()));
+            guard.failed(Failed::SignIn, bad, now);
+        }
+        let later = now + Duration::seconds(20);
+        assert_eq!(guard.check(Failed::SignIn, bad, later), Err(Denial::TooManyFailures(40)));
+        assert_eq!(guard.check(Failed::SignIn, good, later), Ok(()));
+        assert_eq!(guard.check(Failed::ClientAuthentication, bad, later), Ok(()));
+        assert_eq!(guard.check(Failed::SignIn, bad, now + Duration::seconds(60)), Ok(()));
+    }
+
+    #[test]
+    fn a_million_strangers_take_bounded_memory() {
+        let (guard, now) = (guard(), DateTime::<Utc>::UNIX_EPOCH);
+        for ip in 0..(MOST_WINDOWS as u32 + 1000) {
+            guard.failed(Failed::SignIn, Network::of(std::net::Ipv4Addr::from(ip).into()), now);
+        }
+        assert!(guard.windows.lock().unwrap().len() <= MOST_WINDOWS);
+    }
+}

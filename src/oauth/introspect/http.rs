@@ -1,0 +1,76 @@
+//! `POST /oauth/introspect`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::clients::authentication::Presented;
+use crate::decision::{Active, BearerKind};
+use crate::kernel::{PlainSecret, Scope};
+use crate::oauth::OAuth;
+use crate::oauth::introspect::flow;
+use crate::platform::context::Context;
+use crate::platform::faces::{OAuthFace, no_store};
+use crate::platform::form::Form;
+
+/// What the endpoint answers (RFC 7662 §2.2). The caller is authenticated before the token is looked at;
+/// `token_type_hint` is not needed, since every bearer says what it is (§2.1 allows to ignore it).
+pub async fn post(
+    oauth: web::Data<OAuth>,
+    context: Context,
+    request: HttpRequest,
+    form: Form<OAuthFace>,
+) -> Result<HttpResponse, OAuthFace> {
+    let presented = Presented::read(&request, &form.params);
+    let caller = oauth.clients.authenticate(&context, presented).await??;
+    form.params.refuse_repeated(&[])?;
+    let token = PlainSecret::new(form.params.required("token")?.to_owned());
+    let found = flow::introspect(&oauth, &context, &caller, token).await??;
+    let mut response = HttpResponse::Ok();
+    let response = no_store(&mut response);
+    Ok(match found {
+        None => response.json(Inactive { active: false }),
+        Some(token) => response.json(Answer::of(&token, &oauth.issuer)),
+    })
+}
+
+#[derive(Serialize)]
+struct Inactive {
+    active: bool,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    active: bool,
+    token_type: &'static str,
+    #[serde(skip_serializing_if = "Scope::is_empty")]
+    scope: &'a Scope,
+    client_id: &'a str,
+    sub: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    aud: &'a [String],
+    iss: &'a str,
+    iat: i64,
+    exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<String>,
+}
+
+impl<'a> Answer<'a> {
+    fn of(token: &'a Active, issuer: &'a str) -> Self {
+        Self {
+            active: true,
+            token_type: match token.kind {
+                BearerKind::AccessToken => "Bearer",
+                BearerKind::RefreshToken => "refresh_token",
+            },
+            scope: &token.scope,
+            client_id: token.client.id.as_str(),
+            sub: &token.subject,
+            aud: &token.audience,
+            iss: issuer,
+            iat: token.issued_at.timestamp(),
+            exp: token.expires_at.timestamp(),
+            jti: token.id.map(|id| id.to_string()),
+        }
+    }
+}

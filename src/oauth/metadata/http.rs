@@ -1,0 +1,44 @@
+//! `/.well-known/oauth-authorization-server`.
+
+use actix_web::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
+use actix_web::{HttpResponse, web};
+use serde_json::{Value, json};
+
+use crate::clients::{AuthMethod, GrantType};
+use crate::oauth::OAuth;
+use crate::platform::faces::only;
+
+/// Adds the route of this verb.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config.service(web::resource("/.well-known/oauth-authorization-server").route(web::get().to(get)).default_service(only("GET, HEAD")));
+}
+
+async fn get(oauth: web::Data<OAuth>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "public, max-age=300"))
+        // A public document, the same for all; there is nothing to steal by reading it across origins.
+        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .json(document(&oauth.issuer))
+}
+
+/// The document (RFC 8414 §2). Every URL is made of the issuer in the settings, never of the request.
+fn document(issuer: &str) -> Value {
+    let with_secret = [AuthMethod::ClientSecretBasic.as_str(), AuthMethod::ClientSecretPost.as_str()];
+    json!({
+        "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/oauth/authorize"),
+        "token_endpoint": format!("{issuer}/oauth/token"),
+        "revocation_endpoint": format!("{issuer}/oauth/revoke"),
+        "introspection_endpoint": format!("{issuer}/oauth/introspect"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": GrantType::ALL.map(GrantType::as_str),
+        "token_endpoint_auth_methods_supported": AuthMethod::ALL.map(AuthMethod::as_str),
+        "revocation_endpoint_auth_methods_supported": AuthMethod::ALL.map(AuthMethod::as_str),
+        "introspection_endpoint_auth_methods_supported": with_secret,
+        // RFC 7636 §6.2, RFC 9207 §3.
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": true,
+        "prompt_values_supported": ["none", "login", "consent"],
+    })
+}

@@ -1,0 +1,3 @@
+//! Authorization server metadata (RFC 8414).
+
+pub mod http;

@@ -1,0 +1,182 @@
+//! A code for tokens (RFC 6749 §4.1.3).
+
+use crate::accounts::store::find_user;
+use crate::audit::{Actor, Event, Kind};
+use crate::clients::{Client, GrantType};
+use crate::decision::effective;
+use crate::grants::codes::store::{Redeem, Redeemed};
+use crate::grants::codes::{self, FoundCode};
+use crate::grants::store::RevokeFamily;
+use crate::grants::{BearerKey, NewAccessToken, NewRefreshToken};
+use crate::kernel::{AttemptId, Bearer, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, Tag, TokenId};
+use crate::oauth::engine::{self, Redemption};
+use crate::oauth::token::mint::{TokenResponse, key};
+use crate::oauth::token::rules::{self, CodeProof};
+use crate::oauth::OAuth;
+use crate::platform::context::Context;
+use crate::platform::entropy::Entropy;
+use crate::{services, settle};
+
+/// A code, as a client presents it.
+pub(super) struct Presented {
+    pub(super) code: PlainSecret,
+    pub(super) redirect_uri: Option<String>,
+    pub(super) verifier: Option<PlainSecret>,
+}
+
+/// Exchanges a code for tokens, once.
+pub(super) async fn redeem(
+    oauth: &OAuth,
+    context: &Context,
+    client: &Client,
+    presented: Presented,
+) -> Outcome<PlainSecret> {
+    let Some(key) = key_of(&presented.code) else {
+        oauth.clients.unknown_bearer(context, client);
+        return Ok(Err(Denial::CodeUnknown));
+    };
+    let Some((found, user)) = load(oauth, key).await? else {
+        oauth.clients.unknown_bearer(context, client);
+        return Ok(Err(Denial::CodeUnknown));
+    };
+    let proof =
+        CodeProof { redirect_uri: presented.redirect_uri.as_deref(), verifier: presented.verifier.as_ref() };
+    if let Err(denial) = rules::redeemable(&found, client, &proof, context.now) {
+        return refuse(oauth, context, client, &found, denial).await;
+    }
+    settle!(found.lineage.standing(client, user).may_act(context.now).map_err(Denial::Inactive));
+
+    let scope = effective(&found.code.scope, Some(&found.lineage), client);
+    let issued = settle!(mint(oauth, context, client, &found, &scope));
+    let answer = issued.answer(&scope, context)?;
+    let audience = oauth.ledger.read(services::store::catalogue).await?.audience(&scope);
+    match oauth.ledger.write(context, issued.into_write(&found, client, scope, audience, context)).await? {
+        Redeemed::Done => Ok(Ok(answer)),
+        Redeemed::Lost => lost(oauth, context, client, key).await,
+    }
+}
+
+fn key_of(code: &PlainSecret) -> Option<BearerKey> {
+    let bearer = Bearer::parse(code.expose()).ok().filter(|bearer| bearer.tag() == Tag::AuthorizationCode)?;
+    Some(BearerKey { day: bearer.day()?, hash: bearer.hash() })
+}
+
+async fn load(oauth: &OAuth, key: BearerKey) -> Result<Option<(FoundCode, crate::kernel::UserStanding)>, Fault> {
+    oauth
+        .ledger
+        .read(move |connection| {
+            let Some(found) = codes::store::find(connection, key)? else { return Ok(None) };
+            let user = find_user(connection, found.lineage.grant.user_id)?;
+            let user = user.ok_or_else(|| Fault::internal("a grant of nobody"))?;
+            Ok(Some((found, user.standing())))
+        })
+        .await
+}
+
+/// Says no, and kills the family where whoever presented the code should not have held it (RFC 6749 §4.1.2:
+/// "SHOULD revoke (when possible) all tokens previously issued based on that authorization code").
+async fn refuse(
+    oauth: &OAuth,
+    context: &Context,
+    client: &Client,
+    found: &FoundCode,
+    denial: Denial,
+) -> Outcome<PlainSecret> {
+    if rules::burns(&denial) {
+        let (kind, reason) = match denial {
+            Denial::CodeReplayed => (Kind::CodeReplayed, "code_replay"),
+            _ => (Kind::CodeBurned, "code_burned"),
+        };
+        let family = found.lineage.family.key;
+        let event = Event::new(kind, Actor::Client(client.principal))
+            .on("family", family.id)
+            .about(found.lineage.grant.client_id);
+        oauth.ledger.write(context, RevokeFamily { family, now: context.now, reason, event }).await?;
+    }
+    Ok(Err(denial))
+}
+
+/// Somebody was faster: that is a replay, whoever was first. Or what it depends on ended in between.
+async fn lost(oauth: &OAuth, context: &Context, client: &Client, key: BearerKey) -> Outcome<PlainSecret> {
+    let Some((found, user)) = load(oauth, key).await? else { return Ok(Err(Denial::CodeUnknown)) };
+    if found.consumed_at.is_some() {
+        return refuse(oauth, context, client, &found, Denial::CodeReplayed).await;
+    }
+    let now = found.lineage.standing(client, user).may_act(context.now);
+    Ok(Err(now.err().map_or(Denial::CodeExpired, Denial::Inactive)))
+}
+
+/// The tokens of one redemption, promised to nobody yet.
+struct Issued {
+    access: PlainSecret,
+    refresh: Option<PlainSecret>,
+    expires_at: chrono::DateTime<chrono::Utc>,
+}
+
+fn mint(
+    oauth: &OAuth,
+    context: &Context,
+    client: &Client,
+    found: &FoundCode,
+    scope: &Scope,
+) -> Result<Issued, Denial> {
+    let family = &found.lineage.family;
+    // Nothing outlives its family.
+    let expires_at = (context.now + oauth.tokens.access_lifetime(client)).min(family.expires_at);
+    let redemption = Redemption {
+        client: &client.id,
+        issued_to: &client.id,
+        redirect_uri: &found.code.redirect_uri,
+        scope,
+        owner: &found.lineage.grant.user_id.to_string(),
+    };
+    let mut mint = || Entropy.dated_bearer(DatedTag::AccessToken, expires_at.date_naive());
+    let access = engine::redeem(&redemption, &mut mint)?;
+    let refresh = client
+        .may_use(GrantType::RefreshToken)
+        .then(|| Entropy.dated_bearer(DatedTag::RefreshToken, family.key.day));
+    Ok(Issued { access, refresh, expires_at })
+}
+
+impl Issued {
+    fn answer(&self, scope: &Scope, context: &Context) -> Result<PlainSecret, Fault> {
+        TokenResponse::new(&self.access, scope, context.now, self.expires_at)
+            .refreshed_by(self.refresh.as_ref())
+            .text()
+    }
+
+    fn into_write(
+        self,
+        found: &FoundCode,
+        client: &Client,
+        scope: Scope,
+        audience: Vec<String>,
+        context: &Context,
+    ) -> Redeem {
+        let family = found.lineage.family.key;
+        Redeem {
+            code: found.code.key,
+            family,
+            attempt: AttemptId::from_uuid(Entropy.id(context.now)),
+            now: context.now,
+            refresh: self.refresh.map(|refresh| NewRefreshToken {
+                key: BearerKey { day: family.day, hash: refresh.hash() },
+                family,
+                scope: found.code.scope.clone(),
+                predecessor: None,
+            }),
+            access: NewAccessToken {
+                key: key(&self.access, self.expires_at),
+                id: TokenId::from_uuid(Entropy.id(context.now)),
+                subject: found.lineage.grant.user_id,
+                client: client.principal,
+                family: Some(family),
+                scope,
+                audience,
+                issued_at: context.now,
+                expires_at: self.expires_at,
+            },
+            client: client.principal,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `POST /oauth/token`: form and client in, tokens out.
+
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::clients::GrantType;
+use crate::clients::authentication::Presented;
+use crate::kernel::{Denial, PlainSecret, Scope};
+use crate::oauth::token::flow::{self, Ask};
+use crate::oauth::{OAuth, cors};
+use crate::platform::context::Context;
+use crate::platform::faces::{OAuthFace, no_store};
+use crate::platform::form::{Form, Params};
+
+/// What the endpoint answers.
+pub async fn post(
+    oauth: web::Data<OAuth>,
+    context: Context,
+    request: HttpRequest,
+    form: Form<OAuthFace>,
+) -> Result<HttpResponse, OAuthFace> {
+    let presented = Presented::read(&request, &form.params);
+    let client = oauth.clients.authenticate(&context, presented).await??;
+    cors::identified(&request, &client);
+    let ask = read(form.params)?;
+    let answer = flow::answer(&oauth, &context, &client, ask).await??;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CONTENT_TYPE, "application/json"));
+    Ok(no_store(&mut response).body(answer.expose().to_owned()))
+}
+
+fn read(params: Params) -> Result<Ask, Denial> {
+    params.refuse_repeated(&["resource"])?;
+    let grant = GrantType::parse(params.required("grant_type")?).ok_or(Denial::GrantTypeUnsupported)?;
+    let scope = params.get("scope").map(Scope::parse).transpose().map_err(|_| Denial::ScopeMalformed)?;
+    let secret = |name| params.get(name).map(|text| PlainSecret::new(text.to_owned()));
+    let required = |name| secret(name).ok_or(Denial::Missing(name));
+    Ok(match grant {
+        GrantType::AuthorizationCode => Ask::Code {
+            code: required("code")?,
+            redirect_uri: params.get("redirect_uri").map(str::to_owned),
+            verifier: secret("code_verifier"),
+        },
+        GrantType::RefreshToken => Ask::Refresh { token: required("refresh_token")?, scope },
+        GrantType::ClientCredentials => Ask::ClientCredentials { scope },
+    })
+}

@@ -1,0 +1,204 @@
+//! A refresh token for a new pair (RFC 6749 §6), rotated at every use (RFC 9700 §4.14.2).
+
+use chrono::{DateTime, Utc};
+
+use crate::accounts::store::find_user;
+use crate::audit::{Actor, Event, Kind};
+use crate::clients::Client;
+use crate::decision::effective;
+use crate::grants::refresh_tokens::store::{Answer, Rotate, Rotated, find, find_answer};
+use crate::grants::refresh_tokens::{ANSWER, FoundRefreshToken, parameters};
+use crate::grants::store::RevokeFamily;
+use crate::grants::{BearerKey, NewAccessToken, NewRefreshToken};
+use crate::kernel::{
+    AttemptId, Bearer, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, Tag, TokenId, UserStanding,
+};
+use crate::oauth::engine::{self, Refreshment};
+use crate::oauth::token::mint::{TokenResponse, key};
+use crate::oauth::token::rules::{self, Presented};
+use crate::oauth::OAuth;
+use crate::platform::context::Context;
+use crate::platform::entropy::Entropy;
+use crate::platform::seal::Sealed;
+use crate::{services, settle};
+
+/// Answers a refresh: a new pair, the same answer again, or no.
+pub(super) async fn refresh(
+    oauth: &OAuth,
+    context: &Context,
+    client: &Client,
+    token: PlainSecret,
+    asked: Option<Scope>,
+) -> Outcome<PlainSecret> {
+    let Some(key) = key_of(&token) else {
+        oauth.clients.unknown_bearer(context, client);
+        return Ok(Err(Denial::RefreshUnknown));
+    };
+    // Whoever loses the race for the token looks once more, and then finds it consumed.
+    for _ in 0..2 {
+        let Some((found, user)) = load(oauth, key).await? else {
+            oauth.clients.unknown_bearer(context, client);
+            return Ok(Err(Denial::RefreshUnknown));
+        };
+        let presented = rules::refreshable(&found, client, oauth.tokens.refresh_grace(), context.now);
+        let presented = match presented {
+            Err(Denial::RefreshReused) => return reused(oauth, context, client, &found).await,
+            other => settle!(other),
+        };
+        settle!(found.lineage.standing(client, user).may_act(context.now).map_err(Denial::Inactive));
+        match presented {
+            Presented::WithinGrace => return again(oauth, context, &found, &token, asked.as_ref()).await,
+            Presented::Living => {
+                if let Some(decision) = rotate(oauth, context, client, &found, &token, asked.as_ref()).await? {
+                    return Ok(decision);
+                }
+            }
+        }
+    }
+    Err(Fault::unavailable("a refresh token that nobody consumes and nobody gets"))
+}
+
+fn key_of(token: &PlainSecret) -> Option<BearerKey> {
+    let bearer = Bearer::parse(token.expose()).ok().filter(|bearer| bearer.tag() == Tag::RefreshToken)?;
+    Some(BearerKey { day: bearer.day()?, hash: bearer.hash() })
+}
+
+async fn load(oauth: &OAuth, key: BearerKey) -> Result<Option<(FoundRefreshToken, UserStanding)>, Fault> {
+    oauth
+        .ledger
+        .read(move |connection| {
+            let Some(found) = find(connection, key)? else { return Ok(None) };
+            let user = find_user(connection, found.lineage.grant.user_id)?;
+            let user = user.ok_or_else(|| Fault::internal("a grant of nobody"))?;
+            Ok(Some((found, user.standing())))
+        })
+        .await
+}
+
+/// The family dies: of two who hold the same token, one is a thief, and nobody can tell which.
+async fn reused(
+    oauth: &OAuth,
+    context: &Context,
+    client: &Client,
+    found: &FoundRefreshToken,
+) -> Outcome<PlainSecret> {
+    let family = found.lineage.family.key;
+    let event = Event::new(Kind::RefreshReused, Actor::Client(client.principal))
+        .on("family", family.id)
+        .about(client.principal);
+    let kill = RevokeFamily { family, now: context.now, reason: "refresh_reuse", event };
+    oauth.ledger.write(context, kill).await?;
+    Ok(Err(Denial::RefreshReused))
+}
+
+/// The very same answer again, for whoever lost it.
+async fn again(
+    oauth: &OAuth,
+    context: &Context,
+    found: &FoundRefreshToken,
+    token: &PlainSecret,
+    asked: Option<&Scope>,
+) -> Outcome<PlainSecret> {
+    let consumed_on = found.consumed_at.unwrap_or(context.now).date_naive();
+    let (hash, parameters, now) = (found.key.hash, parameters(asked), context.now);
+    let sealed = oauth
+        .ledger
+        .read(move |connection| find_answer(connection, consumed_on, hash, parameters, now))
+        .await?;
+    Ok(sealed.and_then(|sealed| sealed.open(token, ANSWER)).ok_or(Denial::RefreshDiffers))
+}
+
+/// Replaces the token; `None` if somebody was faster.
+async fn rotate(
+    oauth: &OAuth,
+    context: &Context,
+    client: &Client,
+    found: &FoundRefreshToken,
+    token: &PlainSecret,
+    asked: Option<&Scope>,
+) -> Result<Option<Result<PlainSecret, Denial>>, Fault> {
+    let now = context.now;
+    let lineage = &found.lineage;
+    let effective = effective(&found.scope, Some(lineage), client);
+    let scope = match rules::narrowed(&effective, asked) {
+        Ok(scope) => scope,
+        Err(denial) => return Ok(Some(Err(denial))),
+    };
+    // Nothing outlives its family, however often it rotates.
+    let expires_at = (now + oauth.tokens.access_lifetime(client)).min(lineage.family.expires_at);
+    let access = match mint(client, found, &scope, asked, expires_at) {
+        Ok(access) => access,
+        Err(denial) => return Ok(Some(Err(denial))),
+    };
+    let successor = Entropy.dated_bearer(DatedTag::RefreshToken, lineage.family.key.day);
+    let answer = TokenResponse::new(&access, &scope, now, expires_at).refreshed_by(Some(&successor)).text()?;
+    let audience = oauth.ledger.read(services::store::catalogue).await?.audience(&scope);
+    let family = lineage.family.key;
+    let write = Rotate {
+        old: found.key,
+        family,
+        attempt: AttemptId::from_uuid(Entropy.id(now)),
+        now,
+        access: NewAccessToken {
+            key: key(&access, expires_at),
+            id: TokenId::from_uuid(Entropy.id(now)),
+            subject: lineage.grant.user_id,
+            client: client.principal,
+            family: Some(family),
+            scope,
+            audience,
+            issued_at: now,
+            expires_at,
+        },
+        refresh: NewRefreshToken {
+            key: BearerKey { day: family.day, hash: successor.hash() },
+            family,
+            // RFC 6749 §6: the new one has the scope of the old one, whatever this access token has.
+            scope: found.scope.clone(),
+            predecessor: Some(found.key.hash),
+        },
+        answer: kept(oauth, &answer, token, asked, now)?,
+        // Its predecessor was consumed in the moment it was issued.
+        wiped: found.predecessor.map(|hash| (hash, found.issued_at.date_naive())),
+    };
+    Ok(match oauth.ledger.write(context, write).await? {
+        Rotated::Done => Some(Ok(answer)),
+        Rotated::Lost => None,
+    })
+}
+
+fn mint(
+    client: &Client,
+    found: &FoundRefreshToken,
+    scope: &Scope,
+    asked: Option<&Scope>,
+    expires_at: DateTime<Utc>,
+) -> Result<PlainSecret, Denial> {
+    let refreshment = Refreshment {
+        client: &client.id,
+        issued_to: &client.id,
+        scope,
+        asked,
+        owner: &found.lineage.grant.user_id.to_string(),
+    };
+    engine::refresh(&refreshment, &mut || {
+        Entropy.dated_bearer(DatedTag::AccessToken, expires_at.date_naive())
+    })
+}
+
+/// The answer, sealed for the holder of the old token; none without a grace.
+fn kept(
+    oauth: &OAuth,
+    answer: &PlainSecret,
+    token: &PlainSecret,
+    asked: Option<&Scope>,
+    now: DateTime<Utc>,
+) -> Result<Option<Answer>, Fault> {
+    let grace = oauth.tokens.refresh_grace();
+    if grace.is_zero() {
+        return Ok(None);
+    }
+    let sealed = Sealed::seal(answer.expose(), token, ANSWER, Entropy)
+        .ok_or_else(|| Fault::internal("sealing a refresh answer"))?;
+    Ok(Some(Answer { sealed, parameters: parameters(asked), expires_at: now + grace }))
+}

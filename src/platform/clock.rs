@@ -1,0 +1,49 @@
+//! Time. Read once per request, at the door; below it, `now` is a value.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, Duration, DurationRound, TimeDelta, Utc};
+
+/// Where `now` comes from.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The machine's clock.
+    System,
+    /// A clock that stands still until it is moved, for tests.
+    Test(TestClock),
+}
+
+impl Clock {
+    /// The present moment, at the microsecond precision Postgres keeps, so that what is stored and read back
+    /// compares equal.
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    pub fn now(&self) -> DateTime<Utc> {
+        let now = match self {
+            Self::System => Utc::now(),
+            Self::Test(clock) => clock.now(),
+        };
+        now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now)
+    }
+}
+
+/// A hand-moved clock, shared by all who hold a clone.
+#[derive(Clone, Debug)]
+pub struct TestClock(Arc<AtomicI64>);
+
+impl TestClock {
+    /// Starts at the given moment.
+    pub fn starting_at(start: DateTime<Utc>) -> Self {
+        Self(Arc::new(AtomicI64::new(start.timestamp_micros())))
+    }
+
+    /// The moment it shows.
+    pub fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.0.load(Ordering::SeqCst)).unwrap_or_default()
+    }
+
+    /// Moves it on (or back, by a negative span).
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(by.num_microseconds().unwrap_or(i64::MAX), Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,45 @@
+//! What every act knows about the request that caused it.
+
+use std::future::{Ready, ready};
+use std::net::IpAddr;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use chrono::{DateTime, Utc};
+
+use crate::kernel::RequestId;
+
+/// One `now`, one caller, one id: read at the door and passed down as a value.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The moment of the request; everything it decides is decided at this moment.
+    pub now: DateTime<Utc>,
+    /// The request, or `None` for a command of the operator.
+    pub request_id: Option<RequestId>,
+    /// The address it came from, through trusted proxies only.
+    pub ip: Option<IpAddr>,
+    /// What the client calls itself, cut to a sane length.
+    pub user_agent: Option<String>,
+}
+
+impl Context {
+    /// The context of a command at the operator's terminal.
+    pub fn operator(now: DateTime<Utc>) -> Self {
+        Self { now, request_id: None, ip: None, user_agent: None }
+    }
+}
+
+impl FromRequest for Context {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(
+            request
+                .extensions()
+                .get::<Self>()
+                .cloned()
+                .ok_or_else(|| actix_web::error::ErrorInternalServerError("the door was left out")),
+        )
+    }
+}

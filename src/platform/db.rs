@@ -1,0 +1,319 @@
+//! Connections to Postgres: the pool, the bound on blocking work, and what a database error means to us.
+//!
+//! Diesel is synchronous: every use of a connection runs on a blocking thread, and this file is the only one
+//! that sends work there. As many run at once as there are connections; the others wait, asynchronously and
+//! for a bounded time, and are then told 503.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::r2d2::{ManageConnection, Pool};
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::sql_types::{Date, Integer};
+use diesel::{Connection as _, ConnectionError, QueryableByName, RunQueryDsl, sql_query};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use crate::kernel::{Fault, FaultKind};
+
+/// A connection to the database. Only stores look inside.
+pub type Connection = PgConnection;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+/// Settings of the section `database` that concern the pool.
+#[derive(Clone, Debug, Deserialize)]
+pub struct PoolSettings {
+    /// Connections held at most.
+    pub connections: u32,
+    /// Milliseconds a request waits for a connection before it is told 503.
+    pub wait_ms: u64,
+    /// Milliseconds after which Postgres ends a statement.
+    pub statement_timeout_ms: u64,
+}
+
+/// The pool. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool<Manager>,
+    turns: Arc<Semaphore>,
+    generation: Arc<AtomicU64>,
+    wait: Duration,
+}
+
+impl Db {
+    /// A pool over `url`. Connects lazily, so that a server can start while its database is away.
+    pub fn new(url: &str, settings: &PoolSettings) -> Self {
+        let generation = Arc::new(AtomicU64::new(0));
+        let wait = Duration::from_millis(settings.wait_ms);
+        let manager = Manager {
+            url: bounded(url),
+            statement_timeout_ms: settings.statement_timeout_ms,
+            generation: Arc::clone(&generation),
+        };
+        let pool = Pool::builder()
+            .max_size(settings.connections)
+            .min_idle(Some(0))
+            .connection_timeout(wait)
+            .test_on_check_out(true)
+            .error_handler(Box::new(LoggedAtTheFace))
+            .build_unchecked(manager);
+        let turns = Arc::new(Semaphore::new(settings.connections as usize));
+        Self { pool, turns, generation, wait }
+    }
+
+    /// Runs blocking work with a connection, when one is free.
+    #[allow(clippy::disallowed_methods, reason = "the one place that sends work to blocking threads")]
+    pub async fn run<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        let turn = tokio::time::timeout(self.wait, Arc::clone(&self.turns).acquire_owned())
+            .await
+            .map_err(|_| Fault::unavailable("no connection became free in time"))?
+            .map_err(Fault::internal)?;
+        let db = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let result = db.run_here(work);
+            drop(turn);
+            result
+        })
+        .await
+        .map_err(Fault::internal)?
+    }
+
+    /// Runs work on the calling thread: for commands, which have no other requests to think of.
+    pub fn run_here<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+        let mut connection = self
+            .pool
+            .get()
+            .map_err(|error| Fault::unavailable(format!("no database connection: {error}")))?;
+        let result = work(&mut connection.inner);
+        if matches!(&result, Err(fault) if fault.kind() == FaultKind::Unavailable) {
+            // One dead connection means that the server went away: trust none made before.
+            self.generation.fetch_add(1, Ordering::SeqCst);
+        }
+        result
+    }
+
+    /// Whether the database answers now.
+    pub async fn ping(&self) -> Result<(), Fault> {
+        self.run(|connection| connection.batch_execute("SELECT 1").map_err(Fault::from)).await
+    }
+}
+
+/// r2d2 would log every failed attempt to connect; the request that fails for it logs once.
+#[derive(Debug)]
+struct LoggedAtTheFace;
+
+impl diesel::r2d2::HandleError<ConnectionError> for LoggedAtTheFace {
+    fn handle_error(&self, error: ConnectionError) {
+        log::debug!("connecting to the database: {error}");
+    }
+}
+
+/// A connection and the generation it was made in.
+pub struct Tracked {
+    inner: Connection,
+    generation: u64,
+}
+
+/// Makes connections, and trusts them without a round trip until one breaks.
+struct Manager {
+    url: String,
+    statement_timeout_ms: u64,
+    generation: Arc<AtomicU64>,
+}
+
+impl ManageConnection for Manager {
+    type Connection = Tracked;
+    type Error = ConnectionError;
+
+    fn connect(&self) -> Result<Tracked, ConnectionError> {
+        let generation = self.generation.load(Ordering::SeqCst);
+        let mut inner = connect(&self.url)?;
+        inner
+            .batch_execute(&format!("SET statement_timeout = {}", self.statement_timeout_ms))
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(Tracked { inner, generation })
+    }
+
+    fn is_valid(&self, connection: &mut Tracked) -> Result<(), ConnectionError> {
+        if self.has_broken(connection) {
+            return Err(ConnectionError::BadConnection("an older connection broke".into()));
+        }
+        Ok(())
+    }
+
+    fn has_broken(&self, connection: &mut Tracked) -> bool {
+        connection.generation != self.generation.load(Ordering::SeqCst)
+    }
+}
+
+/// One connection outside the pool, in UTC.
+pub fn connect(url: &str) -> Result<Connection, ConnectionError> {
+    let mut connection = PgConnection::establish(url)?;
+    connection
+        .batch_execute("SET timezone = 'UTC'; SET client_min_messages = 'warning'")
+        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
+}
+
+/// Adds the bounds on a dead network to a connection string, in either of libpq's two forms.
+fn bounded(url: &str) -> String {
+    const BOUNDS: [(&str, &str); 5] = [
+        ("connect_timeout", "2"),
+        ("keepalives_idle", "10"),
+        ("keepalives_interval", "3"),
+        ("keepalives_count", "3"),
+        ("tcp_user_timeout", "5000"),
+    ];
+    let is_uri = url.starts_with("postgres://") || url.starts_with("postgresql://");
+    BOUNDS.iter().filter(|(name, _)| !url.contains(name)).fold(url.to_owned(), |url, (name, value)| {
+        match (is_uri, url.contains('?')) {
+            (true, true) => format!("{url}&{name}={value}"),
+            (true, false) => format!("{url}?{name}={value}"),
+            (false, _) => format!("{url} {name}={value}"),
+        }
+    })
+}
+
+/// Brings the schema up to date; returns the names of the migrations that ran.
+pub fn migrate(url: &str) -> Result<Vec<String>, Fault> {
+    let mut connection = connect(url).map_err(Fault::unavailable)?;
+    let ran = connection.run_pending_migrations(MIGRATIONS).map_err(Fault::internal)?;
+    Ok(ran.iter().map(ToString::to_string).collect())
+}
+
+/// Undoes every migration, last first; for the tests that hold that each one can be undone.
+pub fn migrate_down(url: &str) -> Result<(), Fault> {
+    let mut connection = connect(url).map_err(Fault::unavailable)?;
+    connection.revert_all_migrations(MIGRATIONS).map_err(Fault::internal)?;
+    Ok(())
+}
+
+/// The migrations this binary knows and the database has not run.
+pub fn pending_migrations(connection: &mut Connection) -> Result<Vec<String>, Fault> {
+    let pending = connection.pending_migrations(MIGRATIONS).map_err(Fault::internal)?;
+    Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
+}
+
+/// Makes the database `name` if there is none; `url` names another database of the same server.
+pub fn create_database(url: &str, name: &str) -> Result<(), Fault> {
+    let mut connection = connect(url).map_err(Fault::unavailable)?;
+    match connection.batch_execute(&format!("CREATE DATABASE {name}")) {
+        // Another node may have made it in the same moment.
+        Err(error) if !error.to_string().contains("already exists") => Err(Fault::from(error)),
+        _ => Ok(()),
+    }
+}
+
+#[derive(QueryableByName)]
+struct Made {
+    #[diesel(sql_type = Integer)]
+    made: i32,
+}
+
+/// Makes the partitions that will be needed, for a while ahead; returns how many were missing.
+pub fn make_partitions(connection: &mut Connection, today: NaiveDate) -> Result<i32, Fault> {
+    let made: Made = sql_query("SELECT make_partitions($1) AS made")
+        .bind::<Date, _>(today)
+        .get_result(connection)?;
+    Ok(made.made)
+}
+
+#[derive(QueryableByName)]
+struct DatabaseTime {
+    #[diesel(sql_type = diesel::sql_types::Timestamptz)]
+    now: chrono::DateTime<chrono::Utc>,
+}
+
+/// The database server's clock.
+pub fn database_time(connection: &mut Connection) -> Result<chrono::DateTime<chrono::Utc>, Fault> {
+    let time: DatabaseTime = sql_query("SELECT clock_timestamp() AS now").get_result(connection)?;
+    Ok(time.now)
+}
+
+#[derive(QueryableByName)]
+struct May {
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    may: bool,
+}
+
+/// Whether the role we connect as can make partitions: it owns every partitioned table.
+pub fn may_make_partitions(connection: &mut Connection) -> Result<bool, Fault> {
+    let answer: May = sql_query(
+        "SELECT coalesce(bool_and(pg_has_role(c.relowner, 'USAGE')), false) \
+                AND has_schema_privilege('partitions', 'CREATE') AS may \
+         FROM partition_plans p JOIN pg_class c ON c.oid = to_regclass('public.' || quote_ident(p.parent))",
+    )
+    .get_result(connection)?;
+    Ok(answer.may)
+}
+
+impl From<DieselError> for Fault {
+    /// A lost connection, a timeout or a server that goes down is worth another try; the rest is a defect.
+    fn from(error: DieselError) -> Self {
+        match &error {
+            DieselError::DatabaseError(
+                DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::SerializationFailure
+                | DatabaseErrorKind::UnableToSendCommand
+                | DatabaseErrorKind::ReadOnlyTransaction,
+                _,
+            )
+            | DieselError::BrokenTransactionManager => Self::unavailable(error),
+            DieselError::DatabaseError(DatabaseErrorKind::Unknown, details)
+                if is_passing(details.message()) =>
+            {
+                Self::unavailable(error)
+            }
+            DieselError::RollbackErrorOnCommit { .. } => Self::unavailable(error),
+            _ => Self::internal(error),
+        }
+    }
+}
+
+/// Postgres and libpq tell these apart in words only, as far as Diesel passes them on.
+fn is_passing(message: &str) -> bool {
+    const PASSING: [&str; 12] = [
+        "terminating connection",
+        "server closed the connection",
+        "connection to server",
+        "no connection to the server",
+        "connection not open",
+        "could not receive data",
+        "could not send data",
+        "SSL connection has been closed",
+        "the database system is",
+        "statement timeout",
+        "deadlock detected",
+        "lock timeout",
+    ];
+    PASSING.iter().any(|words| message.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_bounds_join_either_form_of_connection_string() {
+        assert!(bounded("postgres://h/db").starts_with("postgres://h/db?connect_timeout=2&"));
+        assert!(bounded("postgres://h/db?sslmode=require").contains("require&connect_timeout=2"));
+        assert!(bounded("host=h dbname=db").starts_with("host=h dbname=db connect_timeout=2 "));
+        assert!(bounded("host=h connect_timeout=9").contains("connect_timeout=9 keep"));
+    }
+
+    #[test]
+    fn a_stopped_server_is_unavailable_and_a_broken_rule_is_a_defect() {
+        assert!(is_passing("FATAL: terminating connection due to administrator command"));
+        assert!(!is_passing("duplicate key value violates unique constraint"));
+    }
+}

@@ -1,0 +1,117 @@
+//! The door: what every request passes on its way in and out.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::error::InternalError;
+use actix_web::{Error, HttpMessage, ResponseError, web};
+use futures_util::FutureExt;
+use ipnet::IpNet;
+
+use crate::kernel::{Fault, RequestId};
+use crate::platform::client_ip::client_ip;
+use crate::platform::clock::Clock;
+use crate::platform::context::Context;
+use crate::platform::entropy::Entropy;
+use crate::platform::faces::PageFace;
+use crate::platform::metrics::{Metrics, RequestLabels, Status};
+use crate::platform::request_id;
+
+/// What the door needs.
+pub struct Door {
+    /// Where `now` comes from.
+    pub clock: Clock,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where answers are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+const MOST_OF_USER_AGENT: usize = 200;
+
+/// Gives the request its id, its `now` and its caller; logs and counts the answer.
+pub async fn pass<B: MessageBody>(
+    door: web::Data<Door>,
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let started = Instant::now();
+    let context = read(&door, &request);
+    let id = RequestId::from_uuid(Entropy.id(context.now));
+    let context = Context { request_id: Some(id), ..context };
+    let ip = context.ip;
+    request.extensions_mut().insert(context);
+    // The path without its query, which may hold what must not be logged.
+    let (method, path) = (request.method().clone(), request.path().to_owned());
+
+    if method == Method::HEAD {
+        // What answers GET answers HEAD, without the body (RFC 9110 §9.3.2).
+        request.head_mut().method = Method::GET;
+    }
+    let answer = AssertUnwindSafe(next.call(request)).catch_unwind();
+    let mut response = match request_id::scope(id, answer).await {
+        Ok(answer) => answer?,
+        Err(_) => return Err(request_id::scope(id, async move { broken(id) }).await),
+    };
+
+    let elapsed = started.elapsed();
+    let status = response.status().as_u16();
+    let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".into());
+    mark(response.headers_mut(), id);
+    door.metrics.answered(
+        RequestLabels { route: route.clone(), method: known(&method), status: Status(status) },
+        elapsed.as_secs_f64(),
+    );
+    log::info!(
+        target: "grantor::http",
+        request_id = id.to_string(),
+        ip = ip.map(|ip| ip.to_string()).unwrap_or_default(),
+        ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        "{method} {} {status}", if route == "unmatched" { &path } else { &route }
+    );
+    Ok(response)
+}
+
+fn read(door: &Door, request: &ServiceRequest) -> Context {
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
+    let user_agent = request
+        .headers()
+        .get(header::USER_AGENT)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).chars().take(MOST_OF_USER_AGENT).collect());
+    Context {
+        now: door.clock.now(),
+        request_id: None,
+        ip: Some(client_ip(peer, request.headers(), &door.trusted_proxies)),
+        user_agent,
+    }
+}
+
+/// The answer when a handler panicked: this request fails, the process lives.
+fn broken(id: RequestId) -> Error {
+    let face = PageFace::from(Fault::internal("a handler panicked"));
+    let mut response = face.error_response();
+    mark(response.headers_mut(), id);
+    InternalError::from_response(face, response).into()
+}
+
+fn mark(headers: &mut HeaderMap, id: RequestId) {
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        _ => "other",
+    }
+}

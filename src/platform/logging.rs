@@ -1,0 +1,53 @@
+//! Log lines: one event a line, whatever a stranger put into it.
+
+use std::io::Write as _;
+
+use log::kv::{Error, Key, Value, VisitSource};
+
+/// Writes log lines to standard error; `filter` is in the syntax of env_logger, e.g. `info,grantor=debug`.
+pub fn start(filter: &str) {
+    let started = env_logger::Builder::new()
+        .parse_filters(filter)
+        .format(|out, record| {
+            let mut pairs = Pairs(String::new());
+            let _ = record.key_values().visit(&mut pairs);
+            writeln!(
+                out,
+                "{} {:<5} {} {}{}",
+                out.timestamp_millis(),
+                record.level(),
+                record.target(),
+                one_line(&record.args().to_string()),
+                pairs.0
+            )
+        })
+        .try_init();
+    // A second start in one process (tests) keeps the first logger.
+    drop(started);
+}
+
+struct Pairs(String);
+
+impl VisitSource<'_> for Pairs {
+    fn visit_pair(&mut self, key: Key<'_>, value: Value<'_>) -> Result<(), Error> {
+        self.0.push_str(&format!(" {key}={}", one_line(&value.to_string())));
+        Ok(())
+    }
+}
+
+/// Escapes what could end the line or drive a terminal.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn a_line_stays_one_line() {
+        assert_eq!(one_line("a\r\nFAKE \u{1b}[31m"), "a\\r\\nFAKE \\u{1b}[31m");
+    }
+}

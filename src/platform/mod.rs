@@ -1,0 +1,19 @@
+//! Between the process and the world: time, randomness, the database, the browser, the log.
+//!
+//! Everything here could serve another product; nothing here knows a rule of OAuth.
+
+pub mod clock;
+pub mod entropy;
+pub mod seal;
+pub mod db;
+pub mod private_postgres;
+pub mod logging;
+pub mod metrics;
+pub mod request_id;
+pub mod client_ip;
+pub mod context;
+pub mod door;
+pub mod form;
+pub mod csrf;
+pub mod html;
+pub mod faces;

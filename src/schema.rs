@@ -1,0 +1,258 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    access_tokens (expires_on, hash) {
+        expires_on -> Date,
+        hash -> Bytea,
+        id -> Uuid,
+        subject_id -> Uuid,
+        client_id -> Uuid,
+        family_expires_on -> Nullable<Date>,
+        family_id -> Nullable<Uuid>,
+        scopes -> Array<Nullable<Text>>,
+        audience -> Array<Nullable<Text>>,
+        issued_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    authorization_codes (expires_on, hash) {
+        expires_on -> Date,
+        hash -> Bytea,
+        family_id -> Uuid,
+        redirect_uri -> Text,
+        redirect_uri_sent -> Bool,
+        code_challenge -> Text,
+        scopes -> Array<Nullable<Text>>,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        consumed_at -> Nullable<Timestamptz>,
+        consumed_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    browser_sessions (expires_on, token_hash) {
+        expires_on -> Date,
+        token_hash -> Bytea,
+        id -> Uuid,
+        user_id -> Uuid,
+        authenticated_at -> Timestamptz,
+        last_seen_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    client_redirect_uris (principal_id, redirect_uri) {
+        principal_id -> Uuid,
+        redirect_uri -> Text,
+    }
+}
+
+diesel::table! {
+    clients (principal_id) {
+        principal_id -> Uuid,
+        client_id -> Text,
+        confidential -> Bool,
+        first_party -> Bool,
+        publisher -> Nullable<Text>,
+        verified -> Bool,
+        token_endpoint_auth_method -> Nullable<Text>,
+        grant_types -> Array<Nullable<Text>>,
+        scopes -> Array<Nullable<Text>>,
+        origins -> Array<Nullable<Text>>,
+        access_token_lifetime -> Nullable<Int4>,
+        refresh_token_lifetime -> Nullable<Int4>,
+        introspection_audiences -> Array<Nullable<Text>>,
+    }
+}
+
+diesel::table! {
+    credentials (id) {
+        id -> Uuid,
+        principal_id -> Uuid,
+        kind -> Text,
+        secret_hash -> Bytea,
+        #[max_length = 8]
+        token_prefix -> Varchar,
+        #[max_length = 4]
+        last4 -> Bpchar,
+        expires_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        rotated_from -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    events (occurred_at, id) {
+        occurred_at -> Timestamptz,
+        id -> Uuid,
+        kind -> Text,
+        outcome -> Text,
+        actor_kind -> Text,
+        actor_id -> Nullable<Uuid>,
+        target_kind -> Nullable<Text>,
+        target_id -> Nullable<Text>,
+        client_id -> Nullable<Uuid>,
+        request_id -> Nullable<Text>,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        data -> Jsonb,
+    }
+}
+
+diesel::table! {
+    families (expires_on, id) {
+        expires_on -> Date,
+        id -> Uuid,
+        grant_id -> Uuid,
+        user_id -> Uuid,
+        client_id -> Uuid,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+        revoked_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    grants (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        client_id -> Uuid,
+        scopes -> Array<Nullable<Text>>,
+        granted_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        withdrawn_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    interactions (opened_on, id) {
+        opened_on -> Date,
+        id -> Uuid,
+        browser_hash -> Bytea,
+        request -> Jsonb,
+        card -> Jsonb,
+        signed_in_as -> Nullable<Uuid>,
+        opened_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    partition_plans (parent) {
+        parent -> Text,
+        grain -> Text,
+        ahead -> Interval,
+    }
+}
+
+diesel::table! {
+    principals (id) {
+        id -> Uuid,
+        kind -> Text,
+        name -> Text,
+        created_at -> Timestamptz,
+        disabled_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    refresh_answers (sealed_on, hash) {
+        sealed_on -> Date,
+        hash -> Bytea,
+        parameters -> Bytea,
+        sealed -> Nullable<Bytea>,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (expires_on, hash) {
+        expires_on -> Date,
+        hash -> Bytea,
+        family_id -> Uuid,
+        scopes -> Array<Nullable<Text>>,
+        issued_at -> Timestamptz,
+        consumed_at -> Nullable<Timestamptz>,
+        consumed_by -> Nullable<Uuid>,
+        successor -> Nullable<Bytea>,
+        predecessor -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    scopes (value) {
+        value -> Text,
+        service_id -> Uuid,
+        sentence -> Text,
+        optional -> Bool,
+    }
+}
+
+diesel::table! {
+    services (id) {
+        id -> Uuid,
+        name -> Text,
+        audience -> Text,
+        display_name -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sign_in_failures (day, account_hash, network) {
+        day -> Date,
+        account_hash -> Bytea,
+        network -> Text,
+        failures -> Int4,
+        last_failed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    users (principal_id) {
+        principal_id -> Uuid,
+        identifier -> Text,
+        email -> Nullable<Text>,
+        email_key -> Nullable<Text>,
+        password_hash -> Nullable<Text>,
+        password_changed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::joinable!(client_redirect_uris -> clients (principal_id));
+diesel::joinable!(clients -> principals (principal_id));
+diesel::joinable!(credentials -> principals (principal_id));
+diesel::joinable!(scopes -> services (service_id));
+diesel::joinable!(users -> principals (principal_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    access_tokens,
+    authorization_codes,
+    browser_sessions,
+    client_redirect_uris,
+    clients,
+    credentials,
+    events,
+    families,
+    grants,
+    interactions,
+    partition_plans,
+    principals,
+    refresh_answers,
+    refresh_tokens,
+    scopes,
+    services,
+    sign_in_failures,
+    users,
+);

@@ -1,0 +1,71 @@
+//! Resource servers: what they are called, which audience their tokens name, which scopes they understand.
+
+pub mod store;
+
+use crate::kernel::{Scope, ScopeToken, ServiceId};
+
+/// An upstream API.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Its id.
+    pub id: ServiceId,
+    /// Its name, in commands and addresses.
+    pub name: String,
+    /// What tokens for it name as their audience (RFC 7519 §4.1.3).
+    pub audience: String,
+    /// Its name, as people read it.
+    pub display_name: String,
+    /// What may be asked of it.
+    pub scopes: Vec<ServiceScope>,
+}
+
+/// A scope of a service.
+#[derive(Clone, Debug)]
+pub struct ServiceScope {
+    /// The scope token (RFC 6749 §3.3).
+    pub value: ScopeToken,
+    /// What it lets an app do, in a sentence a person can read.
+    pub sentence: String,
+    /// A person may untick it and still let the app in.
+    pub optional: bool,
+}
+
+/// Every service, for looking up what scopes mean and for whom they are.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue(Vec<Service>);
+
+impl Catalogue {
+    /// A catalogue of these.
+    pub fn new(services: Vec<Service>) -> Self {
+        Self(services)
+    }
+
+    /// Every service, by name.
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.0.iter()
+    }
+
+    /// Every scope there is.
+    pub fn scope(&self) -> Scope {
+        self.0.iter().flat_map(|service| &service.scopes).map(|scope| scope.value.clone()).collect()
+    }
+
+    /// The services a scope reaches, each with those of its scopes that are meant.
+    pub fn grouped<'a>(&'a self, scope: &'a Scope) -> impl Iterator<Item = (&'a Service, Vec<&'a ServiceScope>)> {
+        self.0.iter().filter_map(|service| {
+            let meant: Vec<_> = service.scopes.iter().filter(|own| scope.contains(&own.value)).collect();
+            (!meant.is_empty()).then_some((service, meant))
+        })
+    }
+
+    /// Those of a scope that a person may untick.
+    pub fn optional(&self, scope: &Scope) -> Scope {
+        let all = self.0.iter().flat_map(|service| &service.scopes);
+        all.filter(|own| own.optional && scope.contains(&own.value)).map(|own| own.value.clone()).collect()
+    }
+
+    /// The audiences of the services that a scope reaches.
+    pub fn audience(&self, scope: &Scope) -> Vec<String> {
+        self.grouped(scope).map(|(service, _)| service.audience.clone()).collect()
+    }
+}
