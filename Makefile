@@ -28,7 +28,7 @@ test: ground ## Run every test, against a private Postgres
 	fi
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	    echo "Testing with cargo-nextest."; \
-	    $(CARGO) nextest run && $(CARGO) test --doc; \
+	    $(CARGO) nextest run; \
 	else \
 	    echo "Testing with cargo test (cargo-nextest is faster: INSTALL_NEXTEST=1 make test)."; \
 	    $(CARGO) test --no-fail-fast; \

@@ -52,11 +52,17 @@ impl Ledger {
         F: FnOnce(&mut Work<'_>) -> Outcome<T> + Send + 'static,
     {
         let context = context.clone();
-        self.db.run(move |connection| transact(connection, &context, act)).await
+        self.db
+            .run(move |connection| transact(connection, &context, act))
+            .await
     }
 
     /// The same on the calling thread, for commands.
-    pub fn act_here<T>(&self, context: &Context, act: impl FnOnce(&mut Work<'_>) -> Outcome<T>) -> Outcome<T> {
+    pub fn act_here<T>(
+        &self,
+        context: &Context,
+        act: impl FnOnce(&mut Work<'_>) -> Outcome<T>,
+    ) -> Outcome<T> {
         self.db.run_here(|connection| transact(connection, context, act))
     }
 
@@ -118,13 +124,13 @@ fn in_savepoint<T>(
     trail: &mut Trail,
     act: impl FnOnce(&mut Work<'_>) -> Outcome<T>,
 ) -> Outcome<T> {
-    let end = connection.transaction(|connection| {
-        match act(&mut Work::new(connection, context, trail)) {
+    let end = connection.transaction(
+        |connection| match act(&mut Work::new(connection, context, trail)) {
             Ok(Err(denial)) if !trail.keep => Err(End::Denied(denial)),
             Ok(decision) => Ok(decision),
             Err(fault) => Err(End::Broke(fault)),
-        }
-    });
+        },
+    );
     match end {
         Ok(decision) => Ok(decision),
         Err(End::Denied(denial)) => Ok(Err(denial)),

@@ -42,7 +42,9 @@ pub(super) fn append(
         return Ok(());
     }
     let rows: Vec<NewEvent<'_>> = trail.iter().map(|event| row(event, context, entropy)).collect();
-    diesel::insert_into(events::table).values(&rows).execute(connection)?;
+    diesel::insert_into(events::table)
+        .values(&rows)
+        .execute(connection)?;
     Ok(())
 }
 

@@ -78,25 +78,35 @@ impl Registration {
     fn check(&self, known: &Scope, principal: PrincipalId) -> Result<Client, RegistrationProblem> {
         let client_id = match &self.client_id {
             Some(id) => ClientId::parse(id).map_err(|problem| wrong("client_id", &problem))?,
-            None => ClientId::parse(&principal.to_string()).map_err(|problem| wrong("client_id", &problem))?,
+            None => {
+                ClientId::parse(&principal.to_string()).map_err(|problem| wrong("client_id", &problem))?
+            }
         };
         let grant_types = self.grant_types()?;
         let scope = Scope::parse(&self.scope).map_err(|problem| wrong("scope", &problem))?;
         self.check_scope(&scope, known)?;
         let redirect_uris = parse_all(&self.redirect_uris, "redirect_uri", RedirectUri::register)?;
         if grant_types.contains(&GrantType::AuthorizationCode) && redirect_uris.is_empty() {
-            return Err(say("a client of the authorization_code grant needs a redirect_uri"));
+            return Err(say(
+                "a client of the authorization_code grant needs a redirect_uri",
+            ));
         }
         let origins = parse_all(&self.origins, "origin", Origin::parse)?;
         self.check_lifetimes()?;
         if self.public && !self.introspection_audiences.is_empty() {
-            return Err(say("a public client cannot introspect: it cannot prove who it is"));
+            return Err(say(
+                "a public client cannot introspect: it cannot prove who it is",
+            ));
         }
         Ok(Client {
             principal,
             id: client_id,
             name: text(&self.name, "name")?,
-            publisher: self.publisher.as_deref().map(|publisher| text(publisher, "publisher")).transpose()?,
+            publisher: self
+                .publisher
+                .as_deref()
+                .map(|publisher| text(publisher, "publisher"))
+                .transpose()?,
             verified: self.verified,
             confidential: !self.public,
             first_party: self.first_party,
@@ -129,7 +139,9 @@ impl Registration {
             // RFC 6749 §4.4: "MUST only be used by confidential clients".
             return Err(say("client_credentials is for confidential clients only"));
         }
-        if grant_types.contains(&GrantType::RefreshToken) && !grant_types.contains(&GrantType::AuthorizationCode) {
+        if grant_types.contains(&GrantType::RefreshToken)
+            && !grant_types.contains(&GrantType::AuthorizationCode)
+        {
             return Err(say("refresh_token goes with authorization_code"));
         }
         Ok(grant_types)
@@ -137,32 +149,47 @@ impl Registration {
 
     fn check_scope(&self, scope: &Scope, known: &Scope) -> Result<(), RegistrationProblem> {
         if let Some(management) = scope.iter().find(|token| token.is_management()) {
-            return Err(say(&format!("{management} is a scope of this server's own management")));
+            return Err(say(&format!(
+                "{management} is a scope of this server's own management"
+            )));
         }
         match scope.difference(known).iter().next() {
-            Some(unknown) => Err(say(&format!("no service has the scope {unknown}; make the service first"))),
+            Some(unknown) => Err(say(&format!(
+                "no service has the scope {unknown}; make the service first"
+            ))),
             None => Ok(()),
         }
     }
 
     fn check_lifetimes(&self) -> Result<(), RegistrationProblem> {
-        let fits = |seconds: Option<u32>, most: u32| seconds.is_none_or(|seconds| (1..=most).contains(&seconds));
+        let fits =
+            |seconds: Option<u32>, most: u32| seconds.is_none_or(|seconds| (1..=most).contains(&seconds));
         if !fits(self.access_token_lifetime, LONGEST_ACCESS) {
-            return Err(say(&format!("an access token lives 1 to {LONGEST_ACCESS} seconds")));
+            return Err(say(&format!(
+                "an access token lives 1 to {LONGEST_ACCESS} seconds"
+            )));
         }
         if !fits(self.refresh_token_lifetime, LONGEST_REFRESH) {
-            return Err(say(&format!("a refresh token lives 1 to {LONGEST_REFRESH} seconds")));
+            return Err(say(&format!(
+                "a refresh token lives 1 to {LONGEST_REFRESH} seconds"
+            )));
         }
         Ok(())
     }
 
     fn auth_method(&self) -> Result<Option<AuthMethod>, RegistrationProblem> {
-        let Some(name) = &self.auth_method else { return Ok(self.public.then_some(AuthMethod::None)) };
+        let Some(name) = &self.auth_method else {
+            return Ok(self.public.then_some(AuthMethod::None));
+        };
         let method = AuthMethod::parse(name).ok_or_else(|| {
-            say(&format!("{name} is not a method; there are client_secret_basic, client_secret_post and none"))
+            say(&format!(
+                "{name} is not a method; there are client_secret_basic, client_secret_post and none"
+            ))
         })?;
         if (method == AuthMethod::None) != self.public {
-            return Err(say("the method none is for public clients, and the only one they have"));
+            return Err(say(
+                "the method none is for public clients, and the only one they have",
+            ));
         }
         Ok(Some(method))
     }
@@ -178,7 +205,9 @@ fn wrong(field: &str, problem: &impl ToString) -> RegistrationProblem {
 
 fn text(typed: &str, field: &str) -> Result<String, RegistrationProblem> {
     const MOST: usize = 60;
-    DisplayText::parse(typed, MOST).map(|text| text.as_str().to_owned()).map_err(|problem| wrong(field, &problem))
+    DisplayText::parse(typed, MOST)
+        .map(|text| text.as_str().to_owned())
+        .map_err(|problem| wrong(field, &problem))
 }
 
 fn parse_all<T, E: ToString>(
@@ -211,7 +240,9 @@ pub fn register(
         return Ok(Err(say("a public client has no secret")));
     }
     let taken = || Ok(Err(say("this client_id is taken")));
-    if !insert_principal(work, principal, PrincipalKind::Client, &client.name)? || !store::insert(work, &client)? {
+    if !insert_principal(work, principal, PrincipalKind::Client, &client.name)?
+        || !store::insert(work, &client)?
+    {
         return taken();
     }
     let is_imported = imported.is_some();
@@ -235,13 +266,20 @@ pub fn register(
             .with(json!({ "client_id": client.id.as_str(), "name": client.name, "confidential": client.confidential })),
     );
     let secret = client.confidential.then_some(secret);
-    Ok(Ok(Registered { client, secret, warning }))
+    Ok(Ok(Registered {
+        client,
+        secret,
+        warning,
+    }))
 }
 
 /// An imported id in UUID form becomes the principal's own id, so that no person's `sub` can ever equal it
 /// (RFC 9700 §4.15).
 fn principal_for(work: &Work<'_>, registration: &Registration) -> PrincipalId {
-    let imported = registration.client_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
+    let imported = registration
+        .client_id
+        .as_deref()
+        .and_then(|id| Uuid::try_parse(id).ok());
     PrincipalId::from_uuid(imported.unwrap_or_else(|| Entropy.id(work.now())))
 }
 
@@ -251,11 +289,15 @@ fn end_at(work: &mut Work<'_>, owner: PrincipalId, end: chrono::DateTime<chrono:
 
 /// Gives a client a new secret; the others work until the overlap is over.
 pub fn rotate_secret(work: &mut Work<'_>, id: &ClientId, overlap: Duration) -> Registering<PlainSecret> {
-    let Some(client) = store::find(work, id)? else { return Ok(Err(say("there is no such client"))) };
+    let Some(client) = store::find(work, id)? else {
+        return Ok(Err(say("there is no such client")));
+    };
     if !client.confidential {
         return Ok(Err(say("a public client has no secret")));
     }
-    let rotated_from = client_secrets(work, client.principal)?.first().map(|secret| secret.id);
+    let rotated_from = client_secrets(work, client.principal)?
+        .first()
+        .map(|secret| secret.id);
     let secret = Entropy.bearer(LastingTag::ClientSecret);
     let new = CredentialId::from_uuid(Entropy.id(work.now()));
     insert_client_secret(work, new, client.principal, &secret, rotated_from)?;
@@ -272,10 +314,20 @@ pub fn rotate_secret(work: &mut Work<'_>, id: &ClientId, overlap: Duration) -> R
 
 /// Lets a client act, or no longer: its tokens die with it at once, and come back with it as far as they live.
 pub fn disable(work: &mut Work<'_>, id: &ClientId, disabled: bool) -> Registering<()> {
-    let Some(client) = store::find(work, id)? else { return Ok(Err(say("there is no such client"))) };
+    let Some(client) = store::find(work, id)? else {
+        return Ok(Err(say("there is no such client")));
+    };
     if set_disabled(work, client.principal, disabled)? {
-        let kind = if disabled { Kind::ClientDisabled } else { Kind::ClientEnabled };
-        work.tell(Event::new(kind, Actor::Operator).on("client", client.principal).about(client.principal));
+        let kind = if disabled {
+            Kind::ClientDisabled
+        } else {
+            Kind::ClientEnabled
+        };
+        work.tell(
+            Event::new(kind, Actor::Operator)
+                .on("client", client.principal)
+                .about(client.principal),
+        );
     } else {
         work.nothing_to_tell("it already was so");
     }

@@ -40,14 +40,24 @@ impl TokenSettings {
 
     /// How long this client's access tokens live.
     pub fn access_lifetime(&self, client: &Client) -> Duration {
-        Duration::seconds(client.access_token_lifetime.unwrap_or(self.access_lifetime_s).into())
+        Duration::seconds(
+            client
+                .access_token_lifetime
+                .unwrap_or(self.access_lifetime_s)
+                .into(),
+        )
     }
 
     /// How long this client's families live. Without refresh tokens nothing of a family outlives its first
     /// access token.
     pub fn family_lifetime(&self, client: &Client) -> Duration {
         if client.may_use(GrantType::RefreshToken) {
-            Duration::seconds(client.refresh_token_lifetime.unwrap_or(self.refresh_lifetime_s).into())
+            Duration::seconds(
+                client
+                    .refresh_token_lifetime
+                    .unwrap_or(self.refresh_lifetime_s)
+                    .into(),
+            )
         } else {
             self.code_lifetime() + self.access_lifetime(client)
         }
@@ -79,7 +89,9 @@ pub struct Grant {
 impl Grant {
     /// For the eligibility rule.
     pub fn standing(&self) -> GrantStanding {
-        GrantStanding { withdrawn_at: self.withdrawn_at }
+        GrantStanding {
+            withdrawn_at: self.withdrawn_at,
+        }
     }
 }
 
@@ -106,7 +118,10 @@ pub struct Family {
 impl Family {
     /// For the eligibility rule.
     pub fn standing(&self) -> FamilyStanding {
-        FamilyStanding { revoked_at: self.revoked_at, expires_at: self.expires_at }
+        FamilyStanding {
+            revoked_at: self.revoked_at,
+            expires_at: self.expires_at,
+        }
     }
 }
 

@@ -51,7 +51,10 @@ pub(super) struct FamilyRow {
 impl From<FamilyRow> for Family {
     fn from(row: FamilyRow) -> Self {
         Self {
-            key: FamilyKey { day: row.expires_on, id: FamilyId::from_uuid(row.id) },
+            key: FamilyKey {
+                day: row.expires_on,
+                id: FamilyId::from_uuid(row.id),
+            },
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
         }
@@ -67,7 +70,10 @@ pub(super) fn lineage(connection: &mut Connection, key: FamilyKey) -> Result<Opt
         .select((FamilyRow::as_select(), GrantRow::as_select()))
         .first(connection)
         .optional()?;
-    Ok(found.map(|(family, grant)| Lineage { family: family.into(), grant: grant.into() }))
+    Ok(found.map(|(family, grant)| Lineage {
+        family: family.into(),
+        grant: grant.into(),
+    }))
 }
 
 /// What this person allows this client now.
@@ -151,9 +157,11 @@ pub fn narrow(work: &mut Work<'_>, id: GrantId, user: PrincipalId, scope: &str) 
         .filter(grants::withdrawn_at.is_null())
         .filter(grants::scopes.contains(vec![Some(scope.to_owned())]))
         .set((
-            grants::scopes.eq(diesel::dsl::sql::<Array<Nullable<Text>>>("array_remove(grants.scopes, ")
-                .bind::<Text, _>(scope.to_owned())
-                .sql(")")),
+            grants::scopes.eq(
+                diesel::dsl::sql::<Array<Nullable<Text>>>("array_remove(grants.scopes, ")
+                    .bind::<Text, _>(scope.to_owned())
+                    .sql(")"),
+            ),
             grants::updated_at.eq(now),
         ))
         .execute(&mut **work)?;
@@ -198,7 +206,10 @@ pub fn last_authorized(
         .group_by(families::grant_id)
         .select((families::grant_id, diesel::dsl::max(families::created_at)))
         .load(connection)?;
-    Ok(rows.into_iter().filter_map(|(id, at)| Some((GrantId::from_uuid(id), at?))).collect())
+    Ok(rows
+        .into_iter()
+        .filter_map(|(id, at)| Some((GrantId::from_uuid(id), at?)))
+        .collect())
 }
 
 /// Write value: kill a family. Its event is told by whoever wins, so a replay in a loop is told once.
@@ -222,7 +233,10 @@ impl WriteValue for RevokeFamily {
             .map(|row| {
                 let revoked = diesel::update(families::table.find((row.family.day, row.family.id.uuid())))
                     .filter(families::revoked_at.is_null())
-                    .set((families::revoked_at.eq(row.now), families::revoked_by.eq(row.reason)))
+                    .set((
+                        families::revoked_at.eq(row.now),
+                        families::revoked_by.eq(row.reason),
+                    ))
                     .execute(connection)?;
                 Ok(revoked == 1)
             })
@@ -230,6 +244,10 @@ impl WriteValue for RevokeFamily {
     }
 
     fn events(&self, lived: &bool) -> Vec<Event> {
-        if *lived { vec![self.event.clone()] } else { Vec::new() }
+        if *lived {
+            vec![self.event.clone()]
+        } else {
+            Vec::new()
+        }
     }
 }

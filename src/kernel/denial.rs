@@ -288,13 +288,22 @@ mod tests {
             Denial::SignInPaused(3),
         ] {
             let words = denial.description();
-            assert!(words.chars().all(|c| matches!(c, ' '..='!' | '#'..='[' | ']'..='~')), "{words}");
+            assert!(
+                words
+                    .chars()
+                    .all(|c| matches!(c, ' '..='!' | '#'..='[' | ']'..='~')),
+                "{words}"
+            );
         }
     }
 
     #[test]
     fn what_must_look_the_same_shares_its_words() {
-        let same = [Denial::ClientUnknown, Denial::ClientDisabled, Denial::ClientSecretWrong];
+        let same = [
+            Denial::ClientUnknown,
+            Denial::ClientDisabled,
+            Denial::ClientSecretWrong,
+        ];
         for denial in &same {
             assert_eq!(
                 (denial.code(), denial.status(), denial.description()),

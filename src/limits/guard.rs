@@ -53,18 +53,25 @@ pub struct Guard {
 impl Guard {
     /// A guard that has seen nothing yet.
     pub fn new(settings: GuardSettings) -> Self {
-        Self { settings, windows: Mutex::new(HashMap::new()) }
+        Self {
+            settings,
+            windows: Mutex::new(HashMap::new()),
+        }
     }
 
     /// Refuses a network that failed too often within the minute.
     pub fn check(&self, what: Failed, network: Network, now: DateTime<Utc>) -> Result<(), Denial> {
         let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(window) = windows.get(&(what, network)) else { return Ok(()) };
+        let Some(window) = windows.get(&(what, network)) else {
+            return Ok(());
+        };
         let wait = (window.opened_at + minute() - now).num_seconds();
         if window.failures < self.quota(what) || wait <= 0 {
             return Ok(());
         }
-        Err(Denial::TooManyFailures(u32::try_from(wait).unwrap_or(60).clamp(1, 60)))
+        Err(Denial::TooManyFailures(
+            u32::try_from(wait).unwrap_or(60).clamp(1, 60),
+        ))
     }
 
     /// Counts a failure.
@@ -77,9 +84,15 @@ impl Guard {
                 windows.clear();
             }
         }
-        let window = windows.entry((what, network)).or_insert(Window { opened_at: now, failures: 0 });
+        let window = windows.entry((what, network)).or_insert(Window {
+            opened_at: now,
+            failures: 0,
+        });
         if window.is_over(now) {
-            *window = Window { opened_at: now, failures: 0 };
+            *window = Window {
+                opened_at: now,
+                failures: 0,
+            };
         }
         window.failures = window.failures.saturating_add(1);
     }
@@ -108,7 +121,11 @@ mod tests {
     use super::*;
 
     fn guard() -> Guard {
-        Guard::new(GuardSettings { sign_in: 2, client_authentication: 2, unknown_bearer: 2 })
+        Guard::new(GuardSettings {
+            sign_in: 2,
+            client_authentication: 2,
+            unknown_bearer: 2,
+        })
     }
 
     fn network(ip: &str) -> Network {
@@ -124,17 +141,27 @@ mod tests {
             guard.failed(Failed::SignIn, bad, now);
         }
         let later = now + Duration::seconds(20);
-        assert_eq!(guard.check(Failed::SignIn, bad, later), Err(Denial::TooManyFailures(40)));
+        assert_eq!(
+            guard.check(Failed::SignIn, bad, later),
+            Err(Denial::TooManyFailures(40))
+        );
         assert_eq!(guard.check(Failed::SignIn, good, later), Ok(()));
         assert_eq!(guard.check(Failed::ClientAuthentication, bad, later), Ok(()));
-        assert_eq!(guard.check(Failed::SignIn, bad, now + Duration::seconds(60)), Ok(()));
+        assert_eq!(
+            guard.check(Failed::SignIn, bad, now + Duration::seconds(60)),
+            Ok(())
+        );
     }
 
     #[test]
     fn a_million_strangers_take_bounded_memory() {
         let (guard, now) = (guard(), DateTime::<Utc>::UNIX_EPOCH);
         for ip in 0..(MOST_WINDOWS as u32 + 1000) {
-            guard.failed(Failed::SignIn, Network::of(std::net::Ipv4Addr::from(ip).into()), now);
+            guard.failed(
+                Failed::SignIn,
+                Network::of(std::net::Ipv4Addr::from(ip).into()),
+                now,
+            );
         }
         assert!(guard.windows.lock().unwrap().len() <= MOST_WINDOWS);
     }

@@ -18,11 +18,15 @@ pub fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr
         return believed;
     }
     // Several headers are one list, in order (RFC 9110 §5.3).
-    let values: Vec<&str> =
-        headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
+    let values: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .filter_map(|value| value.to_str().ok())
+        .collect();
     for hop in values.join(",").rsplit(',') {
         // What cannot be read ends the chain: the last address we could believe stands.
-        let Ok(ip) = hop.trim().parse::<IpAddr>() else { break };
+        let Ok(ip) = hop.trim().parse::<IpAddr>() else {
+            break;
+        };
         believed = ip.to_canonical();
         if !is_trusted(&believed) {
             break;
@@ -67,7 +71,10 @@ mod tests {
     fn seen(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
         let mut headers = HeaderMap::new();
         for value in forwarded {
-            headers.append(HeaderName::from_static("x-forwarded-for"), HeaderValue::from_str(value).unwrap());
+            headers.append(
+                HeaderName::from_static("x-forwarded-for"),
+                HeaderValue::from_str(value).unwrap(),
+            );
         }
         let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
         client_ip(peer.parse().unwrap(), &headers, &trusted).to_string()
@@ -82,8 +89,14 @@ mod tests {
     #[test]
     fn the_rightmost_untrusted_hop_counts() {
         let trusted = &["127.0.0.0/8", "10.0.0.0/8"];
-        assert_eq!(seen("127.0.0.1", &["6.6.6.6, 203.0.113.9, 10.0.0.2"], trusted), "203.0.113.9");
-        assert_eq!(seen("127.0.0.1", &["6.6.6.6", "203.0.113.9"], trusted), "203.0.113.9");
+        assert_eq!(
+            seen("127.0.0.1", &["6.6.6.6, 203.0.113.9, 10.0.0.2"], trusted),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            seen("127.0.0.1", &["6.6.6.6", "203.0.113.9"], trusted),
+            "203.0.113.9"
+        );
         assert_eq!(seen("127.0.0.1", &["6.6.6.6, nonsense"], trusted), "127.0.0.1");
         assert_eq!(seen("127.0.0.1", &[], trusted), "127.0.0.1");
         assert_eq!(seen("::ffff:127.0.0.1", &["203.0.113.9"], trusted), "203.0.113.9");

@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::error::InternalError;
 use actix_web::{Error, HttpMessage, ResponseError, web};
 use futures_util::FutureExt;
 use ipnet::IpNet;
@@ -45,7 +45,10 @@ pub async fn pass<B: MessageBody>(
     let started = Instant::now();
     let context = read(&door, &request);
     let id = RequestId::from_uuid(Entropy.id(context.now));
-    let context = Context { request_id: Some(id), ..context };
+    let context = Context {
+        request_id: Some(id),
+        ..context
+    };
     let ip = context.ip;
     request.extensions_mut().insert(context);
     // The path without its query, which may hold what must not be logged.
@@ -63,10 +66,17 @@ pub async fn pass<B: MessageBody>(
 
     let elapsed = started.elapsed();
     let status = response.status().as_u16();
-    let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".into());
+    let route = response
+        .request()
+        .match_pattern()
+        .unwrap_or_else(|| "unmatched".into());
     mark(response.headers_mut(), id);
     door.metrics.answered(
-        RequestLabels { route: route.clone(), method: known(&method), status: Status(status) },
+        RequestLabels {
+            route: route.clone(),
+            method: known(&method),
+            status: Status(status),
+        },
         elapsed.as_secs_f64(),
     );
     log::info!(
@@ -80,11 +90,15 @@ pub async fn pass<B: MessageBody>(
 }
 
 fn read(door: &Door, request: &ServiceRequest) -> Context {
-    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
-    let user_agent = request
-        .headers()
-        .get(header::USER_AGENT)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).chars().take(MOST_OF_USER_AGENT).collect());
+    let peer = request
+        .peer_addr()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
+    let user_agent = request.headers().get(header::USER_AGENT).map(|value| {
+        String::from_utf8_lossy(value.as_bytes())
+            .chars()
+            .take(MOST_OF_USER_AGENT)
+            .collect()
+    });
     Context {
         now: door.clock.now(),
         request_id: None,
@@ -105,7 +119,10 @@ fn mark(headers: &mut HeaderMap, id: RequestId) {
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         headers.insert(HeaderName::from_static("x-request-id"), value);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
 }
 
 fn known(method: &Method) -> &'static str {

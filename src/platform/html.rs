@@ -8,7 +8,11 @@ use askama::Template;
 
 /// Answers with a page. `form_action` is where else its form may lead: Chromium applies `form-action` to the
 /// redirect that follows a form, so the app's own address must be named for its person to return there.
-pub fn page(mut response: HttpResponseBuilder, template: &impl Template, form_action: Option<&str>) -> HttpResponse {
+pub fn page(
+    mut response: HttpResponseBuilder,
+    template: &impl Template,
+    form_action: Option<&str>,
+) -> HttpResponse {
     match template.render() {
         Ok(body) => dress(&mut response, form_action).body(body),
         Err(error) => {
@@ -19,7 +23,10 @@ pub fn page(mut response: HttpResponseBuilder, template: &impl Template, form_ac
 }
 
 /// The headers of every page, also of one that only redirects.
-fn dress<'r>(response: &'r mut HttpResponseBuilder, form_action: Option<&str>) -> &'r mut HttpResponseBuilder {
+fn dress<'r>(
+    response: &'r mut HttpResponseBuilder,
+    form_action: Option<&str>,
+) -> &'r mut HttpResponseBuilder {
     response
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CACHE_CONTROL, "no-store"))

@@ -53,8 +53,14 @@ impl CookieJar {
     /// The browser that sent this request, if it has a cookie that we could have given.
     pub fn known(&self, request: &HttpRequest) -> Option<Browser> {
         let secret = PlainSecret::new(request.cookie(self.name())?.value().to_owned());
-        let bearer = Bearer::parse(secret.expose()).ok().filter(|bearer| bearer.tag() == Tag::BrowserSession)?;
-        Some(Browser { secret, bearer, is_new: false })
+        let bearer = Bearer::parse(secret.expose())
+            .ok()
+            .filter(|bearer| bearer.tag() == Tag::BrowserSession)?;
+        Some(Browser {
+            secret,
+            bearer,
+            is_new: false,
+        })
     }
 
     /// The browser that sent this request, or a new one.
@@ -68,13 +74,22 @@ impl CookieJar {
             let secret = Entropy.dated_bearer(DatedTag::BrowserSession, until.date_naive());
             // What we mint parses; the loop only spares a panic.
             if let Ok(bearer) = Bearer::parse(secret.expose()) {
-                return Browser { secret, bearer, is_new: true };
+                return Browser {
+                    secret,
+                    bearer,
+                    is_new: true,
+                };
             }
         }
     }
 
     /// Puts the cookie on the answer, if the browser does not hold it yet. `until`: for a signed-in browser.
-    pub fn give(&self, mut response: HttpResponse, browser: &Browser, until: Option<(DateTime<Utc>, DateTime<Utc>)>) -> HttpResponse {
+    pub fn give(
+        &self,
+        mut response: HttpResponse,
+        browser: &Browser,
+        until: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    ) -> HttpResponse {
         if !browser.is_new {
             return response;
         }

@@ -21,8 +21,12 @@ pub fn recognise(
     browser: &Browser,
     settings: &SessionSettings,
 ) -> Result<Option<SignedIn>, Fault> {
-    let Some(session) = store::find(work, browser.bearer())? else { return Ok(None) };
-    let Some(user) = find_user(work, session.user_id)? else { return Ok(None) };
+    let Some(session) = store::find(work, browser.bearer())? else {
+        return Ok(None);
+    };
+    let Some(user) = find_user(work, session.user_id)? else {
+        return Ok(None);
+    };
     let standing = Standing {
         client_disabled_at: None,
         user: Some(user.standing()),

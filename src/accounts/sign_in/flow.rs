@@ -40,16 +40,32 @@ pub async fn sign_in(
     attempt: Attempt,
 ) -> Outcome<Opened> {
     let key = Key::of(&attempt.name, context);
-    let count = settle!(accounts.ledger.act(context, move |work| count_attempt(work, key)).await?);
+    let count = settle!(
+        accounts
+            .ledger
+            .act(context, move |work| count_attempt(work, key))
+            .await?
+    );
 
     let name = attempt.name;
-    let found = accounts.ledger.read(move |connection| find_user_by_name(connection, &name)).await?;
-    let hash = found.as_ref().filter(|user| may_sign_in(user, context)).and_then(|user| user.password_hash.clone());
+    let found = accounts
+        .ledger
+        .read(move |connection| find_user_by_name(connection, &name))
+        .await?;
+    let hash = found
+        .as_ref()
+        .filter(|user| may_sign_in(user, context))
+        .and_then(|user| user.password_hash.clone());
     let is_right = accounts.passwords.verify(attempt.password, hash).await?;
 
     let Some(user) = found.filter(|_| is_right) else {
         if rules::is_worth_an_event(count) {
-            settle!(accounts.ledger.act(context, move |work| tell_failures(work, count)).await?);
+            settle!(
+                accounts
+                    .ledger
+                    .act(context, move |work| tell_failures(work, count))
+                    .await?
+            );
         }
         return Ok(Err(Denial::SignInWrong));
     };
@@ -62,8 +78,18 @@ pub async fn sign_in(
         expires_at: context.now + accounts.sessions.absolute(),
         ended_at: None,
     };
-    let opening = Opening { user, session, key, interaction: attempt.interaction };
-    accounts.ledger.act(context, move |work| open_session(work, &browser, renewed, opening)).await
+    let opening = Opening {
+        user,
+        session,
+        key,
+        interaction: attempt.interaction,
+    };
+    accounts
+        .ledger
+        .act(context, move |work| {
+            open_session(work, &browser, renewed, opening)
+        })
+        .await
 }
 
 /// Under which guesses are counted: what was typed, and from where.
@@ -75,8 +101,13 @@ struct Key {
 
 impl Key {
     fn of(name: &str, context: &Context) -> Self {
-        let ip = context.ip.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
-        Self { account: SecretHash::of(&name.trim().to_lowercase()), network: Network::of(ip) }
+        let ip = context
+            .ip
+            .unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+        Self {
+            account: SecretHash::of(&name.trim().to_lowercase()),
+            network: Network::of(ip),
+        }
     }
 }
 
@@ -114,13 +145,22 @@ struct Opening {
     interaction: Option<InteractionId>,
 }
 
-fn open_session(work: &mut Work<'_>, browser: &Browser, renewed: Browser, opening: Opening) -> Outcome<Opened> {
-    let Opening { user, session, key, interaction } = opening;
+fn open_session(
+    work: &mut Work<'_>,
+    browser: &Browser,
+    renewed: Browser,
+    opening: Opening,
+) -> Outcome<Opened> {
+    let Opening {
+        user,
+        session,
+        key,
+        interaction,
+    } = opening;
     // The password was checked outside this transaction: it must still be the one, and its owner may still act.
     let held = hold_user(work, user.id)?;
-    let unchanged = held.is_some_and(|held| {
-        held.password_hash == user.password_hash && held.disabled_at.is_none()
-    });
+    let unchanged =
+        held.is_some_and(|held| held.password_hash == user.password_hash && held.disabled_at.is_none());
     if !unchanged {
         return Ok(Err(Denial::SignInWrong));
     }
@@ -132,7 +172,10 @@ fn open_session(work: &mut Work<'_>, browser: &Browser, renewed: Browser, openin
         interactions::store::rebind(work, id, browser.hash(), renewed.hash(), Some(session.id))?;
     }
     work.tell(Event::new(Kind::UserSignedIn, Actor::User(user.id)).on("session", session.id));
-    Ok(Ok(Opened { browser: renewed, session }))
+    Ok(Ok(Opened {
+        browser: renewed,
+        session,
+    }))
 }
 
 /// Signs this browser out: its session ends, and it goes on under a new id. An interaction it was in the middle
@@ -143,7 +186,9 @@ pub async fn sign_out(
     browser: Browser,
     interaction: Option<InteractionId>,
 ) -> Outcome<Browser> {
-    let renewed = accounts.jar.renewed(context.now + accounts.sessions.interaction());
+    let renewed = accounts
+        .jar
+        .renewed(context.now + accounts.sessions.interaction());
     let settings = accounts.sessions.clone();
     accounts
         .ledger
@@ -170,7 +215,11 @@ pub async fn situation(
     interaction: Option<InteractionId>,
 ) -> Outcome<(Option<SignedIn>, Option<Interaction>)> {
     let Some(browser) = browser else {
-        return Ok(if interaction.is_some() { Err(Denial::InteractionGone) } else { Ok((None, None)) });
+        return Ok(if interaction.is_some() {
+            Err(Denial::InteractionGone)
+        } else {
+            Ok((None, None))
+        });
     };
     let settings = accounts.sessions.clone();
     accounts
@@ -178,7 +227,9 @@ pub async fn situation(
         .act(context, move |work| {
             work.nothing_to_tell("a look at the own session");
             let signed_in = recognise(work, &browser, &settings)?;
-            let Some(id) = interaction else { return Ok(Ok((signed_in, None))) };
+            let Some(id) = interaction else {
+                return Ok(Ok((signed_in, None)));
+            };
             let waiting = interactions::store::find(work, id)?;
             let waiting = settle!(waiting.ok_or(Denial::InteractionGone));
             settle!(waiting.is_open_to(browser.hash(), work.now()));

@@ -10,8 +10,8 @@ use crate::accounts::interactions::Interaction;
 use crate::accounts::sessions::Browser;
 use crate::accounts::sign_in::flow::{self, Attempt};
 use crate::kernel::{Denial, InteractionId, Password};
-use crate::limits::guard::Failed;
 use crate::limits;
+use crate::limits::guard::Failed;
 use crate::platform::client_ip::Network;
 use crate::platform::context::Context;
 use crate::platform::faces::{PageFace, only};
@@ -24,15 +24,19 @@ const HOME: &str = "/account/apps";
 /// Adds the routes of this verb.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(web::resource("/login")
+        .service(
+            web::resource("/login")
                 .wrap(from_fn(limits::http::sign_in))
                 .route(web::get().to(show))
                 .route(web::post().to(submit))
-                .default_service(only("GET, HEAD, POST")))
-        .service(web::resource("/logout")
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(
+            web::resource("/logout")
                 .route(web::get().to(ask))
                 .route(web::post().to(leave))
-                .default_service(only("GET, HEAD, POST")));
+                .default_service(only("GET, HEAD, POST")),
+        );
 }
 
 #[derive(Template)]
@@ -91,7 +95,11 @@ async fn submit(
     let name = form.params.get("identifier").unwrap_or_default().to_owned();
     // A password that cannot be one is wrong like any other.
     let typed = form.params.get("password").unwrap_or_default().to_owned();
-    let attempt = Password::parse(typed).map(|password| Attempt { name: name.clone(), password, interaction });
+    let attempt = Password::parse(typed).map(|password| Attempt {
+        name: name.clone(),
+        password,
+        interaction,
+    });
     let decision = match attempt {
         Ok(attempt) => flow::sign_in(&accounts, &context, browser, attempt).await?,
         Err(_) => Err(Denial::SignInWrong),
@@ -100,11 +108,15 @@ async fn submit(
         Ok(opened) => {
             let next = interaction.map_or(HOME.to_owned(), |id| format!("/oauth/consent?interaction={id}"));
             let until = (context.now, opened.session.expires_at);
-            Ok(accounts.jar.give(html::see_other(&next), &opened.browser, Some(until)))
+            Ok(accounts
+                .jar
+                .give(html::see_other(&next), &opened.browser, Some(until)))
         }
         Err(denial @ (Denial::SignInWrong | Denial::SignInPaused(_))) => {
             if let (Denial::SignInWrong, Some(ip)) = (&denial, context.ip) {
-                accounts.guard.failed(Failed::SignIn, Network::of(ip), context.now);
+                accounts
+                    .guard
+                    .failed(Failed::SignIn, Network::of(ip), context.now);
             }
             try_again(&accounts, &context, &request, interaction, name, &denial).await
         }
@@ -128,12 +140,17 @@ async fn try_again(
             StatusCode::TOO_MANY_REQUESTS,
             format!("Too many wrong passwords. Try again in {}.", in_words(*seconds)),
         ),
-        _ => (StatusCode::FORBIDDEN, "The name or the password is wrong.".to_owned()),
+        _ => (
+            StatusCode::FORBIDDEN,
+            "The name or the password is wrong.".to_owned(),
+        ),
     };
     let page = login_page(&browser, waiting.as_ref(), name, Some(problem));
     let mut response = answer(status, &page, waiting.as_ref());
     if let Some(seconds) = denial.retry_after() {
-        response.headers_mut().insert(actix_web::http::header::RETRY_AFTER, seconds.into());
+        response
+            .headers_mut()
+            .insert(actix_web::http::header::RETRY_AFTER, seconds.into());
     }
     Ok(response)
 }
@@ -151,9 +168,14 @@ async fn ask(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageFace> {
     let (signed_in, _) = flow::situation(&accounts, &context, accounts.jar.known(&request), None).await??;
-    let Some(signed_in) = signed_in else { return Ok(html::see_other("/login")) };
+    let Some(signed_in) = signed_in else {
+        return Ok(html::see_other("/login"));
+    };
     let browser = accounts.jar.browser(&request, context.now);
-    let page = LogoutPage { csrf: csrf::token(browser.secret()), account: signed_in.user.name };
+    let page = LogoutPage {
+        csrf: csrf::token(browser.secret()),
+        account: signed_in.user.name,
+    };
     Ok(html::page(HttpResponse::Ok(), &page, None))
 }
 
@@ -176,7 +198,9 @@ async fn leave(
 fn interaction_of(params: &Params) -> Result<Option<InteractionId>, Denial> {
     match params.get("interaction") {
         None => Ok(None),
-        Some(text) => InteractionId::parse(text).map(Some).ok_or(Denial::InteractionGone),
+        Some(text) => InteractionId::parse(text)
+            .map(Some)
+            .ok_or(Denial::InteractionGone),
     }
 }
 
@@ -200,5 +224,9 @@ fn login_page(
 }
 
 fn answer(status: StatusCode, page: &LoginPage, waiting: Option<&Interaction>) -> HttpResponse {
-    html::page(HttpResponse::build(status), page, waiting.map(|waiting| waiting.card.form_action.as_str()))
+    html::page(
+        HttpResponse::build(status),
+        page,
+        waiting.map(|waiting| waiting.card.form_action.as_str()),
+    )
 }

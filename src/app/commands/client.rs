@@ -119,7 +119,9 @@ fn add(shell: &Shell, add: Add) -> Result<(), Refusal> {
         introspection_audiences: add.introspection_audiences,
     };
     let is_imported = imported.is_some();
-    let registered = shell.open()?.try_act(shell, |work| register(work, &registration, imported))?;
+    let registered = shell
+        .open()?
+        .try_act(shell, |work| register(work, &registration, imported))?;
     // Whoever imports a secret has it; only a new one is shown.
     let secret = registered.secret.filter(|_| !is_imported);
     let secret = secret.as_ref().map(|secret| secret.expose().to_owned());
@@ -128,7 +130,9 @@ fn add(shell: &Shell, add: Add) -> Result<(), Refusal> {
     });
     shell.say(&value, || {
         let mut lines = vec![format!("client_id      {}", registered.client.id)];
-        lines.extend(secret.map(|secret| format!("client_secret  {secret}\n\nThe secret is shown this once.")));
+        lines.extend(
+            secret.map(|secret| format!("client_secret  {secret}\n\nThe secret is shown this once.")),
+        );
         lines.extend(registered.warning.map(|warning| format!("\nNote: {warning}.")));
         lines.join("\n")
     })
@@ -136,21 +140,42 @@ fn add(shell: &Shell, add: Add) -> Result<(), Refusal> {
 
 fn list(shell: &Shell) -> Result<(), Refusal> {
     let clients = shell.open()?.ledger.read_here(store::list)?;
-    let values: Vec<Value> = clients.iter().map(|client| described(client, &[], shell.clock.now())).collect();
+    let values: Vec<Value> = clients
+        .iter()
+        .map(|client| described(client, &[], shell.clock.now()))
+        .collect();
     shell.say(&values, || {
         let row = |client: &Client| {
-            let kind = if client.confidential { "confidential" } else { "public" };
-            let state = if client.disabled_at.is_some() { "disabled" } else { "active" };
-            vec![client.name.clone(), kind.to_owned(), state.to_owned(), client.id.to_string()]
+            let kind = if client.confidential {
+                "confidential"
+            } else {
+                "public"
+            };
+            let state = if client.disabled_at.is_some() {
+                "disabled"
+            } else {
+                "active"
+            };
+            vec![
+                client.name.clone(),
+                kind.to_owned(),
+                state.to_owned(),
+                client.id.to_string(),
+            ]
         };
-        table(&["NAME", "KIND", "STATE", "CLIENT_ID"], &clients.iter().map(row).collect::<Vec<_>>())
+        table(
+            &["NAME", "KIND", "STATE", "CLIENT_ID"],
+            &clients.iter().map(row).collect::<Vec<_>>(),
+        )
     })
 }
 
 fn show(shell: &Shell, id: &str) -> Result<(), Refusal> {
     let id = parse(id)?;
     let found = shell.open()?.ledger.read_here(|connection| {
-        let Some(client) = store::find(connection, &id)? else { return Ok(None) };
+        let Some(client) = store::find(connection, &id)? else {
+            return Ok(None);
+        };
         let secrets = client_secrets(connection, client.principal)?;
         Ok(Some((client, secrets)))
     })?;
@@ -196,9 +221,12 @@ fn described(client: &Client, secrets: &[Credential], now: DateTime<Utc>) -> Val
 fn rotate(shell: &Shell, id: &str, overlap: u32) -> Result<(), Refusal> {
     let id = parse(id)?;
     let overlap = Duration::seconds(overlap.into());
-    let secret = shell.open()?.try_act(shell, |work| rotate_secret(work, &id, overlap))?;
+    let secret = shell
+        .open()?
+        .try_act(shell, |work| rotate_secret(work, &id, overlap))?;
     let ends = shell.clock.now() + overlap;
-    let value = json!({ "client_id": id.as_str(), "client_secret": secret.expose(), "old_secrets_end_at": ends });
+    let value =
+        json!({ "client_id": id.as_str(), "client_secret": secret.expose(), "old_secrets_end_at": ends });
     shell.say(&value, || {
         format!(
             "client_id      {id}\nclient_secret  {}\n\nThe secret is shown this once. Older ones work until {}.",
@@ -210,9 +238,13 @@ fn rotate(shell: &Shell, id: &str, overlap: u32) -> Result<(), Refusal> {
 
 fn set_disabled(shell: &Shell, id: &str, disabled: bool) -> Result<(), Refusal> {
     let id = parse(id)?;
-    shell.open()?.try_act(shell, |work| disable(work, &id, disabled))?;
+    shell
+        .open()?
+        .try_act(shell, |work| disable(work, &id, disabled))?;
     let word = if disabled { "disabled" } else { "enabled" };
-    shell.say(&json!({ "client_id": id.as_str(), "disabled": disabled }), || format!("{id} is {word}."))
+    shell.say(&json!({ "client_id": id.as_str(), "disabled": disabled }), || {
+        format!("{id} is {word}.")
+    })
 }
 
 fn parse(id: &str) -> Result<ClientId, Refusal> {

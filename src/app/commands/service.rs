@@ -34,13 +34,33 @@ pub(super) enum Command {
 
 /// Names that are paths of this server.
 const RESERVED: [&str; 16] = [
-    "oauth", "api", "admin", "auth", "authz", "gateway", "events", "console", "account", "docs", "health",
-    "livez", "readyz", "metrics", "static", ".well-known",
+    "oauth",
+    "api",
+    "admin",
+    "auth",
+    "authz",
+    "gateway",
+    "events",
+    "console",
+    "account",
+    "docs",
+    "health",
+    "livez",
+    "readyz",
+    "metrics",
+    "static",
+    ".well-known",
 ];
 
 pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
     match command {
-        Command::Add { name, audience, display_name, scopes, optional_scopes } => {
+        Command::Add {
+            name,
+            audience,
+            display_name,
+            scopes,
+            optional_scopes,
+        } => {
             let mut parsed = Vec::new();
             for (typed, optional) in [(&scopes, false), (&optional_scopes, true)] {
                 for one in typed {
@@ -55,16 +75,24 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
 
 fn scope(typed: &str, optional: bool) -> Result<ServiceScope, Refusal> {
     const MOST_OF_A_SENTENCE: usize = 120;
-    let (value, sentence) = typed
-        .split_once('=')
-        .ok_or_else(|| Refusal(format!("write {typed} as SCOPE=SENTENCE, e.g. \"orders:read=Read your orders\"")))?;
+    let (value, sentence) = typed.split_once('=').ok_or_else(|| {
+        Refusal(format!(
+            "write {typed} as SCOPE=SENTENCE, e.g. \"orders:read=Read your orders\""
+        ))
+    })?;
     let value = ScopeToken::parse(value).map_err(|problem| Refusal(format!("{value}: {problem}")))?;
     if value.is_management() {
-        return Err(Refusal(format!("{value} is a scope of this server's own management")));
+        return Err(Refusal(format!(
+            "{value} is a scope of this server's own management"
+        )));
     }
     let sentence = DisplayText::parse(sentence, MOST_OF_A_SENTENCE)
         .map_err(|problem| Refusal(format!("the sentence of {value}: {problem}")))?;
-    Ok(ServiceScope { value, sentence: sentence.as_str().to_owned(), optional })
+    Ok(ServiceScope {
+        value,
+        sentence: sentence.as_str().to_owned(),
+        optional,
+    })
 }
 
 fn add(
@@ -76,22 +104,45 @@ fn add(
 ) -> Result<(), Refusal> {
     check_name(&name)?;
     let audience = audience.unwrap_or_else(|| name.clone());
-    if audience.is_empty() || audience.len() > 255 || !audience.chars().all(|c| c.is_ascii_graphic()) || audience == "*" {
-        return Err(Refusal::new("the audience must be 1 to 255 visible ASCII characters, and not `*`"));
+    if audience.is_empty()
+        || audience.len() > 255
+        || !audience.chars().all(|c| c.is_ascii_graphic())
+        || audience == "*"
+    {
+        return Err(Refusal::new(
+            "the audience must be 1 to 255 visible ASCII characters, and not `*`",
+        ));
     }
-    let display_name = DisplayText::parse(display_name.as_deref().unwrap_or(&name), 60).map_err(Refusal::new)?;
+    let display_name =
+        DisplayText::parse(display_name.as_deref().unwrap_or(&name), 60).map_err(Refusal::new)?;
     let open = shell.open()?;
     let id = ServiceId::from_uuid(Entropy.id(shell.clock.now()));
-    let service = Service { id, name, audience, display_name: display_name.as_str().to_owned(), scopes };
+    let service = Service {
+        id,
+        name,
+        audience,
+        display_name: display_name.as_str().to_owned(),
+        scopes,
+    };
     open.try_act(shell, |work| {
         if !insert(work, &service)? {
             return Ok(Err("the name, the audience or one of the scopes is taken"));
         }
         let data = json!({ "name": service.name, "audience": service.audience });
-        work.tell(Event::new(Kind::ServiceCreated, Actor::Operator).on("service", id).with(data));
+        work.tell(
+            Event::new(Kind::ServiceCreated, Actor::Operator)
+                .on("service", id)
+                .with(data),
+        );
         Ok(Ok(()))
     })?;
-    shell.say(&described(&service), || format!("The service {} has {} scopes.", service.name, service.scopes.len()))
+    shell.say(&described(&service), || {
+        format!(
+            "The service {} has {} scopes.",
+            service.name,
+            service.scopes.len()
+        )
+    })
 }
 
 fn check_name(name: &str) -> Result<(), Refusal> {
@@ -99,7 +150,9 @@ fn check_name(name: &str) -> Result<(), Refusal> {
     let starts_well = characters.next().is_some_and(|c| c.is_ascii_lowercase());
     let goes_on = characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
     if !starts_well || !goes_on || name.len() > 63 {
-        return Err(Refusal::new("a service's name has 1 to 63 characters a-z, 0-9, - and _, and starts with a letter"));
+        return Err(Refusal::new(
+            "a service's name has 1 to 63 characters a-z, 0-9, - and _, and starts with a letter",
+        ));
     }
     if RESERVED.contains(&name) {
         return Err(Refusal(format!("{name} is a name of this server's own")));

@@ -34,7 +34,8 @@ impl Clients {
         if let (Err(denial), Some(ip)) = (&decision, context.ip)
             && denial.code() == "invalid_client"
         {
-            self.guard.failed(Failed::ClientAuthentication, Network::of(ip), context.now);
+            self.guard
+                .failed(Failed::ClientAuthentication, Network::of(ip), context.now);
         }
         Ok(decision)
     }
@@ -44,7 +45,9 @@ impl Clients {
         let found = self
             .ledger
             .read(move |connection| {
-                let Some(client) = store::find(connection, &id)? else { return Ok(None) };
+                let Some(client) = store::find(connection, &id)? else {
+                    return Ok(None);
+                };
                 let secrets = client_secrets(connection, client.principal)?;
                 Ok(Some((client, secrets)))
             })
@@ -60,7 +63,8 @@ impl Clients {
     /// Counts a code or token that nobody issued, if its bearer proved nothing by presenting it.
     pub fn unknown_bearer(&self, context: &Context, client: &Client) {
         if let (false, Some(ip)) = (client.confidential, context.ip) {
-            self.guard.failed(Failed::UnknownBearer, Network::of(ip), context.now);
+            self.guard
+                .failed(Failed::UnknownBearer, Network::of(ip), context.now);
         }
     }
 }

@@ -59,7 +59,13 @@ pub fn find(connection: &mut Connection, key: BearerKey) -> Result<Option<FoundA
     let Some(row) = row else { return Ok(None) };
     let lineage = match (row.family_expires_on, row.family_id) {
         (Some(day), Some(id)) => {
-            let found = lineage(connection, FamilyKey { day, id: FamilyId::from_uuid(id) })?;
+            let found = lineage(
+                connection,
+                FamilyKey {
+                    day,
+                    id: FamilyId::from_uuid(id),
+                },
+            )?;
             Some(found.ok_or_else(|| Fault::internal("an access token without its family"))?)
         }
         _ => None,
@@ -89,7 +95,9 @@ impl WriteValue for Issue {
         rows.iter()
             .map(|Self(token)| {
                 let may_act: bool = diesel::select(
-                    sql::<Bool>("principal_may_act(").bind::<SqlUuid, _>(token.client.uuid()).sql(")"),
+                    sql::<Bool>("principal_may_act(")
+                        .bind::<SqlUuid, _>(token.client.uuid())
+                        .sql(")"),
                 )
                 .get_result(connection)?;
                 if may_act {
@@ -139,7 +147,9 @@ impl WriteValue for Revoke {
             return Vec::new();
         }
         vec![
-            Event::new(Kind::TokenRevoked, Actor::Client(self.client)).on("access_token", self.id).about(self.client),
+            Event::new(Kind::TokenRevoked, Actor::Client(self.client))
+                .on("access_token", self.id)
+                .about(self.client),
         ]
     }
 }

@@ -43,23 +43,34 @@ pub async fn overview(accounts: &Accounts, context: &Context, browser: Browser) 
         .ledger
         .act(context, move |work| {
             work.nothing_to_tell("a look at the own page");
-            let Some(signed_in) = recognise(work, &browser, &settings)? else { return Ok(Ok(None)) };
+            let Some(signed_in) = recognise(work, &browser, &settings)? else {
+                return Ok(Ok(None));
+            };
             let apps = connected(work, &signed_in)?;
             let catalogue = services::store::catalogue(work)?;
-            Ok(Ok(Some(Overview { signed_in, apps, catalogue })))
+            Ok(Ok(Some(Overview {
+                signed_in,
+                apps,
+                catalogue,
+            })))
         })
         .await
 }
 
 fn connected(work: &mut Work<'_>, signed_in: &SignedIn) -> Result<Vec<Connected>, Fault> {
-    let last: HashMap<GrantId, DateTime<Utc>> =
-        store::last_authorized(work, signed_in.user.id)?.into_iter().collect();
+    let last: HashMap<GrantId, DateTime<Utc>> = store::last_authorized(work, signed_in.user.id)?
+        .into_iter()
+        .collect();
     let mut apps = Vec::new();
     for grant in store::list_living(work, signed_in.user.id)? {
         let client = clients::store::find_by_principal(work, grant.client_id)?;
         let client = client.ok_or_else(|| Fault::internal("a grant to no client"))?;
         let last_authorized = last.get(&grant.id).copied();
-        apps.push(Connected { grant, client, last_authorized });
+        apps.push(Connected {
+            grant,
+            client,
+            last_authorized,
+        });
     }
     Ok(apps)
 }
@@ -79,7 +90,9 @@ pub async fn revoke(
         .act(context, move |work| {
             let signed_in = settle!(recognise(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
             let user = signed_in.user.id;
-            let mine = store::list_living(work, user)?.into_iter().find(|own| own.id == grant);
+            let mine = store::list_living(work, user)?
+                .into_iter()
+                .find(|own| own.id == grant);
             let mine = settle!(mine.ok_or(Denial::NotFound));
             let event = match scope {
                 // The last scope taken back is the whole taken back.
@@ -87,7 +100,8 @@ pub async fn revoke(
                     if !store::narrow(work, grant, user, scope.as_str())? {
                         return Ok(Err(Denial::NotFound));
                     }
-                    Event::new(Kind::GrantNarrowed, Actor::User(user)).with(json!({ "scope": scope.as_str() }))
+                    Event::new(Kind::GrantNarrowed, Actor::User(user))
+                        .with(json!({ "scope": scope.as_str() }))
                 }
                 Some(scope) if !mine.scope.contains(&scope) => return Ok(Err(Denial::NotFound)),
                 _ => {

@@ -53,9 +53,11 @@ pub fn find(connection: &mut Connection, key: BearerKey) -> Result<Option<FoundC
         .first(connection)
         .optional()?;
     let Some(row) = row else { return Ok(None) };
-    let family = FamilyKey { day: key.day, id: FamilyId::from_uuid(row.family_id) };
-    let lineage =
-        lineage(connection, family)?.ok_or_else(|| Fault::internal("a code without its family"))?;
+    let family = FamilyKey {
+        day: key.day,
+        id: FamilyId::from_uuid(row.family_id),
+    };
+    let lineage = lineage(connection, family)?.ok_or_else(|| Fault::internal("a code without its family"))?;
     let code = Code {
         key,
         redirect_uri: row.redirect_uri,
@@ -64,7 +66,11 @@ pub fn find(connection: &mut Connection, key: BearerKey) -> Result<Option<FoundC
         scope: scope(row.scopes),
         expires_at: row.expires_at,
     };
-    Ok(Some(FoundCode { code, consumed_at: row.consumed_at, lineage }))
+    Ok(Some(FoundCode {
+        code,
+        consumed_at: row.consumed_at,
+        lineage,
+    }))
 }
 
 /// Write value: exchange a code for tokens.

@@ -53,7 +53,10 @@ pub fn find(connection: &mut Connection, key: BearerKey) -> Result<Option<FoundR
         .first(connection)
         .optional()?;
     let Some(row) = row else { return Ok(None) };
-    let family = FamilyKey { day: key.day, id: FamilyId::from_uuid(row.family_id) };
+    let family = FamilyKey {
+        day: key.day,
+        id: FamilyId::from_uuid(row.family_id),
+    };
     let lineage =
         lineage(connection, family)?.ok_or_else(|| Fault::internal("a refresh token without its family"))?;
     let successor_used = match row.successor {
@@ -77,7 +80,9 @@ pub fn find(connection: &mut Connection, key: BearerKey) -> Result<Option<FoundR
 }
 
 fn hash(bytes: Vec<u8>) -> Result<SecretHash, Fault> {
-    let bytes: [u8; 32] = bytes.try_into().map_err(|_| Fault::internal("a hash is not 32 bytes"))?;
+    let bytes: [u8; 32] = bytes
+        .try_into()
+        .map_err(|_| Fault::internal("a hash is not 32 bytes"))?;
     Ok(SecretHash::from_bytes(bytes))
 }
 

@@ -7,9 +7,7 @@ use crate::accounts::store::hold_user;
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::grants::codes::{self, Code};
 use crate::grants::{BearerKey, Family, FamilyKey, Grant, store};
-use crate::kernel::{
-    DatedTag, Denial, FamilyId, Fault, GrantId, Outcome, PlainSecret, Scope, Standing,
-};
+use crate::kernel::{DatedTag, Denial, FamilyId, Fault, GrantId, Outcome, PlainSecret, Scope, Standing};
 use crate::oauth::authorize::flow::House;
 use crate::oauth::authorize::request::{Asked, Target};
 use crate::oauth::engine::{self, Authorization};
@@ -41,7 +39,10 @@ pub(super) fn issue(
     let grant = allow(work, target, signed_in, scope)?;
     let expires_at = now + house.tokens.family_lifetime(client);
     let family = Family {
-        key: FamilyKey { day: expires_at.date_naive(), id: FamilyId::from_uuid(Entropy.id(now)) },
+        key: FamilyKey {
+            day: expires_at.date_naive(),
+            id: FamilyId::from_uuid(Entropy.id(now)),
+        },
         expires_at,
         revoked_at: None,
     };
@@ -56,7 +57,10 @@ pub(super) fn issue(
     let mut mint = || Entropy.dated_bearer(DatedTag::AuthorizationCode, family.key.day);
     let secret = settle!(engine::authorize(&authorization, &mut mint));
     let code = Code {
-        key: BearerKey { day: family.key.day, hash: secret.hash() },
+        key: BearerKey {
+            day: family.key.day,
+            hash: secret.hash(),
+        },
         redirect_uri: target.uri.clone(),
         redirect_uri_sent: target.was_sent,
         challenge: asked.challenge.clone(),
@@ -65,7 +69,9 @@ pub(super) fn issue(
     };
     codes::store::insert(work, &code, family.key)?;
     work.tell(
-        Event::new(Kind::CodeIssued, Actor::User(user.id)).on("family", family.key.id).about(client.principal),
+        Event::new(Kind::CodeIssued, Actor::User(user.id))
+            .on("family", family.key.id)
+            .about(client.principal),
     );
     Ok(Ok(secret))
 }

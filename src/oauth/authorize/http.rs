@@ -16,8 +16,18 @@ use crate::platform::{csrf, html};
 /// Adds the routes of this verb.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(web::resource("/oauth/authorize").route(web::get().to(authorize)).route(web::post().to(authorize_by_post)).default_service(only("GET, HEAD, POST")))
-        .service(web::resource("/oauth/consent").route(web::get().to(resume)).route(web::post().to(answer)).default_service(only("GET, HEAD, POST")));
+        .service(
+            web::resource("/oauth/authorize")
+                .route(web::get().to(authorize))
+                .route(web::post().to(authorize_by_post))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(
+            web::resource("/oauth/consent")
+                .route(web::get().to(resume))
+                .route(web::post().to(answer))
+                .default_service(only("GET, HEAD, POST")),
+        );
 }
 
 /// The authorization request (RFC 6749 §4.1.1).
@@ -35,7 +45,10 @@ async fn authorize(
 /// our cookie, and answering it here would put a new one over that of whoever is signed in.
 async fn authorize_by_post(form: Form<PageFace>) -> HttpResponse {
     let pairs = form.params.into_pairs();
-    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let pairs: Vec<(&str, &str)> = pairs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     html::see_other(&format!("/oauth/authorize?{}", encode(&pairs)))
 }
 
@@ -47,7 +60,11 @@ async fn resume(
 ) -> Result<HttpResponse, PageFace> {
     let query = Params::parse(request.query_string().as_bytes())?;
     let id = interaction(&query)?;
-    let browser = oauth.accounts.jar.known(&request).ok_or(Denial::InteractionGone)?;
+    let browser = oauth
+        .accounts
+        .jar
+        .known(&request)
+        .ok_or(Denial::InteractionGone)?;
     proceed(&oauth, &context, browser, Entry::Resumed(id)).await
 }
 
@@ -69,11 +86,17 @@ async fn answer(
 }
 
 fn interaction(params: &Params) -> Result<InteractionId, Denial> {
-    params.get("interaction").and_then(InteractionId::parse).ok_or(Denial::InteractionGone)
+    params
+        .get("interaction")
+        .and_then(InteractionId::parse)
+        .ok_or(Denial::InteractionGone)
 }
 
 fn ticked(form: &Params) -> Result<Scope, Denial> {
-    let tokens = form.all("scope").map(ScopeToken::parse).collect::<Result<Scope, _>>();
+    let tokens = form
+        .all("scope")
+        .map(ScopeToken::parse)
+        .collect::<Result<Scope, _>>();
     tokens.map_err(|_| Denial::Malformed("scope"))
 }
 

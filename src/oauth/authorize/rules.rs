@@ -42,7 +42,9 @@ pub(super) fn next(
     person: Option<&Person<'_>>,
     answer: Option<&Answer>,
 ) -> Next {
-    let Some(person) = person else { return sign_in(asked) };
+    let Some(person) = person else {
+        return sign_in(asked);
+    };
     if asked.prompt.login && !person.signed_in_for_this {
         return sign_in(asked);
     }
@@ -56,7 +58,11 @@ pub(super) fn next(
 }
 
 fn sign_in(asked: &Asked) -> Next {
-    if asked.prompt.none { Next::Refuse(Denial::LoginRequired) } else { Next::SignIn }
+    if asked.prompt.none {
+        Next::Refuse(Denial::LoginRequired)
+    } else {
+        Next::SignIn
+    }
 }
 
 /// Whether the person need not be asked (again).

@@ -63,12 +63,13 @@ pub struct Redemption<'a> {
 /// Runs the token endpoint's flow for a code (RFC 6749 §4.1.3) to an access token.
 pub fn redeem(code: &Redemption<'_>, mint: Mint<'_>) -> Result<PlainSecret, Denial> {
     let request = EngineRequest::code(code.client, code.redirect_uri);
-    let mut engine = Engine::new(code.client, mint).redirecting(code.redirect_uri).holding(
-        code.issued_to,
-        code.owner,
-        code.scope,
-    );
-    match (accesstoken::access_token(&mut engine, &request), engine.take_minted()) {
+    let mut engine = Engine::new(code.client, mint)
+        .redirecting(code.redirect_uri)
+        .holding(code.issued_to, code.owner, code.scope);
+    match (
+        accesstoken::access_token(&mut engine, &request),
+        engine.take_minted(),
+    ) {
         (Ok(_), Some(access)) => Ok(access),
         _ => Err(engine.refusal().unwrap_or(Denial::CodeUnknown)),
     }

@@ -10,7 +10,11 @@ use crate::platform::faces::only;
 
 /// Adds the route of this verb.
 pub fn routes(config: &mut web::ServiceConfig) {
-    config.service(web::resource("/.well-known/oauth-authorization-server").route(web::get().to(get)).default_service(only("GET, HEAD")));
+    config.service(
+        web::resource("/.well-known/oauth-authorization-server")
+            .route(web::get().to(get))
+            .default_service(only("GET, HEAD")),
+    );
 }
 
 async fn get(oauth: web::Data<OAuth>) -> HttpResponse {
@@ -23,7 +27,10 @@ async fn get(oauth: web::Data<OAuth>) -> HttpResponse {
 
 /// The document (RFC 8414 §2). Every URL is made of the issuer in the settings, never of the request.
 fn document(issuer: &str) -> Value {
-    let with_secret = [AuthMethod::ClientSecretBasic.as_str(), AuthMethod::ClientSecretPost.as_str()];
+    let with_secret = [
+        AuthMethod::ClientSecretBasic.as_str(),
+        AuthMethod::ClientSecretPost.as_str(),
+    ];
     json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/oauth/authorize"),

@@ -9,10 +9,10 @@ use crate::grants::codes::{self, FoundCode};
 use crate::grants::store::RevokeFamily;
 use crate::grants::{BearerKey, NewAccessToken, NewRefreshToken};
 use crate::kernel::{AttemptId, Bearer, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, Tag, TokenId};
+use crate::oauth::OAuth;
 use crate::oauth::engine::{self, Redemption};
 use crate::oauth::token::mint::{TokenResponse, key};
 use crate::oauth::token::rules::{self, CodeProof};
-use crate::oauth::OAuth;
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
 use crate::{services, settle};
@@ -39,33 +39,62 @@ pub(super) async fn redeem(
         oauth.clients.unknown_bearer(context, client);
         return Ok(Err(Denial::CodeUnknown));
     };
-    let proof =
-        CodeProof { redirect_uri: presented.redirect_uri.as_deref(), verifier: presented.verifier.as_ref() };
+    let proof = CodeProof {
+        redirect_uri: presented.redirect_uri.as_deref(),
+        verifier: presented.verifier.as_ref(),
+    };
     if let Err(denial) = rules::redeemable(&found, client, &proof, context.now) {
         return refuse(oauth, context, client, &found, denial).await;
     }
-    settle!(found.lineage.standing(client, user).may_act(context.now).map_err(Denial::Inactive));
+    settle!(
+        found
+            .lineage
+            .standing(client, user)
+            .may_act(context.now)
+            .map_err(Denial::Inactive)
+    );
 
     let scope = effective(&found.code.scope, Some(&found.lineage), client);
     let issued = settle!(mint(oauth, context, client, &found, &scope));
     let answer = issued.answer(&scope, context)?;
-    let audience = oauth.ledger.read(services::store::catalogue).await?.audience(&scope);
-    match oauth.ledger.write(context, issued.into_write(&found, client, scope, audience, context)).await? {
+    let audience = oauth
+        .ledger
+        .read(services::store::catalogue)
+        .await?
+        .audience(&scope);
+    match oauth
+        .ledger
+        .write(
+            context,
+            issued.into_write(&found, client, scope, audience, context),
+        )
+        .await?
+    {
         Redeemed::Done => Ok(Ok(answer)),
         Redeemed::Lost => lost(oauth, context, client, key).await,
     }
 }
 
 fn key_of(code: &PlainSecret) -> Option<BearerKey> {
-    let bearer = Bearer::parse(code.expose()).ok().filter(|bearer| bearer.tag() == Tag::AuthorizationCode)?;
-    Some(BearerKey { day: bearer.day()?, hash: bearer.hash() })
+    let bearer = Bearer::parse(code.expose())
+        .ok()
+        .filter(|bearer| bearer.tag() == Tag::AuthorizationCode)?;
+    Some(BearerKey {
+        day: bearer.day()?,
+        hash: bearer.hash(),
+    })
 }
 
-async fn load(oauth: &OAuth, key: BearerKey) -> Result<Option<(FoundCode, crate::kernel::UserStanding)>, Fault> {
+async fn load(
+    oauth: &OAuth,
+    key: BearerKey,
+) -> Result<Option<(FoundCode, crate::kernel::UserStanding)>, Fault> {
     oauth
         .ledger
         .read(move |connection| {
-            let Some(found) = codes::store::find(connection, key)? else { return Ok(None) };
+            let Some(found) = codes::store::find(connection, key)? else {
+                return Ok(None);
+            };
             let user = find_user(connection, found.lineage.grant.user_id)?;
             let user = user.ok_or_else(|| Fault::internal("a grant of nobody"))?;
             Ok(Some((found, user.standing())))
@@ -91,14 +120,27 @@ async fn refuse(
         let event = Event::new(kind, Actor::Client(client.principal))
             .on("family", family.id)
             .about(found.lineage.grant.client_id);
-        oauth.ledger.write(context, RevokeFamily { family, now: context.now, reason, event }).await?;
+        oauth
+            .ledger
+            .write(
+                context,
+                RevokeFamily {
+                    family,
+                    now: context.now,
+                    reason,
+                    event,
+                },
+            )
+            .await?;
     }
     Ok(Err(denial))
 }
 
 /// Somebody was faster: that is a replay, whoever was first. Or what it depends on ended in between.
 async fn lost(oauth: &OAuth, context: &Context, client: &Client, key: BearerKey) -> Outcome<PlainSecret> {
-    let Some((found, user)) = load(oauth, key).await? else { return Ok(Err(Denial::CodeUnknown)) };
+    let Some((found, user)) = load(oauth, key).await? else {
+        return Ok(Err(Denial::CodeUnknown));
+    };
     if found.consumed_at.is_some() {
         return refuse(oauth, context, client, &found, Denial::CodeReplayed).await;
     }
@@ -135,7 +177,11 @@ fn mint(
     let refresh = client
         .may_use(GrantType::RefreshToken)
         .then(|| Entropy.dated_bearer(DatedTag::RefreshToken, family.key.day));
-    Ok(Issued { access, refresh, expires_at })
+    Ok(Issued {
+        access,
+        refresh,
+        expires_at,
+    })
 }
 
 impl Issued {
@@ -160,7 +206,10 @@ impl Issued {
             attempt: AttemptId::from_uuid(Entropy.id(context.now)),
             now: context.now,
             refresh: self.refresh.map(|refresh| NewRefreshToken {
-                key: BearerKey { day: family.day, hash: refresh.hash() },
+                key: BearerKey {
+                    day: family.day,
+                    hash: refresh.hash(),
+                },
                 family,
                 scope: found.code.scope.clone(),
                 predecessor: None,

@@ -32,7 +32,11 @@ pub async fn post(
 fn read(params: Params) -> Result<Ask, Denial> {
     params.refuse_repeated(&["resource"])?;
     let grant = GrantType::parse(params.required("grant_type")?).ok_or(Denial::GrantTypeUnsupported)?;
-    let scope = params.get("scope").map(Scope::parse).transpose().map_err(|_| Denial::ScopeMalformed)?;
+    let scope = params
+        .get("scope")
+        .map(Scope::parse)
+        .transpose()
+        .map_err(|_| Denial::ScopeMalformed)?;
     let secret = |name| params.get(name).map(|text| PlainSecret::new(text.to_owned()));
     let required = |name| secret(name).ok_or(Denial::Missing(name));
     Ok(match grant {
@@ -41,7 +45,10 @@ fn read(params: Params) -> Result<Ask, Denial> {
             redirect_uri: params.get("redirect_uri").map(str::to_owned),
             verifier: secret("code_verifier"),
         },
-        GrantType::RefreshToken => Ask::Refresh { token: required("refresh_token")?, scope },
+        GrantType::RefreshToken => Ask::Refresh {
+            token: required("refresh_token")?,
+            scope,
+        },
         GrantType::ClientCredentials => Ask::ClientCredentials { scope },
     })
 }

@@ -20,9 +20,20 @@ pub(super) struct TokenResponse<'a> {
 
 impl<'a> TokenResponse<'a> {
     /// An answer with an access token that lives from `now` until `expires_at`.
-    pub(super) fn new(access: &'a PlainSecret, scope: &'a Scope, now: DateTime<Utc>, expires_at: DateTime<Utc>) -> Self {
+    pub(super) fn new(
+        access: &'a PlainSecret,
+        scope: &'a Scope,
+        now: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Self {
         let expires_in = (expires_at - now).num_seconds();
-        Self { access_token: access.expose(), token_type: "Bearer", expires_in, refresh_token: None, scope }
+        Self {
+            access_token: access.expose(),
+            token_type: "Bearer",
+            expires_in,
+            refresh_token: None,
+            scope,
+        }
     }
 
     /// With a refresh token beside it.
@@ -33,11 +44,16 @@ impl<'a> TokenResponse<'a> {
 
     /// Its text.
     pub(super) fn text(&self) -> Result<PlainSecret, Fault> {
-        serde_json::to_string(self).map(PlainSecret::new).map_err(Fault::internal)
+        serde_json::to_string(self)
+            .map(PlainSecret::new)
+            .map_err(Fault::internal)
     }
 }
 
 /// Where the row of a bearer will be found, whose day is that of `until`.
 pub(super) fn key(bearer: &PlainSecret, until: DateTime<Utc>) -> BearerKey {
-    BearerKey { day: until.date_naive(), hash: bearer.hash() }
+    BearerKey {
+        day: until.date_naive(),
+        hash: bearer.hash(),
+    }
 }

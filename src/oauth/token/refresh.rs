@@ -13,10 +13,10 @@ use crate::grants::{BearerKey, NewAccessToken, NewRefreshToken};
 use crate::kernel::{
     AttemptId, Bearer, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, Tag, TokenId, UserStanding,
 };
+use crate::oauth::OAuth;
 use crate::oauth::engine::{self, Refreshment};
 use crate::oauth::token::mint::{TokenResponse, key};
 use crate::oauth::token::rules::{self, Presented};
-use crate::oauth::OAuth;
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
 use crate::platform::seal::Sealed;
@@ -45,29 +45,45 @@ pub(super) async fn refresh(
             Err(Denial::RefreshReused) => return reused(oauth, context, client, &found).await,
             other => settle!(other),
         };
-        settle!(found.lineage.standing(client, user).may_act(context.now).map_err(Denial::Inactive));
+        settle!(
+            found
+                .lineage
+                .standing(client, user)
+                .may_act(context.now)
+                .map_err(Denial::Inactive)
+        );
         match presented {
             Presented::WithinGrace => return again(oauth, context, &found, &token, asked.as_ref()).await,
             Presented::Living => {
-                if let Some(decision) = rotate(oauth, context, client, &found, &token, asked.as_ref()).await? {
+                if let Some(decision) = rotate(oauth, context, client, &found, &token, asked.as_ref()).await?
+                {
                     return Ok(decision);
                 }
             }
         }
     }
-    Err(Fault::unavailable("a refresh token that nobody consumes and nobody gets"))
+    Err(Fault::unavailable(
+        "a refresh token that nobody consumes and nobody gets",
+    ))
 }
 
 fn key_of(token: &PlainSecret) -> Option<BearerKey> {
-    let bearer = Bearer::parse(token.expose()).ok().filter(|bearer| bearer.tag() == Tag::RefreshToken)?;
-    Some(BearerKey { day: bearer.day()?, hash: bearer.hash() })
+    let bearer = Bearer::parse(token.expose())
+        .ok()
+        .filter(|bearer| bearer.tag() == Tag::RefreshToken)?;
+    Some(BearerKey {
+        day: bearer.day()?,
+        hash: bearer.hash(),
+    })
 }
 
 async fn load(oauth: &OAuth, key: BearerKey) -> Result<Option<(FoundRefreshToken, UserStanding)>, Fault> {
     oauth
         .ledger
         .read(move |connection| {
-            let Some(found) = find(connection, key)? else { return Ok(None) };
+            let Some(found) = find(connection, key)? else {
+                return Ok(None);
+            };
             let user = find_user(connection, found.lineage.grant.user_id)?;
             let user = user.ok_or_else(|| Fault::internal("a grant of nobody"))?;
             Ok(Some((found, user.standing())))
@@ -86,7 +102,12 @@ async fn reused(
     let event = Event::new(Kind::RefreshReused, Actor::Client(client.principal))
         .on("family", family.id)
         .about(client.principal);
-    let kill = RevokeFamily { family, now: context.now, reason: "refresh_reuse", event };
+    let kill = RevokeFamily {
+        family,
+        now: context.now,
+        reason: "refresh_reuse",
+        event,
+    };
     oauth.ledger.write(context, kill).await?;
     Ok(Err(Denial::RefreshReused))
 }
@@ -105,7 +126,9 @@ async fn again(
         .ledger
         .read(move |connection| find_answer(connection, consumed_on, hash, parameters, now))
         .await?;
-    Ok(sealed.and_then(|sealed| sealed.open(token, ANSWER)).ok_or(Denial::RefreshDiffers))
+    Ok(sealed
+        .and_then(|sealed| sealed.open(token, ANSWER))
+        .ok_or(Denial::RefreshDiffers))
 }
 
 /// Replaces the token; `None` if somebody was faster.
@@ -131,8 +154,14 @@ async fn rotate(
         Err(denial) => return Ok(Some(Err(denial))),
     };
     let successor = Entropy.dated_bearer(DatedTag::RefreshToken, lineage.family.key.day);
-    let answer = TokenResponse::new(&access, &scope, now, expires_at).refreshed_by(Some(&successor)).text()?;
-    let audience = oauth.ledger.read(services::store::catalogue).await?.audience(&scope);
+    let answer = TokenResponse::new(&access, &scope, now, expires_at)
+        .refreshed_by(Some(&successor))
+        .text()?;
+    let audience = oauth
+        .ledger
+        .read(services::store::catalogue)
+        .await?
+        .audience(&scope);
     let family = lineage.family.key;
     let write = Rotate {
         old: found.key,
@@ -151,7 +180,10 @@ async fn rotate(
             expires_at,
         },
         refresh: NewRefreshToken {
-            key: BearerKey { day: family.day, hash: successor.hash() },
+            key: BearerKey {
+                day: family.day,
+                hash: successor.hash(),
+            },
             family,
             // RFC 6749 §6: the new one has the scope of the old one, whatever this access token has.
             scope: found.scope.clone(),
@@ -200,5 +232,9 @@ fn kept(
     }
     let sealed = Sealed::seal(answer.expose(), token, ANSWER, Entropy)
         .ok_or_else(|| Fault::internal("sealing a refresh answer"))?;
-    Ok(Some(Answer { sealed, parameters: parameters(asked), expires_at: now + grace }))
+    Ok(Some(Answer {
+        sealed,
+        parameters: parameters(asked),
+        expires_at: now + grace,
+    }))
 }

@@ -1,0 +1,1 @@
+//! The event log, and what must never be in it.

@@ -1,0 +1,1 @@
+//! Authorization codes (checks group C).

@@ -1,0 +1,1 @@
+//! The commands, with the server up and down.

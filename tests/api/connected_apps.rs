@@ -1,0 +1,1 @@
+//! Connected apps, and taking access back.

@@ -1,0 +1,1 @@
+//! The consent page and remembered grants (checks group N).

@@ -1,0 +1,1 @@
+//! Who may act: every grant and every reason why not.

@@ -1,0 +1,1 @@
+//! The database stopped, killed and restarted under load.

@@ -1,0 +1,1 @@
+//! Odd input, by the thousand: never a 5xx.

@@ -1,0 +1,1 @@
+//! HTTP in general: methods, limits, odd input.

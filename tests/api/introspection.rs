@@ -1,0 +1,1 @@
+//! Introspection (checks group I).

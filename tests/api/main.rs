@@ -1,0 +1,33 @@
+//! The door, driven: a real server, a real Postgres, whole answers. Each test is named by the rule it holds.
+
+#![allow(clippy::too_many_lines, reason = "a test tells its story in one piece")]
+
+mod support;
+
+mod audit;
+mod authorize;
+mod client_authentication;
+mod client_credentials;
+mod code;
+mod commands;
+mod connected_apps;
+mod consent;
+mod cors;
+mod eligibility;
+mod faults;
+mod fuzz;
+mod guard;
+mod http;
+mod introspection;
+mod metadata;
+mod pages;
+mod pkce;
+mod process;
+mod races;
+mod readme;
+mod real_clients;
+mod redirect_uri;
+mod refresh;
+mod revocation;
+mod sign_in;
+mod token_endpoint;

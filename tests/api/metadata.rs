@@ -1,0 +1,1 @@
+//! Metadata (checks group M).

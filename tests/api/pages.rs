@@ -1,0 +1,1 @@
+//! What every page has: headers, escaping, forms.

@@ -1,0 +1,1 @@
+//! PKCE (checks group P).

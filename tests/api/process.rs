@@ -1,0 +1,1 @@
+//! Servers as processes: killed, drained, side by side.

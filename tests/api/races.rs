@@ -1,0 +1,1 @@
+//! Races: one winner, on one node and on two.

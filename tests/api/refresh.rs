@@ -1,0 +1,1 @@
+//! Refresh (checks group F).

@@ -1,0 +1,1 @@
+//! Sign-in, sessions, sign-out (checks group L).

@@ -1,0 +1,92 @@
+//! What every test stands on: a server at a port of its own, a database of its own, a clock that stands still,
+//! and actors who know how to talk to it.
+
+#![allow(dead_code, reason = "each test uses what it needs")]
+#![allow(unused_imports, reason = "each test uses what it needs")]
+
+mod app;
+mod browser;
+mod client;
+mod cluster;
+mod html;
+mod node;
+
+pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person};
+pub use browser::{Browser, Page};
+pub use client::{TestClient, pkce};
+pub use cluster::{Database, database, private_cluster};
+pub use html::{Form, forms};
+pub use node::Node;
+
+use serde_json::Value;
+
+/// An answer, whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub async fn of(response: reqwest::Response) -> Self {
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let body = response.text().await.expect("a body that is text");
+        Self {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// The body as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|_| panic!("not JSON ({}): {}", self.status, self.body))
+    }
+
+    /// A header, or the empty string.
+    pub fn header(&self, name: &str) -> String {
+        let value = self.headers.get(name);
+        value
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// The OAuth error code in the body.
+    #[track_caller]
+    pub fn error(&self) -> String {
+        self.json()["error"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no error in {}", self.body))
+            .to_owned()
+    }
+
+    /// Asserts the status and the OAuth error code.
+    #[track_caller]
+    pub fn is_error(&self, status: u16, error: &str) {
+        assert_eq!(
+            (self.status, self.error().as_str()),
+            (status, error),
+            "{}",
+            self.body
+        );
+    }
+
+    /// Asserts success.
+    #[track_caller]
+    pub fn is_ok(&self) {
+        assert_eq!(self.status, 200, "{}", self.body);
+    }
+
+    /// A text member of the body.
+    #[track_caller]
+    pub fn text(&self, member: &str) -> String {
+        self.json()[member]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {member} in {}", self.body))
+            .to_owned()
+    }
+}
