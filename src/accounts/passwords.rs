@@ -170,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn beyond_the_queue_the_answer_is_try_again() {
         let passwords = Passwords::start(&settings()).unwrap();
-        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let (release, held) = std::sync::mpsc::channel::<()>();
         let busy = passwords.clone();
         let (started, running) = oneshot::channel();
         let first = tokio::spawn(async move {
@@ -187,7 +187,7 @@ mod tests {
         assert!(futures_util::future::poll_immediate(&mut second).await.is_none());
         let third = passwords.queue(|| Ok(())).await;
         assert_eq!(third.unwrap_err().kind(), crate::kernel::FaultKind::Unavailable);
-        hold.send(()).unwrap();
+        release.send(()).unwrap();
         first.await.unwrap().unwrap();
         second.await.unwrap();
     }

@@ -2,6 +2,8 @@
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use actix_web::{HttpRequest, HttpResponse, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::kernel::SecretHash;
 use crate::platform::faces::only;
@@ -48,13 +50,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 
 fn etag(bytes: &[u8]) -> String {
     let digest = SecretHash::of(&String::from_utf8_lossy(bytes));
-    let hex: String = digest
-        .as_bytes()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("\"{hex}\"")
+    format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest.as_bytes()))
 }
 
 fn serve(asset: &Asset, tag: &str, request: &HttpRequest) -> HttpResponse {

@@ -84,7 +84,7 @@ impl Registration {
         };
         let grant_types = self.grant_types()?;
         let scope = Scope::parse(&self.scope).map_err(|problem| wrong("scope", &problem))?;
-        self.check_scope(&scope, known)?;
+        Self::check_scope(&scope, known)?;
         let redirect_uris = parse_all(&self.redirect_uris, "redirect_uri", RedirectUri::register)?;
         if grant_types.contains(&GrantType::AuthorizationCode) && redirect_uris.is_empty() {
             return Err(say(
@@ -147,7 +147,7 @@ impl Registration {
         Ok(grant_types)
     }
 
-    fn check_scope(&self, scope: &Scope, known: &Scope) -> Result<(), RegistrationProblem> {
+    fn check_scope(scope: &Scope, known: &Scope) -> Result<(), RegistrationProblem> {
         if let Some(management) = scope.iter().find(|token| token.is_management()) {
             return Err(say(&format!(
                 "{management} is a scope of this server's own management"

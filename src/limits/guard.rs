@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_million_strangers_take_bounded_memory() {
         let (guard, now) = (guard(), DateTime::<Utc>::UNIX_EPOCH);
-        for ip in 0..(MOST_WINDOWS as u32 + 1000) {
+        for ip in 0..u32::try_from(MOST_WINDOWS).unwrap() + 1000 {
             guard.failed(
                 Failed::SignIn,
                 Network::of(std::net::Ipv4Addr::from(ip).into()),

@@ -289,13 +289,13 @@ impl From<DieselError> for Fault {
                 | DatabaseErrorKind::ReadOnlyTransaction,
                 _,
             )
-            | DieselError::BrokenTransactionManager => Self::unavailable(error),
+            | DieselError::BrokenTransactionManager
+            | DieselError::RollbackErrorOnCommit { .. } => Self::unavailable(error),
             DieselError::DatabaseError(DatabaseErrorKind::Unknown, details)
                 if is_passing(details.message()) =>
             {
                 Self::unavailable(error)
             }
-            DieselError::RollbackErrorOnCommit { .. } => Self::unavailable(error),
             _ => Self::internal(error),
         }
     }

@@ -31,7 +31,7 @@ struct Pairs(String);
 impl VisitSource<'_> for Pairs {
     fn visit_pair(&mut self, key: Key<'_>, value: Value<'_>) -> Result<(), Error> {
         self.0
-            .push_str(&format!(" {key}={}", one_line(&value.to_string())));
+            .extend([" ", key.as_str(), "=", &one_line(&value.to_string())]);
         Ok(())
     }
 }

@@ -1,6 +1,14 @@
 //! The door, driven: a real server, a real Postgres, whole answers. Each test is named by the rule it holds.
 
 #![allow(clippy::too_many_lines, reason = "a test tells its story in one piece")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::missing_docs_in_private_items,
+    reason = "in a test, to panic is to fail, and the world is real"
+)]
 
 mod support;
 

@@ -60,12 +60,7 @@ pub async fn sign_in(
 
     let Some(user) = found.filter(|_| is_right) else {
         if rules::is_worth_an_event(count) {
-            settle!(
-                accounts
-                    .ledger
-                    .act(context, move |work| tell_failures(work, count))
-                    .await?
-            );
+            settle!(tell_failures(accounts, context, count).await?);
         }
         return Ok(Err(Denial::SignInWrong));
     };
@@ -122,9 +117,15 @@ fn count_attempt(work: &mut Work<'_>, key: Key) -> Outcome<i32> {
     Ok(Ok(failures.count + 1))
 }
 
-fn tell_failures(work: &mut Work<'_>, count: i32) -> Outcome<()> {
-    work.tell(Event::new(Kind::UserSignInFailed, Actor::Anonymous).with(json!({ "failures": count })));
-    Ok(Ok(()))
+async fn tell_failures(accounts: &Accounts, context: &Context, count: i32) -> Outcome<()> {
+    let event = Event::new(Kind::UserSignInFailed, Actor::Anonymous).with(json!({ "failures": count }));
+    accounts
+        .ledger
+        .act(context, move |work| {
+            work.tell(event);
+            Ok(Ok(()))
+        })
+        .await
 }
 
 fn may_sign_in(user: &User, context: &Context) -> bool {

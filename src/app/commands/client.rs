@@ -42,6 +42,10 @@ pub(super) enum Command {
 }
 
 #[derive(clap::Args)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 pub(super) struct Add {
     /// Its name, as people read it.
     name: String,

@@ -6,6 +6,11 @@
 //! a `redirect_uri` at the token endpoint always, read only Basic credentials as they stand, swallow repeated
 //! parameters, and judge expiry by a clock of its own.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "the engine's errors are as large as they are"
+)]
+
 mod endpoint;
 mod request;
 mod time;

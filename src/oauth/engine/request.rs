@@ -63,10 +63,6 @@ impl EngineRequest {
         self.scope.as_deref().map(Cow::Borrowed)
     }
 
-    fn grant(&self) -> Option<Cow<'_, str>> {
-        Some(Cow::Borrowed(self.grant_type))
-    }
-
     fn redirect(&self) -> Option<Cow<'_, str>> {
         self.redirect_uri.as_deref().map(Cow::Borrowed)
     }
@@ -124,7 +120,7 @@ impl accesstoken::Request for EngineRequest {
     }
 
     fn grant_type(&self) -> Option<Cow<'_, str>> {
-        self.grant()
+        Some(Cow::Borrowed(self.grant_type))
     }
 
     fn extension(&self, _: &str) -> Option<Cow<'_, str>> {
@@ -146,7 +142,7 @@ impl refresh::Request for EngineRequest {
     }
 
     fn grant_type(&self) -> Option<Cow<'_, str>> {
-        self.grant()
+        Some(Cow::Borrowed(self.grant_type))
     }
 
     fn authorization(&self) -> Option<(Cow<'_, str>, Cow<'_, [u8]>)> {
@@ -172,7 +168,7 @@ impl client_credentials::Request for EngineRequest {
     }
 
     fn grant_type(&self) -> Option<Cow<'_, str>> {
-        self.grant()
+        Some(Cow::Borrowed(self.grant_type))
     }
 
     fn extension(&self, _: &str) -> Option<Cow<'_, str>> {

@@ -174,7 +174,7 @@ impl App {
     pub async fn second_node(&self) -> Self {
         let settings = self.settings.clone();
         Self::over(&self.settings.database.url.clone(), self.clock.clone(), |own| {
-            *own = settings
+            *own = settings;
         })
         .await
     }

@@ -90,6 +90,10 @@ fn open_to_all(dir: &Path) {
 }
 
 /// A keeper in a session of its own: runs the server that owns the cluster, and ends both with the runner.
+#[allow(
+    clippy::zombie_processes,
+    reason = "the keeper outlives this process, and ends by itself"
+)]
 fn start(root: &Path, data: &Path) {
     const KEEPER: &str = r#"
         "$GRANTOR" serve > "$ROOT/log" 2>&1 &

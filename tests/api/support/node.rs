@@ -56,7 +56,7 @@ impl Node {
             match self.lines.recv_timeout(Duration::from_secs(60)) {
                 Ok(line) if line.contains(words) => return line,
                 Ok(line) => seen.push(line),
-                Err(_) => panic!("no line with {words:?} in the log:\n{}", seen.join("\n")),
+                Err(why) => panic!("no line with {words:?} in the log ({why}):\n{}", seen.join("\n")),
             }
         }
     }
