@@ -13,6 +13,7 @@ use actix_web::HttpRequest;
 
 use crate::accounts::passwords::Passwords;
 use crate::accounts::sessions::{Browser, CookieJar, SessionSettings};
+use crate::accounts::sign_in::Turns;
 use crate::audit::Ledger;
 use crate::kernel::Denial;
 use crate::limits::guard::Guard;
@@ -27,6 +28,8 @@ pub struct Accounts {
     pub sessions: SessionSettings,
     /// The password threads.
     pub passwords: Passwords,
+    /// Whose turn it is to try a password.
+    pub turns: Turns,
     /// How cookies look.
     pub jar: CookieJar,
     /// Who fails too often.

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use crate::accounts::Accounts;
 use crate::accounts::passwords::Passwords;
 use crate::accounts::sessions::CookieJar;
+use crate::accounts::sign_in::Turns;
 use crate::app::routes;
 use crate::app::settings::{ServerSettings, Settings};
 use crate::audit::Ledger;
@@ -46,6 +47,7 @@ impl Shared {
             ledger: ledger.clone(),
             sessions: settings.sessions.clone(),
             passwords: Passwords::start(&settings.passwords)?,
+            turns: Turns::default(),
             jar: CookieJar::new(settings.is_https()),
             guard: Arc::clone(&guard),
             origin: settings.issuer.clone(),

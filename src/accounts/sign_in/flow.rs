@@ -40,6 +40,7 @@ pub async fn sign_in(
     attempt: Attempt,
 ) -> Outcome<Opened> {
     let key = Key::of(&attempt.name, context);
+    let _turn = accounts.turns.take(key.account, key.network).await?;
     let count = settle!(
         accounts
             .ledger
