@@ -16,7 +16,9 @@ const MOST: usize = 4096;
 
 /// Whose turn it is.
 #[derive(Default)]
-pub struct Turns(Mutex<HashMap<(SecretHash, Network), Arc<tokio::sync::Mutex<()>>>>);
+pub struct Turns(Mutex<HashMap<(SecretHash, Network), Turn>>);
+
+type Turn = Arc<tokio::sync::Mutex<()>>;
 
 impl Turns {
     /// Waits until no other attempt of this account from this network is under way; the turn lasts as long as
