@@ -9,8 +9,10 @@ use grantor::accounts::store::{insert_principal, insert_user};
 use grantor::app::settings::{Settings, Sources};
 use grantor::app::startup::{self, Running};
 use grantor::audit::{Actor, Event, Kind, Ledger};
-use grantor::clients::registration::{Registration, register};
-use grantor::kernel::{Password, PrincipalId, PrincipalKind, ScopeToken, ServiceId, UserIdentifier};
+use grantor::clients::registration::{self, Registration, register};
+use grantor::kernel::{
+    ClientId, Password, PrincipalId, PrincipalKind, ScopeToken, ServiceId, UserIdentifier,
+};
 use grantor::platform::clock::{Clock, TestClock};
 use grantor::platform::context::Context;
 use grantor::platform::db::{self, Db};
@@ -276,6 +278,31 @@ impl App {
         })
     }
 
+    /// A client that may use each of [`MACHINE_ENDPOINTS`](super::MACHINE_ENDPOINTS).
+    pub fn machine_client(&self) -> TestClient {
+        self.register(&Registration {
+            introspection_audiences: vec!["https://orders.test".into()],
+            ..web_registration()
+        })
+    }
+
+    /// Disables a client, or lets it act again, as the operator's command does.
+    pub fn disable(&self, client: &TestClient, disabled: bool) {
+        let id = ClientId::parse(&client.id).expect("a client_id");
+        let done = self.operator(|work| registration::disable(work, &id, disabled).map(Ok));
+        done.expect("a client that is there");
+    }
+
+    /// The same client with a new secret; the old one works for `overlap` more.
+    pub fn rotate(&self, client: &TestClient, overlap: Duration) -> TestClient {
+        let id = ClientId::parse(&client.id).expect("a client_id");
+        let secret = self.operator(|work| registration::rotate_secret(work, &id, overlap).map(Ok));
+        TestClient {
+            secret: Some(secret.expect("a client with a secret").expose().to_owned()),
+            ..client.clone()
+        }
+    }
+
     /// A browser without cookies.
     pub fn browser(&self) -> Browser<'_> {
         Browser::new(self)
@@ -285,6 +312,27 @@ impl App {
     pub async fn get(&self, path: &str) -> Answer {
         let response = self.http.get(format!("{}{path}", self.address)).send().await;
         Answer::of(response.expect("an answer")).await
+    }
+
+    /// Any request, not yet sent; from the usual address.
+    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = method.parse().expect("a method");
+        self.http
+            .request(method, format!("{}{path}", self.address))
+            .header("x-forwarded-for", "198.51.100.1")
+    }
+
+    /// POST a body as it stands, from the usual address; `basic`: with this Authorization.
+    pub async fn post_bytes(&self, path: &str, body: &[u8], basic: Option<&TestClient>) -> Answer {
+        let request = self
+            .request("POST", path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body.to_vec());
+        let request = match basic {
+            Some(client) => request.basic_auth(&client.id, client.secret.as_deref()),
+            None => request,
+        };
+        Answer::to(request).await
     }
 
     /// POST a form, as anybody; `basic`: with this Authorization.

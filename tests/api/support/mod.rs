@@ -11,14 +11,21 @@ mod cluster;
 mod html;
 mod node;
 
-pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person};
+pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person, web_registration};
 pub use browser::{Browser, Page};
 pub use client::{TestClient, pkce};
 pub use cluster::{Database, database, private_cluster};
 pub use html::{Form, forms};
 pub use node::Node;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+/// The endpoints that authenticate clients, each with a form that `app.machine_client()` may send.
+pub const MACHINE_ENDPOINTS: [(&str, (&str, &str)); 3] = [
+    ("/oauth/token", ("grant_type", "client_credentials")),
+    ("/oauth/introspect", ("token", "no-such-token")),
+    ("/oauth/revoke", ("token", "no-such-token")),
+];
 
 /// An answer, whole.
 #[derive(Debug)]
@@ -38,6 +45,11 @@ impl Answer {
             headers,
             body,
         }
+    }
+
+    /// The answer to a request.
+    pub async fn to(request: reqwest::RequestBuilder) -> Self {
+        Self::of(request.send().await.expect("an answer")).await
     }
 
     /// The body as JSON.
@@ -73,6 +85,29 @@ impl Answer {
             "{}",
             self.body
         );
+    }
+
+    /// Asserts a refusal of the OAuth face, whole: body and headers (RFC 6749 §5.2).
+    #[track_caller]
+    pub fn is_refusal(&self, status: u16, error: &str, description: &str) {
+        let body = json!({ "error": error, "error_description": description });
+        assert_eq!((self.status, self.json()), (status, body));
+        let challenge = if status == 401 {
+            r#"Basic realm="grantor", charset="UTF-8""#
+        } else {
+            ""
+        };
+        for (name, value) in [
+            ("content-type", "application/json"),
+            ("cache-control", "no-store"),
+            ("pragma", "no-cache"),
+            ("www-authenticate", challenge),
+            ("x-content-type-options", "nosniff"),
+            ("set-cookie", ""),
+        ] {
+            assert_eq!(self.header(name), value, "{name}");
+        }
+        assert!(uuid::Uuid::try_parse(&self.header("x-request-id")).is_ok());
     }
 
     /// Asserts success.
