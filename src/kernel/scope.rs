@@ -61,8 +61,20 @@ impl fmt::Display for ScopeToken {
 pub struct Scope(BTreeSet<ScopeToken>);
 
 impl Scope {
-    /// Reads a `scope` parameter. Spaces too many are forgiven; any other separator is not. An empty text is
-    /// the empty scope: whether that means "the default" is the caller's rule.
+    /// Reads the `scope` parameter of a request. Its grammar wants one word at least (RFC 6749 §3.3), so that
+    /// one of nothing but spaces is malformed, and no wish for a token that permits nothing.
+    pub fn requested(text: &str) -> Result<Scope, InvalidScope> {
+        Scope::parse(text).and_then(|scope| {
+            if scope.is_empty() {
+                Err(InvalidScope)
+            } else {
+                Ok(scope)
+            }
+        })
+    }
+
+    /// Reads a list of words. Spaces too many are forgiven; any other separator is not. An empty text is the
+    /// empty scope.
     pub fn parse(text: &str) -> Result<Scope, InvalidScope> {
         let words = || text.split(' ').filter(|word| !word.is_empty());
         if words().nth(MAX_TOKENS).is_some() {
@@ -176,6 +188,8 @@ mod tests {
     fn extra_spaces_and_order_and_repetition_do_not_matter() {
         assert_eq!(Scope::parse("  b a  b ").unwrap().to_string(), "a b");
         assert!(Scope::parse("   ").unwrap().is_empty());
+        assert_eq!(Scope::requested("   "), Err(InvalidScope));
+        assert_eq!(Scope::requested(" a "), Scope::parse("a"));
     }
 
     #[test]

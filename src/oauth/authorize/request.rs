@@ -130,7 +130,7 @@ fn scope(params: &Params, client: &Client) -> Result<Scope, Denial> {
     let Some(text) = params.get("scope") else {
         return Ok(client.scope.clone());
     };
-    let scope = Scope::parse(text).map_err(|_| Denial::ScopeMalformed)?;
+    let scope = Scope::requested(text).map_err(|_| Denial::ScopeMalformed)?;
     // No registration holds a scope of our own management, so none can be granted by a person.
     if client.scope.contains_all(&scope) {
         Ok(scope)

@@ -34,7 +34,7 @@ fn read(params: Params) -> Result<Ask, Denial> {
     let grant = GrantType::parse(params.required("grant_type")?).ok_or(Denial::GrantTypeUnsupported)?;
     let scope = params
         .get("scope")
-        .map(Scope::parse)
+        .map(Scope::requested)
         .transpose()
         .map_err(|_| Denial::ScopeMalformed)?;
     let secret = |name| params.get(name).map(|text| PlainSecret::new(text.to_owned()));
