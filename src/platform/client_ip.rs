@@ -17,10 +17,11 @@ pub fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr
     if !is_trusted(&believed) {
         return believed;
     }
-    // Several headers are one list, in order (RFC 9110 §5.3).
-    let values: Vec<&str> = headers
+    // Several headers are one list, in order (RFC 9110 §5.3). A stranger's bytes must not hide what a proxy
+    // wrote behind them.
+    let values: Vec<_> = headers
         .get_all("x-forwarded-for")
-        .filter_map(|value| value.to_str().ok())
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
         .collect();
     for hop in values.join(",").rsplit(',') {
         // What cannot be read ends the chain: the last address we could believe stands.
@@ -98,6 +99,7 @@ mod tests {
             "203.0.113.9"
         );
         assert_eq!(seen("127.0.0.1", &["6.6.6.6, nonsense"], trusted), "127.0.0.1");
+        assert_eq!(seen("127.0.0.1", &["é, 203.0.113.9"], trusted), "203.0.113.9");
         assert_eq!(seen("127.0.0.1", &[], trusted), "127.0.0.1");
         assert_eq!(seen("::ffff:127.0.0.1", &["203.0.113.9"], trusted), "203.0.113.9");
     }
