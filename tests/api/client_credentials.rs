@@ -77,10 +77,21 @@ async fn the_scope_is_what_was_asked_within_what_was_registered_rfc6749_3_3() {
         (&narrow, "orders:read"),
     ] {
         let words = "the scope is unknown, or exceeds what was granted or registered";
-        client.own_token(&app, asked).await.is_refusal(400, "invalid_scope", words);
+        client
+            .own_token(&app, asked)
+            .await
+            .is_refusal(400, "invalid_scope", words);
     }
     let many = "a ".repeat(101);
-    for malformed in ["orders:read,people:read\"", "a\\b", "é", "a\tb", "\n", "   ", &many] {
+    for malformed in [
+        "orders:read,people:read\"",
+        "a\\b",
+        "é",
+        "a\tb",
+        "\n",
+        "   ",
+        &many,
+    ] {
         let answer = client.own_token(&app, malformed).await;
         answer.is_refusal(400, "invalid_scope", "the scope is malformed");
     }

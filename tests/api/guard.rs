@@ -1,1 +1,285 @@
-//! The network guard.
+//! The network guard: strangers who fail too often wait, and nobody else does.
+
+use chrono::Duration;
+use reqwest::header::HeaderValue;
+
+use crate::support::{Answer, App, MACHINE_ENDPOINTS, TestClient};
+
+const WAIT: &str = "too many failed attempts, try again later";
+const GUESSER: &str = "203.0.113.66";
+const NEIGHBOUR: &str = "203.0.113.67";
+
+/// A server that lets a network fail this often in a minute.
+async fn lenient_to(failures: u32) -> App {
+    App::with(|settings| {
+        settings.guard.client_authentication = failures;
+        settings.guard.unknown_bearer = failures;
+    })
+    .await
+}
+
+fn guessed(client: &TestClient) -> TestClient {
+    TestClient {
+        secret: Some("a-guess".into()),
+        ..client.clone()
+    }
+}
+
+/// A request for a token from behind these `X-Forwarded-For` headers.
+async fn forwarded(app: &App, client: &TestClient, headers: &[&[u8]]) -> Answer {
+    let mut request = app
+        .http
+        .post(format!("{}/oauth/token", app.address))
+        .basic_auth(&client.id, client.secret.as_deref())
+        .form(&[("grant_type", "client_credentials")]);
+    for value in headers {
+        let value = HeaderValue::from_bytes(value).expect("a header");
+        request = request.header("x-forwarded-for", value);
+    }
+    Answer::to(request).await
+}
+
+#[track_caller]
+fn must_wait(answer: &Answer, seconds: &str) {
+    answer.is_refusal(429, "temporarily_unavailable", WAIT);
+    assert_eq!(answer.header("retry-after"), seconds);
+}
+
+/// T21, with the defaults: two hundred guesses are sixty, and the rest of the world does not notice.
+#[tokio::test]
+async fn a_network_that_guesses_secrets_must_wait_and_others_need_not() {
+    let app = App::start().await;
+    let client = app.machine_client();
+    let guess = guessed(&client);
+    let form = [("grant_type", "client_credentials")];
+    for attempt in 1..=200 {
+        let answer = app.post_from(GUESSER, "/oauth/token", &form, Some(&guess)).await;
+        if attempt <= 60 {
+            answer.is_refusal(401, "invalid_client", "client authentication failed");
+        } else {
+            must_wait(&answer, "60");
+        }
+    }
+    // Not even with the right secret, or the answer would tell the guesser that it is right.
+    for (path, field) in MACHINE_ENDPOINTS {
+        let right = app.post_from(GUESSER, path, &[field], Some(&client)).await;
+        must_wait(&right, "60");
+        let elsewhere = app.post_from(NEIGHBOUR, path, &[field], Some(&client)).await;
+        elsewhere.is_ok();
+    }
+}
+
+/// T21: the wait is what `Retry-After` says, and guessing on does not prolong it.
+#[tokio::test]
+async fn the_wait_ends_a_minute_after_the_first_failure() {
+    let app = lenient_to(3).await;
+    let client = app.web_client();
+    let form = [("grant_type", "client_credentials")];
+    let ask = async |client: &TestClient| app.post_from(GUESSER, "/oauth/token", &form, Some(client)).await;
+    for _ in 0..3 {
+        ask(&guessed(&client)).await.is_error(401, "invalid_client");
+        app.advance(Duration::seconds(10));
+    }
+    must_wait(&ask(&guessed(&client)).await, "30");
+    app.advance(Duration::seconds(29));
+    must_wait(&ask(&client).await, "1");
+    app.advance(Duration::seconds(1));
+    ask(&client).await.is_ok();
+    ask(&guessed(&client)).await.is_error(401, "invalid_client");
+}
+
+/// Z09: before the body is read; what is no attempt is not held up either.
+#[tokio::test]
+async fn who_must_wait_is_told_so_before_anything_is_read() {
+    let app = lenient_to(1).await;
+    let client = app.machine_client();
+    let json = |path: &'static str| {
+        let request = app.request("POST", path).body("{}");
+        Answer::to(request.header("content-type", "application/json"))
+    };
+    for (path, _) in MACHINE_ENDPOINTS {
+        json(path).await.is_error(400, "invalid_request");
+    }
+    app.post("/oauth/token", &[], Some(&guessed(&client)))
+        .await
+        .is_error(401, "invalid_client");
+    for (path, _) in MACHINE_ENDPOINTS {
+        must_wait(&json(path).await, "60");
+        let get = Answer::to(app.request("GET", path)).await;
+        assert_eq!(get.status, 405);
+    }
+    for path in ["/.well-known/oauth-authorization-server", "/login", "/livez"] {
+        Answer::to(app.request("GET", path)).await.is_ok();
+    }
+}
+
+/// I09: a caller who proved nothing by it does not find a living token by trying.
+#[tokio::test]
+async fn a_public_client_that_tries_tokens_must_wait() {
+    let (app, public) = {
+        let app = lenient_to(4).await;
+        let public = app.public_client();
+        (app, public)
+    };
+    let id = ("client_id", public.id.as_str());
+    let malformed = [("token", "x"), id];
+    let unknown = [("token", "gat_000AAAAAAAAAAAAAAAAAAAAAAAAAAA000000"), id];
+    let code = [
+        ("grant_type", "authorization_code"),
+        ("code", "x"),
+        ("redirect_uri", "https://phone.example/cb"),
+        id,
+    ];
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", "x"), id];
+    let tries: [(&str, &[(&str, &str)], u16); 4] = [
+        ("/oauth/revoke", &malformed, 200),
+        ("/oauth/revoke", &unknown, 200),
+        ("/oauth/token", &code, 400),
+        ("/oauth/token", &refresh, 400),
+    ];
+    for (path, form, status) in tries {
+        let answer = app.post_from(GUESSER, path, form, None).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+    }
+    for (path, form, _) in tries {
+        must_wait(&app.post_from(GUESSER, path, form, None).await, "60");
+    }
+    let elsewhere = app.post_from(NEIGHBOUR, "/oauth/revoke", &malformed, None).await;
+    elsewhere.is_ok();
+}
+
+/// I09: guards count failures, not a busy resource server's honest questions about other people's nonsense.
+#[tokio::test]
+async fn an_authenticated_caller_may_ask_about_nonsense_as_often_as_it_likes() {
+    let app = lenient_to(3).await;
+    let (client, server) = (app.web_client(), app.resource_server());
+    for number in 0..50 {
+        let token = format!("nonsense-{number}");
+        assert!(!app.is_active(&server, &token).await);
+        client.revoke(&app, &token).await.is_ok();
+        client.refresh(&app, &token).await.is_error(400, "invalid_grant");
+    }
+    client.own_token(&app, "").await.is_ok();
+}
+
+/// L04, Z02: from a peer that is no proxy of ours the header is a stranger's claim, whatever it says.
+#[tokio::test]
+async fn a_forged_address_from_a_stranger_changes_nothing() {
+    let app = App::with(|settings| {
+        settings.server.trusted_proxies.clear();
+        settings.guard.client_authentication = 8;
+    })
+    .await;
+    let client = app.web_client();
+    let many = vec!["198.51.100.4"; 100].join(", ");
+    let forged = [
+        "198.51.100.2",
+        "a",
+        "",
+        "127.0.0.1",
+        "::1",
+        "10.0.0.1, 198.51.100.3",
+        "198.51.100.2:443",
+        &many,
+    ];
+    forwarded(&app, &client, &[]).await.is_ok();
+    for value in forged {
+        let answer = forwarded(&app, &guessed(&client), &[value.as_bytes()]).await;
+        answer.is_error(401, "invalid_client");
+    }
+    for value in forged {
+        must_wait(&forwarded(&app, &client, &[value.as_bytes()]).await, "60");
+    }
+    must_wait(&forwarded(&app, &client, &[]).await, "60");
+}
+
+/// L04, Z02: what a trusted proxy wrote is the last address in the list; what stands before it anybody can
+/// write, and what cannot be read is no way around.
+#[tokio::test]
+async fn behind_a_trusted_proxy_the_rightmost_stranger_counts() {
+    let app = lenient_to(1).await;
+    let client = app.web_client();
+    forwarded(&app, &guessed(&client), &[GUESSER.as_bytes()])
+        .await
+        .is_error(401, "invalid_client");
+    let guessers: [&[&[u8]]; 8] = [
+        &[b"203.0.113.66"],
+        &[b"198.51.100.9, 203.0.113.66"],
+        &[b"198.51.100.9", b"203.0.113.66"],
+        &[b"198.51.100.9,203.0.113.66 , 127.0.0.5"],
+        &[b"nonsense, 203.0.113.66"],
+        &[b"\xff\xfe, 203.0.113.66"],
+        &[b"\xff", b"203.0.113.66, 127.0.0.1"],
+        &[b"::ffff:203.0.113.66"],
+    ];
+    for headers in guessers {
+        must_wait(&forwarded(&app, &client, headers).await, "60");
+    }
+    let others: [&[&[u8]]; 4] = [
+        &[b"203.0.113.67"],
+        &[b"203.0.113.66, 203.0.113.67"],
+        &[b"203.0.113.66", b"203.0.113.67"],
+        &[],
+    ];
+    for headers in others {
+        forwarded(&app, &client, headers).await.is_ok();
+    }
+
+    // All that is unreadable is the proxy's own, and so one network.
+    let unreadable: [&[&[u8]]; 5] = [
+        &[b"a"],
+        &[b""],
+        &[b"198.51.100.9, \xff"],
+        &[b"203.0.113.67:80"],
+        &[b"127.0.0.1"],
+    ];
+    forwarded(&app, &guessed(&client), unreadable[0])
+        .await
+        .is_error(401, "invalid_client");
+    for headers in unreadable {
+        must_wait(&forwarded(&app, &client, headers).await, "60");
+    }
+}
+
+/// Z02: the vendors' headers are nobody's.
+#[tokio::test]
+async fn no_other_header_says_where_a_request_comes_from() {
+    let app = lenient_to(1).await;
+    let client = app.web_client();
+    forwarded(&app, &guessed(&client), &[GUESSER.as_bytes()])
+        .await
+        .is_error(401, "invalid_client");
+    for (name, value) in [
+        ("forwarded", "for=198.51.100.9"),
+        ("x-real-ip", "198.51.100.9"),
+        ("cf-connecting-ip", "198.51.100.9"),
+        ("true-client-ip", "198.51.100.9"),
+        ("x-client-ip", "198.51.100.9"),
+    ] {
+        let request = app
+            .http
+            .post(format!("{}/oauth/token", app.address))
+            .header("x-forwarded-for", GUESSER)
+            .header(name, value)
+            .basic_auth(&client.id, client.secret.as_deref())
+            .form(&[("grant_type", "client_credentials")]);
+        must_wait(&Answer::to(request).await, "60");
+    }
+}
+
+/// Z03: whoever has one address of a /64 has them all.
+#[tokio::test]
+async fn an_ipv6_slash_64_is_one_network() {
+    let app = lenient_to(1).await;
+    let client = app.web_client();
+    let from = async |ip: &str, client: &TestClient| forwarded(&app, client, &[ip.as_bytes()]).await;
+    from("2001:db8:0:1::1", &guessed(&client))
+        .await
+        .is_error(401, "invalid_client");
+    for same in ["2001:db8:0:1::1", "2001:db8:0:1:ffff::9", "2001:DB8::1:0:0:0:1"] {
+        must_wait(&from(same, &client).await, "60");
+    }
+    for other in ["2001:db8:0:2::1", "2001:db8::1", "203.0.113.67"] {
+        from(other, &client).await.is_ok();
+    }
+}

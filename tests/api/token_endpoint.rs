@@ -50,7 +50,11 @@ async fn only_post_is_answered_rfc6749_3_2() {
                 .request(method, &query)
                 .basic_auth(&client.id, client.secret.as_deref());
             let answer = Answer::to(request).await;
-            assert_eq!((answer.status, answer.body.as_str()), (405, ""), "{method} {path}");
+            assert_eq!(
+                (answer.status, answer.body.as_str()),
+                (405, ""),
+                "{method} {path}"
+            );
             assert!(answer.header("allow").starts_with("POST"));
         }
     }
@@ -145,10 +149,7 @@ async fn an_empty_parameter_is_an_omitted_one_rfc6749_3_2() {
             answer.is_refusal(400, "invalid_request", &words);
         }
     }
-    for (grant, required) in [
-        ("authorization_code", "code"),
-        ("refresh_token", "refresh_token"),
-    ] {
+    for (grant, required) in [("authorization_code", "code"), ("refresh_token", "refresh_token")] {
         let form = [("grant_type", grant), (required, "")];
         let words = format!("the parameter {required} is required");
         app.token(&client, &form)
@@ -189,11 +190,7 @@ async fn an_unknown_grant_type_is_unsupported_and_a_known_one_needs_registration
         "<script>alert(1)</script>",
     ] {
         let answer = app.token(&client, &[("grant_type", grant)]).await;
-        answer.is_refusal(
-            400,
-            "unsupported_grant_type",
-            "this grant type is not supported",
-        );
+        answer.is_refusal(400, "unsupported_grant_type", "this grant type is not supported");
     }
     for form in [
         [("grant_type", "authorization_code"), ("code", "x")],
@@ -225,7 +222,11 @@ async fn an_odd_code_or_refresh_token_is_an_invalid_grant_rfc6749_5_2() {
     ];
     for value in &odd {
         let code = client.redeem(&app, value).await;
-        assert_eq!((code.status, code.error()), (400, "invalid_grant".into()), "{value}");
+        assert_eq!(
+            (code.status, code.error()),
+            (400, "invalid_grant".into()),
+            "{value}"
+        );
         let refreshed = client.refresh(&app, value).await;
         let words = "the refresh token is invalid, expired, used, or was issued to another client";
         refreshed.is_refusal(400, "invalid_grant", words);
@@ -314,9 +315,13 @@ async fn what_is_not_text_is_refused() {
     ];
     for (path, (own, value)) in MACHINE_ENDPOINTS {
         let field = format!("{own}={value}&").into_bytes();
-        app.post_bytes(path, &[&field, b"unheard_of=%C3%A9%F0%9F%A6%80".as_slice()].concat(), Some(&client))
-            .await
-            .is_ok();
+        app.post_bytes(
+            path,
+            &[&field, b"unheard_of=%C3%A9%F0%9F%A6%80".as_slice()].concat(),
+            Some(&client),
+        )
+        .await
+        .is_ok();
         for bad in BAD {
             let mut bodies: Vec<Vec<u8>> = PARAMETERS
                 .iter()
