@@ -50,7 +50,7 @@ pub async fn preflight(oauth: web::Data<OAuth>, request: HttpRequest) -> Result<
     let mut response = HttpResponse::NoContent();
     response
         .insert_header((header::VARY, "Origin"))
-        .insert_header((header::ALLOW, "POST"));
+        .insert_header((header::ALLOW, "POST, OPTIONS"));
     let origin = request
         .headers()
         .get(header::ORIGIN)
