@@ -77,6 +77,7 @@ async fn a_preflight_is_answered_for_every_registered_origin_and_no_other() {
                 ("access-control-allow-headers", "Authorization, Content-Type"),
                 ("access-control-max-age", "600"),
                 ("access-control-allow-credentials", ""),
+                ("allow", "POST, OPTIONS"),
             ] {
                 assert_eq!(answer.header(name), value, "{name}");
             }

@@ -1,6 +1,8 @@
 //! The network guard: strangers who fail too often wait, and nobody else does.
 
 use chrono::Duration;
+use grantor::kernel::DatedTag;
+use grantor::platform::entropy::Entropy;
 use reqwest::header::HeaderValue;
 
 use crate::support::{Answer, App, MACHINE_ENDPOINTS, TestClient};
@@ -116,14 +118,12 @@ async fn who_must_wait_is_told_so_before_anything_is_read() {
 /// I09: a caller who proved nothing by it does not find a living token by trying.
 #[tokio::test]
 async fn a_public_client_that_tries_tokens_must_wait() {
-    let (app, public) = {
-        let app = lenient_to(4).await;
-        let public = app.public_client();
-        (app, public)
-    };
+    let app = lenient_to(4).await;
+    let public = app.public_client();
     let id = ("client_id", public.id.as_str());
     let malformed = [("token", "x"), id];
-    let unknown = [("token", "gat_000AAAAAAAAAAAAAAAAAAAAAAAAAAA000000"), id];
+    let of_nobody = Entropy.dated_bearer(DatedTag::AccessToken, app.clock.now().date_naive());
+    let unknown = [("token", of_nobody.expose()), id];
     let code = [
         ("grant_type", "authorization_code"),
         ("code", "x"),
@@ -131,8 +131,8 @@ async fn a_public_client_that_tries_tokens_must_wait() {
         id,
     ];
     let refresh = [("grant_type", "refresh_token"), ("refresh_token", "x"), id];
-    let tries: [(&str, &[(&str, &str)], u16); 4] = [
-        ("/oauth/revoke", &malformed, 200),
+    let tries = [
+        ("/oauth/revoke", &malformed[..], 200),
         ("/oauth/revoke", &unknown, 200),
         ("/oauth/token", &code, 400),
         ("/oauth/token", &refresh, 400),

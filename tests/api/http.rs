@@ -168,6 +168,24 @@ async fn bytes_that_are_not_http_break_nothing() {
     assert!(get(b"/livez").await.starts_with("HTTP/1.1 200"));
 }
 
+/// T31: a body that does not say how long it is ends at the limit all the same.
+#[tokio::test]
+async fn a_chunked_body_is_limited_too() {
+    let app = App::start().await;
+    let client = app.public_client();
+    let chunked = async |padding: usize| {
+        let body = format!("token=x&client_id={}&pad={}", client.id, "x".repeat(padding));
+        let head = "POST /oauth/revoke HTTP/1.1\r\nHost: id.test\r\nConnection: close\r\n\
+                    Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let request = format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+        raw(&app.address, request.as_bytes()).await
+    };
+    let small = chunked(1).await;
+    assert!(small.starts_with("HTTP/1.1 200"), "{small}");
+    let large = chunked(app.settings.server.body_limit).await;
+    assert!(large.starts_with("HTTP/1.1 413"), "{large}");
+}
+
 /// Every answer says which request it answers, anew each time, and never what a caller made up.
 #[tokio::test]
 async fn every_answer_carries_an_id_of_its_own() {

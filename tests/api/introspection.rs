@@ -1,7 +1,9 @@
 //! Token introspection (RFC 7662).
 
-use chrono::Duration;
+use chrono::{Days, Duration};
 use grantor::clients::registration::Registration;
+use grantor::kernel::DatedTag;
+use grantor::platform::entropy::Entropy;
 use serde_json::{Value, json};
 
 use crate::support::{ADA, Answer, App, TestClient, web_registration};
@@ -139,6 +141,10 @@ async fn what_is_not_good_or_not_the_caller_s_business_looks_the_same_rfc7662_2_
     }
     client.revoke(&app, &revoked).await.is_ok();
     let secret = orders.secret.clone().expect("a secret");
+    let minted = |tag, days| {
+        let day = app.clock.now().date_naive() + Days::new(days);
+        Entropy.dated_bearer(tag, day).expose().to_owned()
+    };
     let session = browser.cookies.values().next().expect("a session").clone();
     let odd = [
         ("revoked", revoked),
@@ -157,7 +163,10 @@ async fn what_is_not_good_or_not_the_caller_s_business_looks_the_same_rfc7662_2_
         ("cut short", access[..39].into()),
         ("one too many", format!("{access}x")),
         ("with a space", format!("{access} ")),
-        ("of nobody", "gat_000AAAAAAAAAAAAAAAAAAAAAAAAAAA000000".into()),
+        ("of nobody", minted(DatedTag::AccessToken, 0)),
+        ("a refresh token of nobody", minted(DatedTag::RefreshToken, 30)),
+        ("of a day that never comes", minted(DatedTag::AccessToken, 99_999)),
+        ("with a wrong checksum", format!("{}000000", &access[..34])),
         ("an injection", "' OR '1'='1".into()),
         ("a JWT", "eyJhbGciOiJub25lIn0.e30.".into()),
     ];

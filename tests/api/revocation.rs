@@ -178,6 +178,28 @@ async fn revoking_what_is_not_there_succeeds_rfc7009_2_2() {
     }
 }
 
+/// V10: what was revoked is revoked for whoever comes later, too.
+#[tokio::test]
+async fn a_revocation_outlives_the_node_that_took_it() {
+    let app = App::start().await;
+    let (client, server) = (app.web_client(), app.resource_server());
+    let (alone, _) = family(&app, &client).await;
+    let (access, refresh) = family(&app, &client).await;
+    let (living, _) = family(&app, &client).await;
+    for token in [&alone, &refresh] {
+        is_done(&client.revoke(&app, token).await);
+    }
+    let later = app.second_node().await;
+    for (token, active) in [(&living, true), (&alone, false), (&access, false)] {
+        assert_eq!(later.is_active(&server, token).await, active);
+    }
+    client
+        .refresh(&later, &refresh)
+        .await
+        .is_error(400, "invalid_grant");
+    later.stop().await;
+}
+
 /// V08: what has a way of ending of its own is not ended here.
 #[tokio::test]
 async fn a_bearer_of_another_kind_is_an_unsupported_token_type_rfc7009_2_2_1() {

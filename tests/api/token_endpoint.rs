@@ -24,6 +24,17 @@ const PARAMETERS: [&str; 12] = [
     "unheard_of",
 ];
 
+/// What no parameter may hold: NUL, and what is not UTF-8 (overlong, a lone surrogate).
+const BAD: [&[u8]; 7] = [
+    b"%00",
+    b"a%00b",
+    b"\0",
+    b"%ff",
+    b"\xff\xfe",
+    b"%c0%80",
+    b"%ed%a0%80",
+];
+
 /// POST as the client, with a body of some type.
 async fn typed(app: &App, client: &TestClient, path: &str, kind: Option<&str>, body: &str) -> Answer {
     let request = app
@@ -202,6 +213,29 @@ async fn an_unknown_grant_type_is_unsupported_and_a_known_one_needs_registration
     }
 }
 
+/// RFC 6749 §3.3: one word at least; refused before the refresh token is touched.
+#[tokio::test]
+async fn a_blank_scope_is_malformed_and_costs_nothing_rfc6749_3_3() {
+    let app = App::start().await;
+    let client = app.web_client();
+    let refresh = client
+        .tokens_of_ada(&app, "orders:read")
+        .await
+        .text("refresh_token");
+    let form = |scope| {
+        [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh.as_str()),
+            ("scope", scope),
+        ]
+    };
+    for malformed in [" ", "   ", "\t", "orders:read\"", "é"] {
+        let answer = app.token(&client, &form(malformed)).await;
+        answer.is_refusal(400, "invalid_scope", "the scope is malformed");
+    }
+    app.token(&client, &form("orders:read")).await.is_ok();
+}
+
 /// C09, F10: nothing that is no code or refresh token is taken for one.
 #[tokio::test]
 async fn an_odd_code_or_refresh_token_is_an_invalid_grant_rfc6749_5_2() {
@@ -304,15 +338,6 @@ async fn a_body_that_is_too_large_is_refused() {
 async fn what_is_not_text_is_refused() {
     let app = App::start().await;
     let client = app.machine_client();
-    const BAD: [&[u8]; 7] = [
-        b"%00",
-        b"a%00b",
-        b"\0",
-        b"%ff",
-        b"\xff\xfe",
-        b"%c0%80",
-        b"%ed%a0%80",
-    ];
     for (path, (own, value)) in MACHINE_ENDPOINTS {
         let field = format!("{own}={value}&").into_bytes();
         app.post_bytes(
