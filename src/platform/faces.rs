@@ -49,9 +49,9 @@ impl Failure {
         }
     }
 
-    fn respond(&self) -> HttpResponseBuilder {
+    fn respond(&self, status: StatusCode) -> HttpResponseBuilder {
         self.log();
-        let mut response = HttpResponse::build(self.status());
+        let mut response = HttpResponse::build(status);
         if let Some(seconds) = self.retry_after() {
             response.insert_header((RETRY_AFTER, seconds.to_string()));
         }
@@ -118,8 +118,8 @@ impl ResponseError for OAuthFace {
                 }
             },
         };
-        let mut response = self.0.respond();
-        if self.0.status() == StatusCode::UNAUTHORIZED {
+        let mut response = self.0.respond(self.status_code());
+        if self.status_code() == StatusCode::UNAUTHORIZED {
             // RFC 6749 §5.2, RFC 7617 §2: the challenge names the scheme.
             response.insert_header((WWW_AUTHENTICATE, r#"Basic realm="grantor", charset="UTF-8""#));
         }
@@ -160,8 +160,13 @@ struct ErrorPage {
 }
 
 impl ResponseError for PageFace {
+    /// A page is never 401: that would owe the browser a challenge (RFC 9110 §15.5.2), and whose client is
+    /// unknown has nothing to answer it with.
     fn status_code(&self) -> StatusCode {
-        self.0.status()
+        match self.0.status() {
+            StatusCode::UNAUTHORIZED => StatusCode::BAD_REQUEST,
+            status => status,
+        }
     }
 
     fn error_response(&self) -> HttpResponse {
@@ -172,7 +177,7 @@ impl ResponseError for PageFace {
             next: next.into(),
             request_id: request_id::current().map(|id| id.to_string()).unwrap_or_default(),
         };
-        html::page(self.0.respond(), &page, None)
+        html::page(self.0.respond(self.status_code()), &page, None)
     }
 }
 
