@@ -88,7 +88,7 @@ pub async fn sign_in(
         .await
 }
 
-/// Under which guesses are counted: what was typed, and from where.
+/// Under which guesses are counted: whose name was typed, and from where.
 #[derive(Clone, Copy)]
 struct Key {
     account: SecretHash,
@@ -101,7 +101,7 @@ impl Key {
             .ip
             .unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
         Self {
-            account: SecretHash::of(&name.trim().to_lowercase()),
+            account: rules::account(name),
             network: Network::of(ip),
         }
     }
