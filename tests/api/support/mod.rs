@@ -12,7 +12,7 @@ mod html;
 mod node;
 mod told;
 
-pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person};
+pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person, web_registration};
 pub use browser::{Browser, Page};
 pub use client::{TestClient, pkce};
 pub use cluster::{Database, database, private_cluster};

@@ -51,6 +51,11 @@ impl Page {
 }
 
 impl App {
+    /// How many events of this kind there are.
+    pub fn count_events(&self, kind: &str) -> usize {
+        self.events().iter().filter(|own| *own == kind).count()
+    }
+
     /// The kinds of the events so far, by name: while the clock stands still, all are of one moment.
     pub fn events_by_name(&self) -> Vec<String> {
         let mut events = self.events();
