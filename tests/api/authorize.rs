@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use grantor::clients::registration::Registration;
 
-use crate::support::{ADA, App, Browser, ISSUER, Page, TestClient};
+use crate::support::{ADA, App, Browser, ISSUER, PASSWORD, Page, TestClient};
 
 /// Asserts that a page has nothing of what a stranger sent.
 #[track_caller]
@@ -28,10 +28,7 @@ async fn a_person_signs_in_allows_and_returns_with_a_code_rfc6749_4_1_2() {
     assert!(login.body.contains("to continue to <strong><bdi>Shop</bdi>"));
 
     let form = login.form("/login");
-    let fields = form.filled(&[
-        ("identifier", ADA.identifier),
-        ("password", crate::support::PASSWORD),
-    ]);
+    let fields = form.filled(&[("identifier", ADA.identifier), ("password", PASSWORD)]);
     let signed_in = browser.post_once("/login", &fields).await;
     assert_eq!(
         signed_in.status, 303,
@@ -90,7 +87,7 @@ async fn an_unknown_and_a_disabled_client_get_the_same_page_rfc6749_4_1_2_1() {
     }
 }
 
-/// A04, A06, A16, P08 of the grammar: each is told to the app, with state and issuer.
+/// A04, A06, A13, A16: each is told to the app, with state and issuer.
 #[tokio::test]
 async fn what_is_wrong_with_a_request_is_told_to_the_app_rfc6749_4_1_2_1() {
     let app = App::start().await;

@@ -1,6 +1,7 @@
 //! Pages: their headers, their words, and where they never lead.
 
 use grantor::clients::registration::Registration;
+use grantor::platform::form::encode;
 use uuid::Uuid;
 
 use crate::support::{ADA, Answer, App, Browser, ISSUER, PASSWORD, Page, TestClient};
@@ -49,8 +50,11 @@ fn named(name: &str, uri: &str) -> Registration {
     }
 }
 
+/// The fields of a form.
+type Fields = Vec<(String, String)>;
+
 /// Every error page a stranger can reach with one request: path, form if it is a POST, and status.
-fn errors(client: &TestClient) -> Vec<(String, Option<Vec<(String, String)>>, u16)> {
+fn errors(client: &TestClient) -> Vec<(String, Option<Fields>, u16)> {
     let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let get = |path: &str, status| (path.to_owned(), None, status);
     vec![
@@ -192,7 +196,7 @@ async fn whatever_is_reflected_is_escaped() {
     );
 
     // What a stranger put into an address is not shown at all.
-    let evil = grantor::platform::form::encode(&[("x", EVIL)]);
+    let evil = encode(&[("x", EVIL)]);
     let (_, evil) = evil.split_once('=').expect("a value");
     for path in [
         format!("/{evil}"),
@@ -286,7 +290,7 @@ async fn no_page_leads_away_rfc9700_4_11() {
         "https:evil.example",
         "javascript:evil()",
     ] {
-        let evil = grantor::platform::form::encode(&[("", evil)]);
+        let evil = encode(&[("", evil)]);
         let evil = evil.trim_start_matches('=');
         for name in [
             "next",
