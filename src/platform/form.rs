@@ -114,6 +114,17 @@ impl Params {
         names.iter().copied().find(|name| self.0.contains_key(*name))
     }
 
+    /// Writes all of them as a query string again, repeated and empty ones too.
+    pub fn encoded(&self) -> String {
+        let pairs = self
+            .0
+            .iter()
+            .flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+        form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs)
+            .finish()
+    }
+
     /// Every name with its first value, for the record of an authorization request.
     pub fn into_pairs(self) -> BTreeMap<String, String> {
         self.0

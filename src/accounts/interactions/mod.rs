@@ -24,7 +24,7 @@ pub struct Interaction {
     pub request: BTreeMap<String, String>,
     /// Which app asks, for the sign-in page.
     pub card: Card,
-    /// The session that was opened by signing in for this request, which is what `prompt=login` asks for.
+    /// The session that was opened by signing in after this request came, which is what `prompt=login` asks for.
     pub signed_in_as: Option<SessionId>,
     /// Since when.
     pub opened_at: DateTime<Utc>,

@@ -98,13 +98,12 @@ pub fn finish(work: &mut Work<'_>, id: InteractionId, browser: SecretHash) -> Re
     Ok(finished == 1)
 }
 
-/// Hands an open interaction on to the browser's new id, at sign-in (with the session it opened) or sign-out.
+/// Hands an open interaction on to the browser's new id, at sign-out, to go on with somebody else.
 pub fn rebind(
     work: &mut Work<'_>,
     id: InteractionId,
     from: SecretHash,
     to: SecretHash,
-    signed_in_as: Option<SessionId>,
 ) -> Result<bool, Fault> {
     let now = work.now();
     let rebound = diesel::update(interactions::table.find((day(id), id.uuid())))
@@ -113,8 +112,28 @@ pub fn rebind(
         .filter(interactions::expires_at.gt(now))
         .set((
             interactions::browser_hash.eq(to.as_bytes().to_vec()),
-            interactions::signed_in_as.eq(signed_in_as.map(|id| id.uuid())),
+            interactions::signed_in_as.eq(None::<Uuid>),
         ))
         .execute(&mut **work)?;
     Ok(rebound == 1)
+}
+
+/// Hands all open interactions of a browser on to its new id, at sign-in: each began before it, so the session
+/// it opened is for each of them, in whichever tab it waits.
+pub fn rebind_all(
+    work: &mut Work<'_>,
+    from: SecretHash,
+    to: SecretHash,
+    session: SessionId,
+) -> Result<usize, Fault> {
+    let now = work.now();
+    Ok(diesel::update(interactions::table)
+        .filter(interactions::browser_hash.eq(from.as_bytes().to_vec()))
+        .filter(interactions::finished_at.is_null())
+        .filter(interactions::expires_at.gt(now))
+        .set((
+            interactions::browser_hash.eq(to.as_bytes().to_vec()),
+            interactions::signed_in_as.eq(session.uuid()),
+        ))
+        .execute(&mut **work)?)
 }

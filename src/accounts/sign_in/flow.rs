@@ -20,8 +20,6 @@ pub struct Attempt {
     pub name: String,
     /// The password.
     pub password: Password,
-    /// The request that waits for this sign-in.
-    pub interaction: Option<InteractionId>,
 }
 
 /// A browser under its new id, and the session it has.
@@ -74,12 +72,7 @@ pub async fn sign_in(
         expires_at: context.now + accounts.sessions.absolute(),
         ended_at: None,
     };
-    let opening = Opening {
-        user,
-        session,
-        key,
-        interaction: attempt.interaction,
-    };
+    let opening = Opening { user, session, key };
     accounts
         .ledger
         .act(context, move |work| {
@@ -88,7 +81,7 @@ pub async fn sign_in(
         .await
 }
 
-/// Under which guesses are counted: what was typed, and from where.
+/// Under which guesses are counted: whose name was typed, and from where.
 #[derive(Clone, Copy)]
 struct Key {
     account: SecretHash,
@@ -101,7 +94,7 @@ impl Key {
             .ip
             .unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
         Self {
-            account: SecretHash::of(&name.trim().to_lowercase()),
+            account: rules::account(name),
             network: Network::of(ip),
         }
     }
@@ -144,7 +137,6 @@ struct Opening {
     user: User,
     session: Session,
     key: Key,
-    interaction: Option<InteractionId>,
 }
 
 fn open_session(
@@ -153,12 +145,7 @@ fn open_session(
     renewed: Browser,
     opening: Opening,
 ) -> Outcome<Opened> {
-    let Opening {
-        user,
-        session,
-        key,
-        interaction,
-    } = opening;
+    let Opening { user, session, key } = opening;
     // The password was checked outside this transaction: it must still be the one, and its owner may still act.
     let held = hold_user(work, user.id)?;
     let unchanged =
@@ -169,10 +156,7 @@ fn open_session(
     store::set(work, key.account, key.network, 0)?;
     sessions::store::end(work, browser.bearer())?;
     sessions::store::insert(work, renewed.hash(), &session)?;
-    if let Some(id) = interaction {
-        // A lost interaction is told on the next page; the sign-in itself is good.
-        interactions::store::rebind(work, id, browser.hash(), renewed.hash(), Some(session.id))?;
-    }
+    interactions::store::rebind_all(work, browser.hash(), renewed.hash(), session.id)?;
     work.tell(Event::new(Kind::UserSignedIn, Actor::User(user.id)).on("session", session.id));
     Ok(Ok(Opened {
         browser: renewed,
@@ -199,7 +183,7 @@ pub async fn sign_out(
             let signed_in = recognise(work, &browser, &settings)?;
             sessions::store::end(work, browser.bearer())?;
             if let Some(id) = interaction {
-                interactions::store::rebind(work, id, browser.hash(), renewed.hash(), None)?;
+                interactions::store::rebind(work, id, browser.hash(), renewed.hash())?;
             }
             if let Some(SignedIn { session, user }) = signed_in {
                 work.tell(Event::new(Kind::UserSignedOut, Actor::User(user.id)).on("session", session.id));

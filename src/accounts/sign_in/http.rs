@@ -7,7 +7,7 @@ use askama::Template;
 
 use crate::accounts::Accounts;
 use crate::accounts::interactions::Interaction;
-use crate::accounts::sessions::Browser;
+use crate::accounts::sessions::{Browser, SignedIn};
 use crate::accounts::sign_in::flow::{self, Attempt};
 use crate::kernel::{Denial, InteractionId, Password};
 use crate::limits;
@@ -75,13 +75,25 @@ async fn show(
     let interaction = interaction_of(&query)?;
     let known = accounts.jar.known(&request);
     let (signed_in, waiting) = flow::situation(&accounts, &context, known, interaction).await??;
-    if signed_in.is_some() && waiting.is_none() {
-        return Ok(html::see_other(HOME));
+    if let Some(SignedIn { session, .. }) = &signed_in {
+        match &waiting {
+            None => return Ok(html::see_other(HOME)),
+            // Somebody signed in for it already, in another tab.
+            Some(waiting) if waiting.signed_in_as == Some(session.id) => {
+                return Ok(html::see_other(&onward(waiting.id)));
+            }
+            Some(_) => {}
+        }
     }
     let browser = accounts.jar.browser(&request, context.now);
     let page = login_page(&browser, waiting.as_ref(), String::new(), None);
     let response = answer(StatusCode::OK, &page, waiting.as_ref());
     Ok(accounts.jar.give(response, &browser, None))
+}
+
+/// Where the request goes on that waited for a sign-in.
+fn onward(id: InteractionId) -> String {
+    format!("/oauth/consent?interaction={id}")
 }
 
 async fn submit(
@@ -98,7 +110,6 @@ async fn submit(
     let attempt = Password::parse(typed).map(|password| Attempt {
         name: name.clone(),
         password,
-        interaction,
     });
     let decision = match attempt {
         Ok(attempt) => flow::sign_in(&accounts, &context, browser, attempt).await?,
@@ -106,7 +117,7 @@ async fn submit(
     };
     match decision {
         Ok(opened) => {
-            let next = interaction.map_or(HOME.to_owned(), |id| format!("/oauth/consent?interaction={id}"));
+            let next = interaction.map_or(HOME.to_owned(), onward);
             let until = (context.now, opened.session.expires_at);
             Ok(accounts
                 .jar

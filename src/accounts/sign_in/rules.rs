@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 
+use crate::kernel::{EmailAddress, SecretHash, UserIdentifier};
+
 /// Wrong passwords that cost nothing.
 const FREE: i32 = 5;
 /// The first pause, in seconds; it doubles with each further failure.
@@ -16,6 +18,18 @@ pub struct Failures {
     pub count: i32,
     /// When the last one was.
     pub last_at: DateTime<Utc>,
+}
+
+/// The account that guesses at this name are counted for: the form in which names are compared, so that no other
+/// spelling of it (`Ａda`, `ADA`) begins a count of its own. What is no name counts as it was typed.
+pub fn account(typed: &str) -> SecretHash {
+    if let Ok(email) = EmailAddress::parse(typed) {
+        SecretHash::of(&email.key())
+    } else if let Ok(identifier) = UserIdentifier::parse(typed) {
+        SecretHash::of(identifier.as_str())
+    } else {
+        SecretHash::of(typed)
+    }
 }
 
 /// Seconds to wait before the next attempt, or `None` if it may be made now.
@@ -49,6 +63,17 @@ mod tests {
         assert_eq!(after(6, 0), Some(60));
         assert_eq!(after(40, 0), Some(900));
         assert_eq!(after(40, 900), None);
+    }
+
+    #[test]
+    fn l18_spellings_of_one_name_are_one_count() {
+        for spelling in ["ADA", "Ａｄａ", "𝐚da"] {
+            assert_eq!(account(spelling), account("ada"), "{spelling}");
+        }
+        assert_eq!(account("Ada@Example.com"), account("ada@example.com"));
+        for other in ["аda", "ada@example.com", "ada ", ""] {
+            assert_ne!(account(other), account("ada"), "{other}");
+        }
     }
 
     #[test]

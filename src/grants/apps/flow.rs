@@ -117,8 +117,16 @@ pub async fn revoke(
         .await
 }
 
-/// Ends every session and every app's tokens; what was allowed stays remembered.
-pub async fn sign_out_everywhere(accounts: &Accounts, context: &Context, browser: Browser) -> Outcome<()> {
+/// Ends every session and every app's tokens; what was allowed stays remembered. This browser goes on under a new
+/// id, as after every sign-out.
+pub async fn sign_out_everywhere(
+    accounts: &Accounts,
+    context: &Context,
+    browser: Browser,
+) -> Outcome<Browser> {
+    let renewed = accounts
+        .jar
+        .renewed(context.now + accounts.sessions.interaction());
     let settings = accounts.sessions.clone();
     accounts
         .ledger
@@ -131,7 +139,7 @@ pub async fn sign_out_everywhere(accounts: &Accounts, context: &Context, browser
                     .on("user", user)
                     .with(json!({ "sessions": ended.sessions, "families": ended.families })),
             );
-            Ok(Ok(()))
+            Ok(Ok(renewed))
         })
         .await
 }

@@ -184,7 +184,8 @@ async fn sign_out_everywhere(
 ) -> Result<HttpResponse, PageFace> {
     let browser = accounts.own_browser(&request, &form.params)?;
     match flow::sign_out_everywhere(&accounts, &context, browser).await? {
-        Ok(()) | Err(Denial::LoginRequired) => Ok(html::see_other(LOGIN)),
+        Ok(renewed) => Ok(accounts.jar.give(html::see_other(LOGIN), &renewed, None)),
+        Err(Denial::LoginRequired) => Ok(html::see_other(LOGIN)),
         Err(denial) => Err(denial.into()),
     }
 }

@@ -10,7 +10,7 @@ use crate::oauth::authorize::page::ConsentPage;
 use crate::oauth::authorize::rules::Answer;
 use crate::platform::context::Context;
 use crate::platform::faces::{PageFace, only};
-use crate::platform::form::{Form, Params, encode};
+use crate::platform::form::{Form, Params};
 use crate::platform::{csrf, html};
 
 /// Adds the routes of this verb.
@@ -44,12 +44,7 @@ async fn authorize(
 /// The same by POST (§3.1: "MAY support"). It goes on by GET: a form that another site posted comes without
 /// our cookie, and answering it here would put a new one over that of whoever is signed in.
 async fn authorize_by_post(form: Form<PageFace>) -> HttpResponse {
-    let pairs = form.params.into_pairs();
-    let pairs: Vec<(&str, &str)> = pairs
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    html::see_other(&format!("/oauth/authorize?{}", encode(&pairs)))
+    html::see_other(&format!("/oauth/authorize?{}", form.params.encoded()))
 }
 
 /// A request that waited, after a sign-in or a reload.

@@ -10,6 +10,7 @@ mod client;
 mod cluster;
 mod html;
 mod node;
+mod told;
 
 pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person, web_registration};
 pub use browser::{Browser, Page};
