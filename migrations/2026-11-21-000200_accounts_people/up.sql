@@ -55,6 +55,9 @@ CREATE TABLE interactions (
     PRIMARY KEY (opened_on, id)
 ) PARTITION BY RANGE (opened_on);
 
+-- At sign-in the browser gets a new id, and all that waits in its tabs goes on under it.
+CREATE INDEX interactions_by_browser ON interactions (browser_hash);
+
 -- Guessing is counted by account and network, so that a stranger cannot lock the owner out.
 -- The account is a hash of what was typed: unknown names count like known ones.
 CREATE TABLE sign_in_failures (

@@ -79,7 +79,7 @@ async fn an_unknown_and_a_disabled_client_get_the_same_page_rfc6749_4_1_2_1() {
 
     let unknown = ask(&mut browser, &client, &[("client_id", "nobody")]).await;
     let unreadable = ask(&mut browser, &client, &[("client_id", "<script>x</script>")]).await;
-    app.disable(client.principal);
+    app.disable_principal(client.principal);
     let disabled = ask(&mut browser, &client, &[]).await;
     for page in [&unknown, &unreadable, &disabled] {
         page.is_error_page(400);

@@ -544,9 +544,9 @@ async fn an_answer_counts_only_while_app_and_person_may_act() {
         ask(&mut browser, &client, &[]).await,
         ask(&mut browser, &gone, &[]).await,
     );
-    app.disable(gone.principal);
+    app.disable_principal(gone.principal);
     browser.allow(of_gone).await.is_error_page(400);
-    app.disable(ADA.id());
+    app.disable_principal(ADA.id());
     let page = browser.allow(page).await;
     assert!(page.is_login(), "she is nobody now: {}", page.body);
     assert_eq!(app.count_events("code.issued"), 0);

@@ -70,7 +70,7 @@ async fn a_wrong_password_looks_alike_for_everybody_and_nobody() {
     let app = App::start().await;
     add_person(&app, 1, "carol", None);
     add_person(&app, 2, "dan", Some(PASSWORD));
-    app.disable(PrincipalId::from_uuid(uuid::Uuid::from_u128(2)));
+    app.disable_principal(PrincipalId::from_uuid(uuid::Uuid::from_u128(2)));
     let mut browser = app.browser();
     is_right(&type_in(&mut browser, "bob", PASSWORD).await);
 

@@ -64,7 +64,7 @@ impl App {
     }
 
     /// Disables a client or a person.
-    pub fn disable(&self, principal: PrincipalId) {
+    pub fn disable_principal(&self, principal: PrincipalId) {
         assert!(self.operator(|work| Ok(Ok(set_disabled(work, principal, true)?))));
     }
 }

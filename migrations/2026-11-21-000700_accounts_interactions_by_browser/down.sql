@@ -1,1 +1,0 @@
-DROP INDEX interactions_by_browser;
