@@ -41,17 +41,24 @@ pub(super) fn append(
     if trail.is_empty() {
         return Ok(());
     }
-    let rows: Vec<NewEvent<'_>> = trail.iter().map(|event| row(event, context, entropy)).collect();
+    let mut ids: Vec<Uuid> = trail.iter().map(|_| entropy.id(context.now)).collect();
+    // Of one moment, ids sort by chance; of one act, they sort as it happened.
+    ids.sort_unstable();
+    let rows: Vec<NewEvent<'_>> = trail
+        .iter()
+        .zip(ids)
+        .map(|(event, id)| row(event, context, id))
+        .collect();
     diesel::insert_into(events::table)
         .values(&rows)
         .execute(connection)?;
     Ok(())
 }
 
-fn row<'a>(event: &'a Event, context: &'a Context, entropy: Entropy) -> NewEvent<'a> {
+fn row<'a>(event: &'a Event, context: &'a Context, id: Uuid) -> NewEvent<'a> {
     NewEvent {
         occurred_at: context.now,
-        id: entropy.id(context.now),
+        id,
         kind: event.kind.as_str(),
         outcome: event.kind.outcome(),
         actor_kind: event.actor.kind(),

@@ -9,6 +9,9 @@
 
 use crate::kernel::Inactive;
 
+/// Stands for a parameter whose name is a stranger's own word, which is not repeated.
+pub const UNNAMED: &str = "";
+
 /// Why a request is refused. Each variant names its section and maps to one error code of the field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denial {
@@ -97,6 +100,8 @@ pub enum Denial {
     ChallengeMethod,
     /// A request object, which this server does not read (RFC 9101 §6.2).
     RequestObjectUnsupported,
+    /// A reference to one (RFC 9101 §6.2).
+    RequestUriUnsupported,
     /// `prompt=none` although nobody is signed in.
     LoginRequired,
     /// `prompt=none` although the person must be asked.
@@ -170,6 +175,7 @@ impl Denial {
             D::TokenTypeUnsupported => "unsupported_token_type",
             D::ResponseTypeUnsupported => "unsupported_response_type",
             D::RequestObjectUnsupported => "request_not_supported",
+            D::RequestUriUnsupported => "request_uri_not_supported",
             D::LoginRequired => "login_required",
             D::ConsentRequired => "consent_required",
             D::AccessDenied | D::SignInWrong => "access_denied",
@@ -202,9 +208,9 @@ impl Denial {
     pub fn description(&self) -> String {
         use Denial as D;
         let words = match self {
-            D::Repeated(name) => return format!("the parameter {name} must not be repeated"),
+            D::Repeated(name) => return format!("{} must not be repeated", parameter(name)),
             D::Missing(name) => return format!("the parameter {name} is required"),
-            D::Malformed(name) => return format!("the parameter {name} is malformed"),
+            D::Malformed(name) => return format!("{} is malformed", parameter(name)),
             D::InQuery(name) => return format!("send {name} in the request body, never in the query string"),
             D::ClientMethod(method) => {
                 return format!("this client must authenticate with {method}");
@@ -243,7 +249,7 @@ impl Denial {
             D::ResponseModeUnsupported => "only response_mode=query is supported",
             D::ChallengeMissing => "PKCE is required: send code_challenge with code_challenge_method=S256",
             D::ChallengeMethod => "only code_challenge_method=S256 is supported",
-            D::RequestObjectUnsupported => "request objects are not supported",
+            D::RequestObjectUnsupported | D::RequestUriUnsupported => "request objects are not supported",
             D::LoginRequired => "nobody is signed in",
             D::ConsentRequired => "the person must be asked",
             D::AccessDenied => "the person refused",
@@ -256,6 +262,14 @@ impl Denial {
             D::NotFound => "there is nothing here",
         };
         words.to_owned()
+    }
+}
+
+fn parameter(name: &str) -> String {
+    if name == UNNAMED {
+        "a parameter".to_owned()
+    } else {
+        format!("the parameter {name}")
     }
 }
 

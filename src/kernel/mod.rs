@@ -20,7 +20,7 @@ pub mod fault;
 
 pub use basic::{BasicCredentials, MalformedBasic};
 pub use bearer::{Bearer, DatedTag, LastingTag, MalformedBearer, Tag};
-pub use denial::{Denial, Outcome};
+pub use denial::{Denial, Outcome, UNNAMED};
 pub use fault::{Fault, FaultKind};
 pub use identity::{
     DisplayText, DisplayTextProblem, EmailAddress, InvalidEmailAddress, InvalidUserIdentifier, Password,

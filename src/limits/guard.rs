@@ -80,7 +80,10 @@ impl Guard {
         if windows.len() >= MOST_WINDOWS && !windows.contains_key(&(what, network)) {
             windows.retain(|_, window| !window.is_over(now));
             if windows.len() >= MOST_WINDOWS {
-                // More strangers in a minute than we count: forget them all rather than grow.
+                // More strangers in a minute than we count: those who must wait stay, the others are forgotten.
+                windows.retain(|(what, _), window| window.failures >= self.quota(*what));
+            }
+            if windows.len() >= MOST_WINDOWS {
                 windows.clear();
             }
         }

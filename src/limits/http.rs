@@ -25,12 +25,7 @@ pub async fn client_authentication<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    pass::<OAuthFace, B>(
-        &[Failed::ClientAuthentication, Failed::UnknownBearer],
-        request,
-        next,
-    )
-    .await
+    pass::<OAuthFace, B>(&[Failed::ClientAuthentication], request, next).await
 }
 
 async fn pass<F, B>(

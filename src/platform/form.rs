@@ -14,7 +14,7 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, web};
 use url::form_urlencoded;
 
-use crate::kernel::Denial;
+use crate::kernel::{Denial, UNNAMED};
 
 /// How long a form may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
@@ -146,7 +146,7 @@ impl Params {
 }
 
 fn quotable(name: &str) -> &'static str {
-    KNOWN.into_iter().find(|known| *known == name).unwrap_or("sent")
+    KNOWN.into_iter().find(|known| *known == name).unwrap_or(UNNAMED)
 }
 
 fn decode(raw: &[u8]) -> Result<String, Denial> {
@@ -158,7 +158,7 @@ fn decode(raw: &[u8]) -> Result<String, Denial> {
     let bytes = percent_decode(&spaced);
     match String::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => Ok(text),
-        _ => Err(Denial::Malformed("sent")),
+        _ => Err(Denial::Malformed(UNNAMED)),
     }
 }
 
@@ -277,7 +277,7 @@ mod tests {
         );
         assert_eq!(
             Params::parse(b"<x>=1&<x>=").unwrap().refuse_repeated(&[]),
-            Err(Denial::Repeated("sent"))
+            Err(Denial::Repeated(UNNAMED))
         );
         assert!(
             Params::parse(b"scope=a&scope=b")

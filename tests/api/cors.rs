@@ -179,3 +179,25 @@ async fn nothing_else_answers_across_origins() {
     let answer = post_from(&app, OWN, "/oauth/introspect", &form).await;
     assert_eq!((answer.status, allowed(&answer)), (403, nobody()));
 }
+
+/// Metadata is public: any origin may read it, and ask before with a header of its library's own.
+#[tokio::test]
+async fn metadata_may_be_read_from_anywhere() {
+    let app = App::start().await;
+    let address = format!("{}/.well-known/oauth-authorization-server", app.address);
+    let read = app.http.get(&address).header("origin", "https://anywhere.example");
+    let answer = crate::support::Answer::to(read).await;
+    answer.is_ok();
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    let ask = app
+        .http
+        .request(reqwest::Method::OPTIONS, &address)
+        .header("origin", "https://anywhere.example")
+        .header("access-control-request-method", "GET")
+        .header("access-control-request-headers", "mcp-protocol-version");
+    let answer = crate::support::Answer::to(ask).await;
+    assert_eq!(answer.status, 204);
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert_eq!(answer.header("access-control-allow-headers"), "*");
+    assert_eq!(answer.header("access-control-allow-credentials"), "");
+}

@@ -16,7 +16,7 @@ const ROUTES: [(&str, &str); 17] = [
     ("/static/grantor.css", "GET, HEAD"),
     ("/static/logo.svg", "GET, HEAD"),
     ("/static/favicon.svg", "GET, HEAD"),
-    ("/.well-known/oauth-authorization-server", "GET, HEAD"),
+    ("/.well-known/oauth-authorization-server", "GET, HEAD, OPTIONS"),
     ("/oauth/authorize", "GET, HEAD, POST"),
     ("/oauth/consent", "GET, HEAD, POST"),
     ("/oauth/token", "POST, OPTIONS"),

@@ -125,12 +125,16 @@ async fn a_parameter_may_not_be_repeated_rfc6749_3_2() {
         app.post(path, &[(own, value)], Some(&client)).await.is_ok();
         for name in PARAMETERS {
             // Names that no request has are a stranger's words, which are not repeated.
-            let quoted = if name == "unheard_of" { "sent" } else { name };
+            let quoted = if name == "unheard_of" {
+                "a parameter".to_owned()
+            } else {
+                format!("the parameter {name}")
+            };
             for second in ["x", "y", ""] {
                 let twice = [(own, value), (name, "x"), (name, second)];
                 let twice = &twice[usize::from(name == own)..];
                 let answer = app.post(path, twice, Some(&client)).await;
-                let words = format!("the parameter {quoted} must not be repeated");
+                let words = format!("{quoted} must not be repeated");
                 answer.is_refusal(400, "invalid_request", &words);
             }
         }
@@ -356,13 +360,13 @@ async fn what_is_not_text_is_refused() {
             for body in bodies {
                 let body = [&field[..], &body].concat();
                 let answer = app.post_bytes(path, &body, Some(&client)).await;
-                answer.is_refusal(400, "invalid_request", "the parameter sent is malformed");
+                answer.is_refusal(400, "invalid_request", "a parameter is malformed");
             }
             let query = String::from_utf8_lossy(bad).replace('\0', "%00");
             if query.is_ascii() {
                 let path = format!("{path}?a={query}");
                 let answer = app.post_bytes(&path, &field, Some(&client)).await;
-                answer.is_refusal(400, "invalid_request", "the parameter sent is malformed");
+                answer.is_refusal(400, "invalid_request", "a parameter is malformed");
             }
         }
     }

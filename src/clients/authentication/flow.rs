@@ -54,10 +54,22 @@ impl Clients {
             .await?;
         Ok(match found {
             None => Err(Denial::ClientUnknown),
-            Some((client, secrets)) => {
-                rules::authenticate(&client, &secrets, &presented, context.now).map(|()| client)
-            }
+            Some((client, secrets)) => rules::authenticate(&client, &secrets, &presented, context.now)
+                .and_then(|()| self.may_present_bearers(context, &client))
+                .map(|()| client),
         })
+    }
+
+    /// A client that proves nothing waits where too many unknown bearers came from; others need not, also not
+    /// beside it in one network.
+    fn may_present_bearers(&self, context: &Context, client: &Client) -> Result<(), Denial> {
+        match context.ip {
+            Some(ip) if !client.confidential => {
+                self.guard
+                    .check(Failed::UnknownBearer, Network::of(ip), context.now)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Counts a code or token that nobody issued, if its bearer proved nothing by presenting it.

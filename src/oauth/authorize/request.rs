@@ -91,8 +91,11 @@ impl Asked {
     /// Reads and checks a request whose target is settled; what fails here is told to the app.
     pub(super) fn read(params: &Params, client: &Client) -> Result<Self, Denial> {
         params.refuse_repeated(&["resource"])?;
-        if params.get("request").or(params.get("request_uri")).is_some() {
+        if params.get("request").is_some() {
             return Err(Denial::RequestObjectUnsupported);
+        }
+        if params.get("request_uri").is_some() {
+            return Err(Denial::RequestUriUnsupported);
         }
         if params.required("response_type")? != "code" {
             return Err(Denial::ResponseTypeUnsupported);

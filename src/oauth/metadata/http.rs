@@ -1,6 +1,10 @@
 //! `/.well-known/oauth-authorization-server`.
 
-use actix_web::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
+use actix_web::http::Method;
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL,
+};
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
@@ -13,8 +17,20 @@ pub fn routes(config: &mut web::ServiceConfig) {
     config.service(
         web::resource("/.well-known/oauth-authorization-server")
             .route(web::get().to(get))
-            .default_service(only("GET, HEAD")),
+            .route(web::method(Method::OPTIONS).to(preflight))
+            .default_service(only("GET, HEAD, OPTIONS")),
     );
+}
+
+/// Some browser libraries send a header of their own with the request, and ask before.
+async fn preflight() -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((ALLOW, "GET, HEAD, OPTIONS"))
+        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET"))
+        .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "*"))
+        .insert_header((ACCESS_CONTROL_MAX_AGE, "600"))
+        .finish()
 }
 
 async fn get(oauth: web::Data<OAuth>) -> HttpResponse {
