@@ -7,7 +7,9 @@ use grantor::kernel::PlainSecret;
 use grantor::platform::seal::Sealed;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::support::{ADA, Answer, App, TestClient, count, dump, eventually, execute, told, web_registration};
+use crate::support::{
+    ADA, Answer, App, TestClient, count, dump, eventually, execute, told, web_registration,
+};
 
 /// Refreshes, asking for a scope.
 async fn refresh_for(app: &App, client: &TestClient, token: &str, scope: &str) -> Answer {
@@ -56,8 +58,15 @@ async fn reuse_after_the_grace_kills_the_family_rfc9700_4_14_2() {
     newest.is_error(400, "invalid_grant");
 
     assert!(app.is_active(&server, &other_device.text("access_token")).await);
-    client.refresh(&app, &other_device.text("refresh_token")).await.is_ok();
-    assert_eq!(told(&app.db, "refresh.reused").len(), 1, "a thief in a loop is told once");
+    client
+        .refresh(&app, &other_device.text("refresh_token"))
+        .await
+        .is_ok();
+    assert_eq!(
+        told(&app.db, "refresh.reused").len(),
+        1,
+        "a thief in a loop is told once"
+    );
 }
 
 /// F05, F06
@@ -93,7 +102,10 @@ async fn a_lost_reply_logs_nobody_out() {
     let (client, server) = (app.public_client(), app.resource_server());
     let tokens = client.tokens_of_ada(&app, "orders:read").await;
     let old = tokens.text("refresh_token");
-    let body = format!("grant_type=refresh_token&refresh_token={old}&client_id={}", client.id);
+    let body = format!(
+        "grant_type=refresh_token&refresh_token={old}&client_id={}",
+        client.id
+    );
     let at = app.address.trim_start_matches("http://");
     let mut socket = tokio::net::TcpStream::connect(at).await.expect("a connection");
     let head = format!(
@@ -101,7 +113,10 @@ async fn a_lost_reply_logs_nobody_out() {
          content-length: {}\r\n\r\n",
         body.len()
     );
-    socket.write_all((head + &body).as_bytes()).await.expect("a request");
+    socket
+        .write_all((head + &body).as_bytes())
+        .await
+        .expect("a request");
     eventually("consumed", || async {
         count(&app.db, "refresh_tokens WHERE consumed_at IS NOT NULL") == 1
     })
@@ -226,7 +241,15 @@ async fn only_a_refresh_token_refreshes_rfc6749_6() {
     let refresh = tokens.text("refresh_token");
     let (typo, access) = (format!("{refresh}x"), tokens.text("access_token"));
     let secret = client.secret.clone().expect("a secret");
-    for other in [&access, &code, &secret, &typo, "grt_", "nothing of ours", "ü€\u{1f600}"] {
+    for other in [
+        &access,
+        &code,
+        &secret,
+        &typo,
+        "grt_",
+        "nothing of ours",
+        "ü€\u{1f600}",
+    ] {
         let answer = client.refresh(&app, other).await;
         answer.is_error(400, "invalid_grant");
     }
@@ -256,7 +279,10 @@ async fn a_hundred_rotations_do_not_move_the_end_of_the_family_rfc9700_4_14_2() 
     app.advance(Duration::hours(20) - Duration::seconds(5));
     let last = client.refresh(&app, &tokens.text("refresh_token")).await;
     assert_eq!(last.json()["expires_in"], 5);
-    assert_eq!(app.introspect(&client, &last.text("access_token")).await["exp"], end);
+    assert_eq!(
+        app.introspect(&client, &last.text("access_token")).await["exp"],
+        end
+    );
     app.advance(Duration::seconds(5));
     let over = client.refresh(&app, &last.text("refresh_token")).await;
     over.is_error(400, "invalid_grant");
@@ -294,7 +320,13 @@ async fn a_refresh_may_ask_for_less_and_never_for_more_rfc6749_6() {
     let (client, server) = (app.web_client(), app.resource_server());
     let tokens = client.tokens_of_ada(&app, "orders:read orders:write").await;
     let refresh = tokens.text("refresh_token");
-    for more in ["orders:read people:read", "people:read", "unknown", "orders:read \"", "Orders:Read"] {
+    for more in [
+        "orders:read people:read",
+        "people:read",
+        "unknown",
+        "orders:read \"",
+        "Orders:Read",
+    ] {
         let answer = refresh_for(&app, &client, &refresh, more).await;
         answer.is_error(400, "invalid_scope");
     }
@@ -344,7 +376,11 @@ async fn a_public_client_names_itself_to_refresh_rfc6749_3_2_1() {
     let form = [("grant_type", "refresh_token"), ("refresh_token", &*refresh)];
     let nobody = app.post("/oauth/token", &form, None).await;
     nobody.is_error(401, "invalid_client");
-    let with_secret = [&form[..], &[("client_id", &client.id), ("client_secret", "made up")]].concat();
+    let with_secret = [
+        &form[..],
+        &[("client_id", &client.id), ("client_secret", "made up")],
+    ]
+    .concat();
     let pretender = app.post("/oauth/token", &with_secret, None).await;
     pretender.is_error(401, "invalid_client");
     client.refresh(&app, &refresh).await.is_ok();

@@ -432,7 +432,10 @@ impl App {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "what a server in another process goes by")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "what a server in another process goes by"
+)]
 fn machine_time() -> DateTime<Utc> {
     Utc::now()
 }

@@ -14,7 +14,7 @@ mod node;
 mod told;
 mod rows;
 
-pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person, web_registration};
+pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person, START, web_registration};
 pub use browser::{Browser, Page};
 pub use client::{TestClient, VERIFIER, pkce};
 pub use cluster::{Database, database, private_cluster};

@@ -55,8 +55,12 @@ pub fn count(db: &Db, from: &str) -> i64 {
 
 /// Runs a statement; the words of the database's refusal, if it refuses.
 pub fn execute(db: &Db, statement: &str) -> Result<(), String> {
-    db.run_here(|connection| Ok(connection.batch_execute(statement).map_err(|error| error.to_string())))
-        .expect("a connection")
+    db.run_here(|connection| {
+        Ok(connection
+            .batch_execute(statement)
+            .map_err(|error| error.to_string()))
+    })
+    .expect("a connection")
 }
 
 #[derive(QueryableByName)]
@@ -77,7 +81,9 @@ pub fn dump(db: &Db) -> String {
     assert!(tables.len() > 10, "the tables are elsewhere");
     let rows = tables.iter().flat_map(|table| {
         let name = &table.line;
-        lines(format!("SELECT '{name} ' || row_of::text AS line FROM {name} row_of"))
+        lines(format!(
+            "SELECT '{name} ' || row_of::text AS line FROM {name} row_of"
+        ))
     });
     rows.map(|row| row.line).collect::<Vec<_>>().join("\n")
 }
