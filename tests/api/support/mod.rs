@@ -12,6 +12,7 @@ mod crowd;
 mod html;
 mod node;
 mod told;
+mod own_postgres;
 mod rows;
 
 pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person, START, web_registration};
@@ -21,6 +22,7 @@ pub use cluster::{Database, database, private_cluster};
 pub use crowd::{all_at_once, eventually, statuses};
 pub use html::{Form, forms};
 pub use node::Node;
+pub use own_postgres::{OwnPostgres, Scratch};
 pub use rows::{Told, count, dump, execute, told};
 
 use serde_json::{Value, json};
