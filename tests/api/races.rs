@@ -17,7 +17,7 @@ async fn code(app: &App, client: &TestClient) -> String {
 }
 
 /// One code, redeemed by all at once: at most one gets tokens, and as the others are replays, they are dead.
-async fn redeemed_by_many(nodes: &[&App]) {
+pub(crate) async fn redeemed_by_many(nodes: &[&App]) {
     let app = nodes[0];
     let (client, server) = (app.web_client(), app.resource_server());
     let good = client.redeem(app, &code(app, &client).await).await;
@@ -64,7 +64,7 @@ async fn of_fifty_parallel_redemptions_on_two_nodes_at_most_one_is_answered() {
 }
 
 /// One refresh token, used by all at once: all get the one same pair.
-async fn refreshed_by_many(nodes: &[&App]) {
+pub(crate) async fn refreshed_by_many(nodes: &[&App]) {
     let app = nodes[0];
     let (client, server) = (app.web_client(), app.resource_server());
     let tokens = client.redeem(app, &code(app, &client).await).await;

@@ -231,7 +231,11 @@ impl App {
     /// Moves time on, and makes the partitions that the hourly job would have made.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
-        let today = self.clock.now().date_naive();
+        self.make_partitions(self.clock.now().date_naive());
+    }
+
+    /// Makes the partitions that a day needs.
+    pub fn make_partitions(&self, today: chrono::NaiveDate) {
         self.db
             .run_here(|connection| db::make_partitions(connection, today))
             .expect("partitions");

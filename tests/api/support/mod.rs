@@ -15,7 +15,7 @@ mod told;
 mod own_postgres;
 mod rows;
 
-pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person, START, web_registration};
+pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person, START, furnish, web_registration};
 pub use browser::{Browser, Page};
 pub use client::{TestClient, VERIFIER, pkce};
 pub use cluster::{Database, database, private_cluster};
