@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::support::{
     ADA, Answer, App, Browser, Node, PASSWORD, Page, TestClient, Told, VERIFIER, count, database, dump,
-    execute, told, web_registration,
+    execute, hexadecimal, told, web_registration,
 };
 
 /// From where the harness's machines speak.
@@ -365,7 +365,7 @@ fn spellings(secret: &str) -> Vec<String> {
     vec![
         secret.to_owned(),
         encoded.trim_start_matches('=').to_owned(),
-        secret.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        hexadecimal(secret),
         STANDARD_NO_PAD.encode(secret),
         bytes.trim_matches(['[', ']']).to_owned(),
     ]

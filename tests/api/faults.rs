@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
 use grantor::app::settings::Settings;
+use grantor::kernel::Fault;
 use grantor::platform::clock::TestClock;
 
 use crate::support::{ADA, Answer, App, Browser, OwnPostgres, START, TestClient, eventually, told};
@@ -142,17 +143,16 @@ async fn under_load(postgres: &mut OwnPostgres, app: &App, breaking: impl AsyncF
         AtomicBool::new(false),
         AtomicUsize::new(0),
     );
-    let worker = async |turn: usize| {
+    let worker = async |issues: bool| {
         while !is_over.load(Ordering::SeqCst) {
-            let answer = match turn % 2 {
-                0 => client.own_token(app, "orders:read").await,
-                _ => {
-                    app.machine("/oauth/introspect", &server, &[("token", &known)])
-                        .await
-                }
+            let answer = if issues {
+                client.own_token(app, "orders:read").await
+            } else {
+                app.machine("/oauth/introspect", &server, &[("token", &known)])
+                    .await
             };
             match answer.status {
-                200 if turn % 2 == 0 => issued.lock().expect("a list").push(answer.text("access_token")),
+                200 if issues => issued.lock().expect("a list").push(answer.text("access_token")),
                 200 => assert_eq!(answer.json()["active"], true, "a good token is never called bad"),
                 _ => {
                     cannot_know("under load", &answer);
@@ -170,7 +170,7 @@ async fn under_load(postgres: &mut OwnPostgres, app: &App, breaking: impl AsyncF
         eventually("busy again", || async { issued_now() > before + 20 }).await;
         is_over.store(true, Ordering::SeqCst);
     };
-    tokio::join!(join_all((0..8).map(worker)), story);
+    tokio::join!(join_all((0..8).map(|turn| worker(turn < 4))), story);
     assert!(is_ready(app).await);
     for token in issued.into_inner().expect("a list") {
         assert!(
@@ -243,35 +243,43 @@ async fn with_every_connection_held_the_answer_is_503_and_not_silence() {
     let client = app.web_client();
     client.own_token(&app, "").await.is_ok();
 
-    let (released, holders): (Vec<_>, Vec<_>) = (0..2)
-        .map(|_| {
-            let (release, wait) = std::sync::mpsc::channel::<()>();
-            let (db, (held, is_held)) = (app.db.clone(), tokio::sync::oneshot::channel());
-            let holder = tokio::spawn(async move {
-                let hold = move |_: &mut _| {
-                    held.send(()).expect("the test");
-                    Ok(wait.recv().expect("the test"))
-                };
-                db.run(hold).await
-            });
-            (release, (holder, is_held))
-        })
-        .unzip();
-    let (holders, held): (Vec<_>, Vec<_>) = holders.into_iter().unzip();
-    for is_held in held {
-        is_held.await.expect("a held connection");
-    }
+    let holders = [Holder::of(&app).await, Holder::of(&app).await];
     for answer in join_all((0..10).map(|_| client.own_token(&app, ""))).await {
         cannot_know("no connection", &answer);
     }
     assert_eq!(app.get("/livez").await.status, 200);
     assert_eq!(app.get("/readyz").await.status, 503);
 
-    for release in released {
-        release.send(()).expect("a holder");
-    }
     for holder in holders {
-        holder.await.expect("a holder").expect("its end");
+        holder.release().await;
     }
     client.own_token(&app, "").await.is_ok();
+}
+
+/// Holds one connection of a server's pool.
+struct Holder {
+    release: std::sync::mpsc::Sender<()>,
+    ended: tokio::task::JoinHandle<Result<(), Fault>>,
+}
+
+impl Holder {
+    async fn of(app: &App) -> Self {
+        let (release, released) = std::sync::mpsc::channel();
+        let (tell, is_held) = tokio::sync::oneshot::channel();
+        let db = app.db.clone();
+        let ended = tokio::spawn(async move {
+            db.run(move |_| {
+                tell.send(()).expect("the test");
+                released.recv().map_err(Fault::internal)
+            })
+            .await
+        });
+        is_held.await.expect("a held connection");
+        Self { release, ended }
+    }
+
+    async fn release(self) {
+        self.release.send(()).expect("a holder");
+        self.ended.await.expect("its end").expect("a connection");
+    }
 }

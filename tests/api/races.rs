@@ -290,8 +290,8 @@ fn held_person(
         let outcome = ledger.act_here(&context, |work| {
             use diesel::connection::SimpleConnection as _;
             work.nothing_to_tell("a test's own doing");
-            let hold = format!("SELECT 1 FROM users WHERE principal_id = '{person}' FOR UPDATE");
-            work.batch_execute(&hold)?;
+            let statement = format!("SELECT 1 FROM users WHERE principal_id = '{person}' FOR UPDATE");
+            work.batch_execute(&statement)?;
             held.send(()).expect("the test");
             released.recv().expect("the test");
             Ok(Ok(end_everywhere(work, person, "signed_out_everywhere")?))

@@ -8,7 +8,7 @@ use grantor::platform::seal::Sealed;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::support::{
-    ADA, Answer, App, TestClient, count, dump, eventually, execute, told, web_registration,
+    ADA, Answer, App, TestClient, count, dump, eventually, execute, hexadecimal, told, web_registration,
 };
 
 /// Refreshes, asking for a scope.
@@ -202,7 +202,10 @@ async fn the_kept_answer_opens_to_the_old_tokens_holder_only_and_is_wiped_at_the
     let everything = dump(&app.db);
     for secret in ["access_token", "refresh_token"].map(|name| second.text(name)) {
         assert!(!everything.contains(&secret));
-        assert!(!everything.contains(&hex(&secret)), "also not in a binary column");
+        assert!(
+            !everything.contains(&hexadecimal(&secret)),
+            "also not in a binary column"
+        );
     }
 
     client.refresh(&app, &second.text("refresh_token")).await.is_ok();
@@ -223,10 +226,6 @@ fn sealed_answer(app: &App) -> Sealed {
         })
         .expect("an answer");
     Sealed::from_bytes(bytes.expect("a seal"))
-}
-
-fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// F10

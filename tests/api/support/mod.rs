@@ -23,7 +23,7 @@ pub use crowd::{all_at_once, eventually, statuses};
 pub use html::{Form, forms};
 pub use node::Node;
 pub use own_postgres::{OwnPostgres, Scratch};
-pub use rows::{Told, count, dump, execute, told};
+pub use rows::{Told, count, dump, execute, hexadecimal, told};
 
 use serde_json::{Value, json};
 

@@ -63,6 +63,15 @@ pub fn execute(db: &Db, statement: &str) -> Result<(), String> {
     .expect("a connection")
 }
 
+/// A text as a binary column shows it.
+pub fn hexadecimal(text: &str) -> String {
+    use std::fmt::Write as _;
+    text.bytes().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("room");
+        hex
+    })
+}
+
 #[derive(QueryableByName)]
 struct Line {
     #[diesel(sql_type = Text)]
