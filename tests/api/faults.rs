@@ -2,11 +2,14 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
+use diesel::RunQueryDsl as _;
 use futures_util::future::join_all;
 use grantor::app::settings::Settings;
 use grantor::kernel::Fault;
 use grantor::platform::clock::TestClock;
+use grantor::platform::db;
 
 use crate::support::{ADA, Answer, App, Browser, OwnPostgres, START, TestClient, eventually, told};
 
@@ -134,7 +137,7 @@ async fn while_the_database_is_away_every_answer_is_503_and_afterwards_all_is_as
 }
 
 /// Issues and introspects on and on while the database breaks; whatever was acknowledged is good afterwards.
-async fn under_load(postgres: &mut OwnPostgres, app: &App, breaking: impl AsyncFnOnce(&mut OwnPostgres)) {
+async fn under_load(app: &App, breaking: impl AsyncFnOnce()) {
     let (client, server) = (app.web_client(), app.resource_server());
     let known = client.own_token(app, "orders:read").await.text("access_token");
     assert!(app.is_active(&server, &known).await);
@@ -164,7 +167,7 @@ async fn under_load(postgres: &mut OwnPostgres, app: &App, breaking: impl AsyncF
     let issued_now = || issued.lock().expect("a list").len();
     let story = async {
         eventually("busy", || async { issued_now() > 20 }).await;
-        breaking(postgres).await;
+        breaking().await;
         eventually("felt", || async { refused.load(Ordering::SeqCst) > 0 }).await;
         let before = issued_now();
         eventually("busy again", || async { issued_now() > before + 20 }).await;
@@ -182,9 +185,9 @@ async fn under_load(postgres: &mut OwnPostgres, app: &App, breaking: impl AsyncF
 
 #[tokio::test]
 async fn a_postmaster_killed_under_load_loses_nothing_that_was_acknowledged() {
-    let mut postgres = OwnPostgres::start();
+    let postgres = OwnPostgres::start();
     let app = app_over(&postgres).await;
-    under_load(&mut postgres, &app, async |postgres| postgres.kill()).await;
+    under_load(&app, async || postgres.kill()).await;
     assert_eq!(postgres.crashes(), 1);
     app.stop().await;
 }
@@ -193,14 +196,62 @@ async fn a_postmaster_killed_under_load_loses_nothing_that_was_acknowledged() {
 async fn a_database_restarted_under_load_is_503_for_a_while_and_no_more() {
     let mut postgres = OwnPostgres::start();
     let app = app_over(&postgres).await;
-    let restart = async |postgres: &mut OwnPostgres| {
+    let restart = async || {
         postgres.stop();
-        tokio::task::yield_now().await;
         assert!(!is_ready(&app).await);
         postgres.start_again();
     };
-    under_load(&mut postgres, &app, restart).await;
+    under_load(&app, restart).await;
     app.stop().await;
+}
+
+/// Ends every connection to this server's database, wherever in its work it is; says how many.
+fn cut_connections(app: &App) -> usize {
+    let mut connection = db::connect(&app.settings.database.url).expect("a connection");
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    diesel::sql_query(cut).execute(&mut connection).expect("rows")
+}
+
+#[tokio::test]
+async fn connections_cut_under_load_are_503_and_lose_nothing_that_was_acknowledged() {
+    let app = App::start().await;
+    let cut_often = async || {
+        let mut cut = 0;
+        while cut < 60 {
+            cut += cut_connections(&app);
+            tokio::task::yield_now().await;
+        }
+    };
+    under_load(&app, cut_often).await;
+}
+
+/// F06, V12: the reply is lost, or the commit's, or nothing was done: asking again finds out, and never harms.
+#[tokio::test]
+async fn an_app_that_asks_again_after_503_is_never_logged_out_however_often_connections_are_cut() {
+    let app = App::start().await;
+    let (client, server) = (app.web_client(), app.resource_server());
+    let mut tokens = client.tokens_of_ada(&app, "orders:read").await;
+    let mut refused = 0;
+    for turn in 0..20 {
+        let old = tokens.text("refresh_token");
+        // Each time at another moment of the work.
+        let cut = async {
+            tokio::time::sleep(Duration::from_millis(turn % 20)).await;
+            cut_connections(&app);
+        };
+        let (mut answer, ()) = tokio::join!(client.refresh(&app, &old), cut);
+        while answer.status != 200 {
+            cannot_know("a refresh", &answer);
+            refused += 1;
+            answer = client.refresh(&app, &old).await;
+        }
+        tokens = answer;
+    }
+    assert!(refused > 0, "no cut was ever felt");
+    eventually("ready", || is_ready(&app)).await;
+    assert!(app.is_active(&server, &tokens.text("access_token")).await);
+    assert!(told(&app.db, "refresh.reused").is_empty());
 }
 
 /// C01: `Ok(Err(denial))` commits. On disk, for every node, although the request was refused.

@@ -148,6 +148,26 @@ async fn a_revocation_amid_refreshes_leaves_nothing_alive_rfc7009_2_1() {
     assert!(!app.is_active(&server, &tokens.text("access_token")).await);
 }
 
+/// I10: at once, since every node asks the database.
+#[tokio::test]
+async fn what_is_revoked_on_one_node_is_dead_on_the_other() {
+    let app = App::start().await;
+    let second = app.second_node().await;
+    let (client, server) = (app.web_client(), app.resource_server());
+    let tokens = client.redeem(&app, &code(&app, &client).await).await;
+    let next = client.refresh(&second, &tokens.text("refresh_token")).await;
+    let (old, new) = (tokens.text("access_token"), next.text("access_token"));
+    assert!(app.is_active(&server, &new).await && second.is_active(&server, &old).await);
+    client.revoke(&app, &old).await.is_ok();
+    assert!(!second.is_active(&server, &old).await);
+    assert!(
+        second.is_active(&server, &new).await,
+        "an access token dies alone"
+    );
+    client.revoke(&second, &next.text("refresh_token")).await.is_ok();
+    assert!(!app.is_active(&server, &new).await);
+}
+
 /// The same browser, as often as needed, at any node.
 fn tab<'a>(app: &'a App, of: &Browser<'_>) -> Browser<'a> {
     let mut browser = app.browser();
