@@ -19,6 +19,7 @@ DECLARE
     lower date;
     upper date;
     child text;
+    guard record;
     made  integer := 0;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('grantor.make_partitions'));
@@ -31,6 +32,13 @@ BEGIN
             IF to_regclass(format('partitions.%I', child)) IS NULL THEN
                 EXECUTE format('CREATE TABLE partitions.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L)',
                                child, plan.parent, lower, upper);
+                -- A child inherits its parent's row triggers, but not those that refuse TRUNCATE (32).
+                FOR guard IN SELECT tgname, tgfoid::regproc AS does FROM pg_trigger
+                             WHERE tgrelid = to_regclass(format('public.%I', plan.parent))
+                               AND NOT tgisinternal AND tgtype & 32 <> 0 LOOP
+                    EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON partitions.%I '
+                                   'FOR EACH STATEMENT EXECUTE FUNCTION %s()', guard.tgname, child, guard.does);
+                END LOOP;
                 made := made + 1;
             END IF;
             lower := upper;

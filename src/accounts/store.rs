@@ -149,6 +149,17 @@ pub fn hold_user(work: &mut Work<'_>, id: PrincipalId) -> Result<Option<User>, F
     Ok(row.map(joined))
 }
 
+/// Waits for every act that holds this person, and makes later ones wait until this act ends.
+pub fn lock_user(work: &mut Work<'_>, id: PrincipalId) -> Result<(), Fault> {
+    users::table
+        .find(id.uuid())
+        .select(users::principal_id)
+        .for_no_key_update()
+        .first::<Uuid>(&mut **work)
+        .optional()?;
+    Ok(())
+}
+
 /// Finds who typed this name: an identifier, or an e-mail address.
 pub fn find_user_by_name(connection: &mut Connection, typed: &str) -> Result<Option<User>, Fault> {
     let query = users::table

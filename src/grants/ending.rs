@@ -2,6 +2,7 @@
 //! everywhere" share.
 
 use crate::accounts::sessions;
+use crate::accounts::store::lock_user;
 use crate::audit::Work;
 use crate::grants::store::revoke_families_of;
 use crate::kernel::{Fault, PrincipalId};
@@ -19,6 +20,9 @@ pub struct Ended {
 /// stays remembered.
 pub fn end_everywhere(work: &mut Work<'_>, user: PrincipalId, reason: &str) -> Result<Ended, Fault> {
     let sessions = sessions::store::end_all(work, user)?;
+    // Whoever gives a code holds the person and looks at the session again: it finds the session ended, or is
+    // waited for here, and the family it opened is found below.
+    lock_user(work, user)?;
     let families = revoke_families_of(work, user, reason)?;
     Ok(Ended { sessions, families })
 }

@@ -1,1 +1,336 @@
-//! The database stopped, killed and restarted under load.
+//! The database is away, dies, is busy: the server says so, says nothing false, and recovers by itself.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use diesel::RunQueryDsl as _;
+use futures_util::future::join_all;
+use grantor::app::settings::Settings;
+use grantor::kernel::Fault;
+use grantor::platform::clock::TestClock;
+use grantor::platform::db;
+
+use crate::support::{ADA, Answer, App, Browser, OwnPostgres, START, TestClient, eventually, told};
+
+/// A server over a Postgres that the test may break.
+async fn app_over(postgres: &OwnPostgres) -> App {
+    let impatient = |settings: &mut Settings| settings.database.pool.wait_ms = 300;
+    App::over(&postgres.url(), TestClock::starting_at(*START), impatient).await
+}
+
+async fn is_ready(app: &App) -> bool {
+    app.get("/readyz").await.status == 200
+}
+
+/// The answer of somebody who cannot know: try again, and nothing else.
+#[track_caller]
+fn cannot_know(what: &str, answer: &Answer) {
+    assert_eq!(answer.status, 503, "{what}: {}", answer.body);
+    let wait: u32 = answer.header("retry-after").parse().expect("seconds to wait");
+    assert!((1..=60).contains(&wait), "{what}");
+    assert_eq!(answer.header("cache-control"), "no-store", "{what}");
+    assert!(!answer.header("x-request-id").is_empty(), "{what}");
+    assert!(!answer.body.contains("active"), "{what}: {}", answer.body);
+    let body = answer.body.to_lowercase();
+    for word in ["postgres", "sql", "connection", "socket", "diesel", "/run"] {
+        assert!(
+            !body.contains(word),
+            "{what} tells of our insides: {}",
+            answer.body
+        );
+    }
+}
+
+/// Everything that needs the database, at once.
+async fn everything(
+    app: &App,
+    client: &TestClient,
+    server: &TestClient,
+    browser: &Browser<'_>,
+    bearers: [&str; 3],
+) -> Vec<(&'static str, Answer)> {
+    let [access, refresh, code] = bearers;
+    let tab = || {
+        let mut tab = app.browser();
+        tab.cookies.clone_from(&browser.cookies);
+        tab
+    };
+    let authorize = client.authorize_path(&[]);
+    let (mut first, mut second) = (tab(), tab());
+    let machines = async {
+        vec![
+            ("client credentials", client.own_token(app, "").await),
+            ("refresh", client.refresh(app, refresh).await),
+            ("redeem", client.redeem(app, code).await),
+            (
+                "introspect",
+                app.machine("/oauth/introspect", server, &[("token", access)])
+                    .await,
+            ),
+            ("revoke", client.revoke(app, access).await),
+        ]
+    };
+    let pages = async {
+        vec![
+            ("authorize", first.get_once(&authorize).await.answer),
+            ("apps", second.get_once("/account/apps").await.answer),
+        ]
+    };
+    let (mut answers, pages) = tokio::join!(machines, pages);
+    answers.extend(pages);
+    answers
+}
+
+/// V09, V12: 5xx and never 200 while it is away; nothing lost, nothing needed, once it is back.
+#[tokio::test]
+async fn while_the_database_is_away_every_answer_is_503_and_afterwards_all_is_as_before_rfc7009_2_2_1() {
+    let mut postgres = OwnPostgres::start();
+    let app = app_over(&postgres).await;
+    let (client, server) = (app.web_client(), app.resource_server());
+    let tokens = client.tokens_of_ada(&app, "orders:read").await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let code = client.code_from(&mut browser, "orders:read").await;
+    let (access, refresh) = (tokens.text("access_token"), tokens.text("refresh_token"));
+    assert!(
+        app.is_active(&server, &access).await && is_ready(&app).await,
+        "the twin"
+    );
+
+    postgres.stop();
+    let answers = everything(&app, &client, &server, &browser, [&access, &refresh, &code]).await;
+    for (what, answer) in &answers {
+        cannot_know(what, answer);
+    }
+    for (what, answer) in answers.iter().take(5) {
+        assert_eq!(answer.error(), "temporarily_unavailable", "{what}");
+    }
+    let page = &answers.last().expect("a page").1;
+    assert!(page.header("content-type").starts_with("text/html"));
+    assert!(
+        page.body.contains(&page.header("x-request-id")),
+        "a page quotes its request"
+    );
+    assert_eq!(app.get("/livez").await.status, 200);
+    assert_eq!(app.get("/readyz").await.status, 503);
+    let health = app.get("/health").await;
+    assert_eq!(
+        (health.status, health.text("database").as_str()),
+        (503, "unavailable")
+    );
+
+    postgres.start_again();
+    eventually("ready", || is_ready(&app)).await;
+    assert!(
+        app.is_active(&server, &access).await,
+        "the refused revocation did nothing"
+    );
+    client.redeem(&app, &code).await.is_ok();
+    let next = client.refresh(&app, &refresh).await;
+    assert!(app.is_active(&server, &next.text("access_token")).await);
+    assert_eq!(browser.get("/account/apps").await.status, 200);
+    client.revoke(&app, &access).await.is_ok();
+    client.revoke(&app, &access).await.is_ok();
+    assert!(!app.is_active(&server, &access).await);
+    app.stop().await;
+}
+
+/// Issues and introspects on and on while the database breaks; whatever was acknowledged is good afterwards.
+async fn under_load(app: &App, breaking: impl AsyncFnOnce()) {
+    let (client, server) = (app.web_client(), app.resource_server());
+    let known = client.own_token(app, "orders:read").await.text("access_token");
+    assert!(app.is_active(&server, &known).await);
+    let (issued, is_over, refused) = (
+        Mutex::new(Vec::new()),
+        AtomicBool::new(false),
+        AtomicUsize::new(0),
+    );
+    let worker = async |issues: bool| {
+        while !is_over.load(Ordering::SeqCst) {
+            let answer = if issues {
+                client.own_token(app, "orders:read").await
+            } else {
+                app.machine("/oauth/introspect", &server, &[("token", &known)])
+                    .await
+            };
+            match answer.status {
+                200 if issues => issued.lock().expect("a list").push(answer.text("access_token")),
+                200 => assert_eq!(answer.json()["active"], true, "a good token is never called bad"),
+                _ => {
+                    cannot_know("under load", &answer);
+                    refused.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        }
+    };
+    let issued_now = || issued.lock().expect("a list").len();
+    let story = async {
+        eventually("busy", || async { issued_now() > 20 }).await;
+        breaking().await;
+        eventually("felt", || async { refused.load(Ordering::SeqCst) > 0 }).await;
+        let before = issued_now();
+        eventually("busy again", || async { issued_now() > before + 20 }).await;
+        is_over.store(true, Ordering::SeqCst);
+    };
+    tokio::join!(join_all((0..8).map(|turn| worker(turn < 4))), story);
+    assert!(is_ready(app).await);
+    for token in issued.into_inner().expect("a list") {
+        assert!(
+            app.is_active(&server, &token).await,
+            "an acknowledged token is lost"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_postmaster_killed_under_load_loses_nothing_that_was_acknowledged() {
+    let postgres = OwnPostgres::start();
+    let app = app_over(&postgres).await;
+    under_load(&app, async || postgres.kill()).await;
+    assert_eq!(postgres.crashes(), 1);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_restarted_under_load_is_503_for_a_while_and_no_more() {
+    let mut postgres = OwnPostgres::start();
+    let app = app_over(&postgres).await;
+    let restart = async || {
+        postgres.stop();
+        assert!(!is_ready(&app).await);
+        postgres.start_again();
+    };
+    under_load(&app, restart).await;
+    app.stop().await;
+}
+
+/// Ends every connection to this server's database, wherever in its work it is; says how many.
+fn cut_connections(app: &App) -> usize {
+    let mut connection = db::connect(&app.settings.database.url).expect("a connection");
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    diesel::sql_query(cut).execute(&mut connection).expect("rows")
+}
+
+#[tokio::test]
+async fn connections_cut_under_load_are_503_and_lose_nothing_that_was_acknowledged() {
+    let app = App::start().await;
+    let cut_often = async || {
+        let mut cut = 0;
+        while cut < 60 {
+            cut += cut_connections(&app);
+            tokio::task::yield_now().await;
+        }
+    };
+    under_load(&app, cut_often).await;
+}
+
+/// F06, V12: the reply is lost, or the commit's, or nothing was done: asking again finds out, and never harms.
+#[tokio::test]
+async fn an_app_that_asks_again_after_503_is_never_logged_out_however_often_connections_are_cut() {
+    let app = App::start().await;
+    let (client, server) = (app.web_client(), app.resource_server());
+    let mut tokens = client.tokens_of_ada(&app, "orders:read").await;
+    let mut refused = 0;
+    for turn in 0..20 {
+        let old = tokens.text("refresh_token");
+        // Each time at another moment of the work.
+        let cut = async {
+            tokio::time::sleep(Duration::from_millis(turn % 20)).await;
+            cut_connections(&app);
+        };
+        let (mut answer, ()) = tokio::join!(client.refresh(&app, &old), cut);
+        while answer.status != 200 {
+            cannot_know("a refresh", &answer);
+            refused += 1;
+            answer = client.refresh(&app, &old).await;
+        }
+        tokens = answer;
+    }
+    assert!(refused > 0, "no cut was ever felt");
+    eventually("ready", || is_ready(&app)).await;
+    assert!(app.is_active(&server, &tokens.text("access_token")).await);
+    assert!(told(&app.db, "refresh.reused").is_empty());
+}
+
+/// C01: `Ok(Err(denial))` commits. On disk, for every node, although the request was refused.
+#[tokio::test]
+async fn a_refused_replay_leaves_its_revocation_behind_rfc6749_4_1_2() {
+    let mut postgres = OwnPostgres::start();
+    let app = app_over(&postgres).await;
+    let (client, server) = (app.web_client(), app.resource_server());
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let code = client.code_from(&mut browser, "orders:read").await;
+    let tokens = client.redeem(&app, &code).await;
+    let access = tokens.text("access_token");
+    assert!(app.is_active(&server, &access).await);
+
+    // A replay that cannot be dealt with is not answered as if it were.
+    postgres.stop();
+    cannot_know("a replay", &client.redeem(&app, &code).await);
+    postgres.start_again();
+    eventually("ready", || is_ready(&app)).await;
+    assert!(app.is_active(&server, &access).await);
+
+    client.redeem(&app, &code).await.is_error(400, "invalid_grant");
+    postgres.kill();
+    eventually("started again", || async { postgres.crashes() == 1 }).await;
+    eventually("ready", || is_ready(&app)).await;
+    assert!(!app.is_active(&server, &access).await);
+    assert_eq!(told(&app.db, "code.replayed").len(), 1);
+    app.stop().await;
+}
+
+/// A pool that is held by others is a bounded wait, then 503; what needs no database goes on.
+#[tokio::test]
+async fn with_every_connection_held_the_answer_is_503_and_not_silence() {
+    let app = App::with(|settings| {
+        settings.database.pool.connections = 2;
+        settings.database.pool.wait_ms = 100;
+    })
+    .await;
+    let client = app.web_client();
+    client.own_token(&app, "").await.is_ok();
+
+    let holders = [Holder::of(&app).await, Holder::of(&app).await];
+    for answer in join_all((0..10).map(|_| client.own_token(&app, ""))).await {
+        cannot_know("no connection", &answer);
+    }
+    assert_eq!(app.get("/livez").await.status, 200);
+    assert_eq!(app.get("/readyz").await.status, 503);
+
+    for holder in holders {
+        holder.release().await;
+    }
+    client.own_token(&app, "").await.is_ok();
+}
+
+/// Holds one connection of a server's pool.
+struct Holder {
+    release: std::sync::mpsc::Sender<()>,
+    ended: tokio::task::JoinHandle<Result<(), Fault>>,
+}
+
+impl Holder {
+    async fn of(app: &App) -> Self {
+        let (release, released) = std::sync::mpsc::channel();
+        let (tell, is_held) = tokio::sync::oneshot::channel();
+        let db = app.db.clone();
+        let ended = tokio::spawn(async move {
+            db.run(move |_| {
+                tell.send(()).expect("the test");
+                released.recv().map_err(Fault::internal)
+            })
+            .await
+        });
+        is_held.await.expect("a held connection");
+        Self { release, ended }
+    }
+
+    async fn release(self) {
+        self.release.send(()).expect("a holder");
+        self.ended.await.expect("its end").expect("a connection");
+    }
+}

@@ -2,12 +2,14 @@
 
 use serde_json::json;
 
-use crate::accounts::sessions::SignedIn;
+use crate::accounts::sessions::{self, SignedIn};
 use crate::accounts::store::hold_user;
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::grants::codes::{self, Code};
 use crate::grants::{BearerKey, Family, FamilyKey, Grant, store};
-use crate::kernel::{DatedTag, Denial, FamilyId, Fault, GrantId, Outcome, PlainSecret, Scope, Standing};
+use crate::kernel::{
+    DatedTag, Denial, FamilyId, Fault, GrantId, Inactive, Outcome, PlainSecret, Scope, Standing,
+};
 use crate::oauth::authorize::flow::House;
 use crate::oauth::authorize::request::{Asked, Target};
 use crate::oauth::engine::{self, Authorization};
@@ -35,6 +37,9 @@ pub(super) fn issue(
         ..Standing::default()
     };
     settle!(standing.may_act(now).map_err(Denial::Inactive));
+    if !sessions::store::is_living(work, &signed_in.session)? {
+        return Ok(Err(Denial::Inactive(Inactive::SessionEnded)));
+    }
 
     let grant = allow(work, target, signed_in, scope)?;
     let expires_at = now + house.tokens.family_lifetime(client);

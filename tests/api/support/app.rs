@@ -207,10 +207,35 @@ impl App {
         }
     }
 
+    /// A server in another process over this database, to be driven as if it were here. Its clock is the machine's.
+    pub fn driving(address: &str, url: &str) -> Self {
+        let settings = settings();
+        let db = Db::new(url, &settings.database.pool);
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .expect("a client");
+        Self {
+            address: address.to_owned(),
+            ops: String::new(),
+            clock: TestClock::starting_at(machine_time()),
+            ledger: Ledger::new(db.clone()),
+            db,
+            settings,
+            http,
+            running: None,
+            database: None,
+        }
+    }
+
     /// Moves time on, and makes the partitions that the hourly job would have made.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
-        let today = self.clock.now().date_naive();
+        self.make_partitions(self.clock.now().date_naive());
+    }
+
+    /// Makes the partitions that a day needs.
+    pub fn make_partitions(&self, today: chrono::NaiveDate) {
         self.db
             .run_here(|connection| db::make_partitions(connection, today))
             .expect("partitions");
@@ -409,6 +434,14 @@ impl App {
             running.stop().await.expect("a good end");
         }
     }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "what a server in another process goes by"
+)]
+fn machine_time() -> DateTime<Utc> {
+    Utc::now()
 }
 
 /// A confidential third-party app that may use every grant.

@@ -56,6 +56,9 @@ pub fn private_cluster(dir: &Path) -> PrivatePostgres {
     let postgres = PrivatePostgres::open(&settings).expect("a Postgres of its own");
     db::create_database(&postgres.maintenance_url(), "grantor").expect("a database");
     db::migrate(&postgres.url()).expect("migrations");
+    let mut connection = db::connect(&postgres.url()).expect("its database");
+    db::make_partitions(&mut connection, START.date_naive()).expect("partitions");
+    drop(connection);
     app::furnish(&postgres.url());
     postgres
 }

@@ -8,16 +8,22 @@ mod app;
 mod browser;
 mod client;
 mod cluster;
+mod crowd;
 mod html;
 mod node;
 mod told;
+mod own_postgres;
+mod rows;
 
-pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person, web_registration};
+pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person, START, furnish, web_registration};
 pub use browser::{Browser, Page};
-pub use client::{TestClient, pkce};
+pub use client::{TestClient, VERIFIER, pkce};
 pub use cluster::{Database, database, private_cluster};
+pub use crowd::{all_at_once, eventually, statuses};
 pub use html::{Form, forms};
 pub use node::Node;
+pub use own_postgres::{OwnPostgres, Scratch};
+pub use rows::{Told, count, dump, execute, hexadecimal, told};
 
 use serde_json::{Value, json};
 

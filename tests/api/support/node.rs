@@ -1,5 +1,6 @@
 //! A server in a process of its own, as users run it, for what kills and stops processes.
 
+use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -11,6 +12,7 @@ pub struct Node {
     pub address: String,
     child: Child,
     lines: Receiver<String>,
+    heard: RefCell<Vec<String>>,
 }
 
 impl Node {
@@ -42,6 +44,7 @@ impl Node {
             address: String::new(),
             child,
             lines,
+            heard: RefCell::default(),
         };
         let line = node.wait_for_line("Grantor serves");
         let at = line.rsplit(" at ").next().expect("an address").trim().to_owned();
@@ -51,14 +54,27 @@ impl Node {
 
     /// Waits for a line of the log that holds these words.
     pub fn wait_for_line(&self, words: &str) -> String {
-        let mut seen = Vec::new();
         loop {
-            match self.lines.recv_timeout(Duration::from_secs(60)) {
-                Ok(line) if line.contains(words) => return line,
-                Ok(line) => seen.push(line),
-                Err(why) => panic!("no line with {words:?} in the log ({why}):\n{}", seen.join("\n")),
+            let line = self
+                .lines
+                .recv_timeout(Duration::from_secs(60))
+                .unwrap_or_else(|why| {
+                    let heard = self.heard.borrow().join("\n");
+                    panic!("no line with {words:?} in the log ({why}):\n{heard}")
+                });
+            self.heard.borrow_mut().push(line.clone());
+            if line.contains(words) {
+                return line;
             }
         }
+    }
+
+    /// Ends it; all that it logged.
+    pub fn whole_log(&mut self) -> Vec<String> {
+        self.kill();
+        let mut heard = self.heard.take();
+        heard.extend(self.lines.iter());
+        heard
     }
 
     pub fn pid(&self) -> u32 {
@@ -73,9 +89,19 @@ impl Node {
 
     /// Sends SIGTERM and waits for the end.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
+        self.ask_to_end();
+        self.end()
+    }
+
+    /// Waits for the end.
+    pub fn end(&mut self) -> std::process::ExitStatus {
+        self.child.wait().expect("its end")
+    }
+
+    /// Sends SIGTERM.
+    pub fn ask_to_end(&self) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("a signal");
-        self.child.wait().expect("its end")
     }
 }
 
