@@ -19,10 +19,11 @@ pub struct Ended {
 /// Ends a person's browser sessions and kills every family of tokens that acts for them. What they allowed
 /// stays remembered.
 pub fn end_everywhere(work: &mut Work<'_>, user: PrincipalId, reason: &str) -> Result<Ended, Fault> {
-    let sessions = sessions::store::end_all(work, user)?;
-    // Whoever gives a code holds the person and looks at the session again: it finds the session ended, or is
-    // waited for here, and the family it opened is found below.
+    // The person first, then what is theirs: all who need several of these rows take them in this order.
+    // Whoever signs in or gives a code holds the person: what it opened is found below, or it waits, and then
+    // finds the password changed or the session ended.
     lock_user(work, user)?;
+    let sessions = sessions::store::end_all(work, user)?;
     let families = revoke_families_of(work, user, reason)?;
     Ok(Ended { sessions, families })
 }

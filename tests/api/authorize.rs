@@ -126,7 +126,10 @@ async fn what_is_wrong_with_a_request_is_told_to_the_app_rfc6749_4_1_2_1() {
         (("scope", "users:write"), "invalid_scope"),
         (("scope", "admin"), "invalid_scope"),
         (("request", "eyJhbGciOiJub25lIn0.e30."), "request_not_supported"),
-        (("request_uri", "https://evil.example/r"), "request_uri_not_supported"),
+        (
+            ("request_uri", "https://evil.example/r"),
+            "request_uri_not_supported",
+        ),
     ] {
         let page = ask(&mut browser, &client, &[changes]).await;
         assert_eq!(page.target(), "https://shop.example/cb", "{changes:?}");

@@ -185,7 +185,10 @@ async fn nothing_else_answers_across_origins() {
 async fn metadata_may_be_read_from_anywhere() {
     let app = App::start().await;
     let address = format!("{}/.well-known/oauth-authorization-server", app.address);
-    let read = app.http.get(&address).header("origin", "https://anywhere.example");
+    let read = app
+        .http
+        .get(&address)
+        .header("origin", "https://anywhere.example");
     let answer = crate::support::Answer::to(read).await;
     answer.is_ok();
     assert_eq!(answer.header("access-control-allow-origin"), "*");

@@ -1,9 +1,14 @@
 //! Who is signed in at this browser?
 
+use chrono::Duration;
+
 use crate::accounts::sessions::{Browser, Session, SessionSettings, store};
-use crate::accounts::store::{User, find_user};
+use crate::accounts::store::{User, find_user, hold_user};
 use crate::audit::Work;
 use crate::kernel::{Fault, Standing};
+
+/// A busy browser does not write at every click.
+const AT_MOST_EVERY: Duration = Duration::minutes(1);
 
 /// Somebody who is signed in and may act.
 #[derive(Clone, Debug)]
@@ -37,6 +42,10 @@ pub fn recognise(
     if standing.may_act(work.now()).is_err() {
         return Ok(None);
     }
-    store::touch(work, browser.bearer())?;
+    if session.last_seen_at < work.now() - AT_MOST_EVERY {
+        // The person first, then what is theirs: see `grants::ending`.
+        hold_user(work, session.user_id)?;
+        store::touch(work, browser.bearer())?;
+    }
     Ok(Some(SignedIn { session, user }))
 }

@@ -1,6 +1,6 @@
 //! The table `browser_sessions`.
 
-use chrono::{DateTime, Duration, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -76,11 +76,11 @@ pub fn insert(work: &mut Work<'_>, cookie: SecretHash, session: &Session) -> Res
     Ok(())
 }
 
-/// Notes that the session was used; at most once a minute, so that a busy browser does not write at every click.
+/// Notes that the session was used.
 pub fn touch(work: &mut Work<'_>, cookie: &Bearer) -> Result<(), Fault> {
     let now = work.now();
     diesel::update(browser_sessions::table.find((day(cookie), cookie.hash().as_bytes().to_vec())))
-        .filter(browser_sessions::last_seen_at.lt(now - Duration::minutes(1)))
+        .filter(browser_sessions::last_seen_at.lt(now))
         .set(browser_sessions::last_seen_at.eq(now))
         .execute(&mut **work)?;
     Ok(())

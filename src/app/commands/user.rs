@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::accounts::passwords::hash_here;
 use crate::accounts::store::{
-    User, find_user_by_name, insert_principal, insert_user, list_users, set_disabled, set_password,
+    User, find_user_by_name, insert_principal, insert_user, list_users, lock_user, set_disabled, set_password,
 };
 use crate::app::commands::{Open, Refusal, Shell, secret, table};
 use crate::audit::{Actor, Event, Kind, Work};
@@ -136,6 +136,7 @@ fn disable(shell: &Shell, name: &str, disabled: bool) -> Result<(), Refusal> {
     let open = shell.open()?;
     let user = named(&open, name)?;
     let changed = open.act(shell, |work| {
+        lock_user(work, user.id)?;
         let changed = set_disabled(work, user.id, disabled)?;
         if !changed {
             work.nothing_to_tell("it already was so");
