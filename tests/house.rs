@@ -35,17 +35,11 @@ const FLOORS: [&[&str]; 18] = [
 const TABLES: [(&str, &str); 7] = [
     ("platform", "partition_plans"),
     ("audit", "events"),
-    (
-        "accounts",
-        "principals users browser_sessions interactions sign_in_failures",
-    ),
+    ("accounts", "principals users browser_sessions interactions sign_in_failures"),
     ("services", "services scopes"),
     ("credentials", "credentials"),
     ("clients", "clients client_redirect_uris"),
-    (
-        "grants",
-        "grants families authorization_codes access_tokens refresh_tokens refresh_answers",
-    ),
+    ("grants", "grants families authorization_codes access_tokens refresh_tokens refresh_answers"),
 ];
 
 /// Folders of `oauth/` that are not verbs.
@@ -65,19 +59,14 @@ fn map(house: &House) -> Vec<String> {
         if let Some(module) = declared_module(line) {
             match floor_of(module) {
                 _ if module == "schema" => {}
-                None => breach(format!(
-                    "`{module}` is on no floor: give it one, here and in FLOORS"
-                )),
+                None => breach(format!("`{module}` is on no floor: give it one, here and in FLOORS")),
                 Some(floor) if floor < highest => {
                     breach(format!("`{module}` (floor {floor}) stands above floor {highest}"));
                 }
                 Some(_) if !documented => breach(format!("`{module}` has no line of doc")),
                 Some(floor) => highest = floor,
             }
-        } else if ["use ", "pub use ", "pub(crate) use "]
-            .iter()
-            .any(|word| line.starts_with(word))
-        {
+        } else if ["use ", "pub use ", "pub(crate) use "].iter().any(|word| line.starts_with(word)) {
             breach("the map imports and re-exports nothing".to_owned());
         }
         documented = line.starts_with("///") || (documented && line.starts_with("#["));
@@ -161,13 +150,8 @@ fn tables(house: &House) -> Vec<String> {
 
 /// Every table of `schema.rs` has an owner.
 fn orphans(house: &House) -> Vec<String> {
-    let unowned = house
-        .tables()
-        .into_iter()
-        .filter(|table| owner_of(table).is_none());
-    unowned
-        .map(|table| format!("src/schema.rs: `{table}` belongs to nobody: add it to TABLES"))
-        .collect()
+    let unowned = house.tables().into_iter().filter(|table| owner_of(table).is_none());
+    unowned.map(|table| format!("src/schema.rs: `{table}` belongs to nobody: add it to TABLES")).collect()
 }
 
 /// A verb has an `http.rs`, and verbs own no tables.
@@ -175,10 +159,7 @@ fn verbs(house: &House) -> Vec<String> {
     let mut breaches = Vec::new();
     for file in &house.files {
         if file.is_store() && ["oauth", "decision"].contains(&file.module().unwrap_or_default()) {
-            breaches.push(format!(
-                "src/{}: a verb owns no tables, so it has no store",
-                file.path
-            ));
+            breaches.push(format!("src/{}: a verb owns no tables, so it has no store", file.path));
         }
         let mut steps = file.path.split('/');
         if let (Some("oauth"), Some(verb), Some(_)) = (steps.next(), steps.next(), steps.next()) {
@@ -199,10 +180,7 @@ fn floor_of(module: &str) -> Option<usize> {
 }
 
 fn owner_of(table: &str) -> Option<&'static str> {
-    TABLES
-        .iter()
-        .find(|(_, tables)| tables.split(' ').any(|one| one == table))
-        .map(|(owner, _)| *owner)
+    TABLES.iter().find(|(_, tables)| tables.split(' ').any(|one| one == table)).map(|(owner, _)| *owner)
 }
 
 // ---- asked of the real house ----------------------------------------------------------------------------
@@ -217,27 +195,12 @@ fn the_scan_sees_the_house() {
     let house = House::ours().expect("src/ can be read");
     let files = house.files.len();
     assert!(files > 30, "only {files} source files were found");
-    let modules = house
-        .lib()
-        .unwrap_or_default()
-        .lines()
-        .filter_map(|line| declared_module(line.trim()));
+    let modules = house.lib().unwrap_or_default().lines().filter_map(|line| declared_module(line.trim()));
     let modules = modules.count();
     assert!(modules >= 8, "src/lib.rs lists only {modules} modules");
-    let imports = house
-        .files
-        .iter()
-        .flat_map(|file| &file.names)
-        .filter(|name| name.in_crate().is_some());
-    assert!(
-        imports.count() > files,
-        "hardly any import within the crate was found"
-    );
-    assert!(
-        house.tables().len() >= 10,
-        "src/schema.rs declares only {:?}",
-        house.tables()
-    );
+    let imports = house.files.iter().flat_map(|file| &file.names).filter(|name| name.in_crate().is_some());
+    assert!(imports.count() > files, "hardly any import within the crate was found");
+    assert!(house.tables().len() >= 10, "src/schema.rs declares only {:?}", house.tables());
 }
 
 #[test]
@@ -288,12 +251,7 @@ fn verbs_have_a_face_and_no_store() {
 // ---- tried on made-up houses ----------------------------------------------------------------------------
 
 fn made_up(files: &[(&str, &str)]) -> House {
-    House {
-        files: files
-            .iter()
-            .map(|(path, text)| Source::new(path, (*text).to_owned()))
-            .collect(),
-    }
+    House { files: files.iter().map(|(path, text)| Source::new(path, (*text).to_owned())).collect() }
 }
 
 /// A line of `cases` is the number of breaches to find, a file's path, and its text.
@@ -310,11 +268,7 @@ fn tried(rule: fn(&House) -> Vec<String>, cases: &str) {
 /// The paths the scanner sees, in one line.
 fn names(path: &str, text: &str) -> String {
     let house = made_up(&[(path, text)]);
-    let names = house
-        .files
-        .iter()
-        .flat_map(|file| &file.names)
-        .map(|name| name.steps.join("::"));
+    let names = house.files.iter().flat_map(|file| &file.names).map(|name| name.steps.join("::"));
     names.collect::<Vec<_>>().join(" ")
 }
 
@@ -327,10 +281,7 @@ fn scanner_unfolds_use_groups() {
 
 #[test]
 fn scanner_finds_paths_in_code_and_gives_their_line() {
-    let house = made_up(&[(
-        "clients/flow.rs",
-        "fn f<'a>(x: &'a str) {\n\n  crate::app::go::<u8>(x) }",
-    )]);
+    let house = made_up(&[("clients/flow.rs", "fn f<'a>(x: &'a str) {\n\n  crate::app::go::<u8>(x) }")]);
     let breach =
         "src/clients/flow.rs:3: `clients` (floor 9) may not import `app` (floor 17): `crate::app::go`";
     assert_eq!(floors(&house), [breach]);
@@ -338,20 +289,11 @@ fn scanner_finds_paths_in_code_and_gives_their_line() {
 
 #[test]
 fn scanner_resolves_self_and_super() {
-    assert_eq!(
-        names("oauth/token/flow.rs", "use super::rules::ok;"),
-        "crate::oauth::token::rules::ok"
-    );
-    assert_eq!(
-        names("oauth/mod.rs", "use super::app::State;"),
-        "crate::app::State"
-    );
+    assert_eq!(names("oauth/token/flow.rs", "use super::rules::ok;"), "crate::oauth::token::rules::ok");
+    assert_eq!(names("oauth/mod.rs", "use super::app::State;"), "crate::app::State");
     assert_eq!(names("oauth.rs", "use super::app::State;"), "crate::app::State");
     let inline = "mod tests { use super::*; fn f() { {} } } use self::x::y;";
-    assert_eq!(
-        names("kernel/scope.rs", inline),
-        "crate::kernel::scope::* crate::kernel::scope::x::y"
-    );
+    assert_eq!(names("kernel/scope.rs", inline), "crate::kernel::scope::* crate::kernel::scope::x::y");
     assert_eq!(names("main.rs", "use grantor::app::run;"), "crate::app::run");
 }
 

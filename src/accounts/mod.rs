@@ -42,12 +42,7 @@ impl Accounts {
     /// The browser that sent a form, once it has shown that the form is from its own page.
     pub fn own_browser(&self, request: &HttpRequest, form: &Params) -> Result<Browser, Denial> {
         let browser = self.jar.known(request).ok_or(Denial::FormForeign)?;
-        csrf::check(
-            request.headers(),
-            &self.origin,
-            browser.secret(),
-            form.get("csrf"),
-        )?;
+        csrf::check(request.headers(), &self.origin, browser.secret(), form.get("csrf"))?;
         Ok(browser)
     }
 }

@@ -53,11 +53,7 @@ impl Passwords {
                 .map_err(Fault::internal)?;
         }
         let decoy = hash_with(&algorithm, "nobody's password")?.into();
-        Ok(Self {
-            algorithm,
-            decoy,
-            jobs,
-        })
+        Ok(Self { algorithm, decoy, jobs })
     }
 
     /// Whether this is the password of that hash. Without a hash it is not, but that takes as long to say.
@@ -67,9 +63,7 @@ impl Passwords {
             let known = hash.is_some();
             let hash = hash.as_deref().unwrap_or(&decoy);
             let parsed = PasswordHash::new(hash).map_err(Fault::internal)?;
-            let matches = Argon2::default()
-                .verify_password(password.expose().as_bytes(), &parsed)
-                .is_ok();
+            let matches = Argon2::default().verify_password(password.expose().as_bytes(), &parsed).is_ok();
             Ok(known && matches)
         })
         .await
@@ -118,9 +112,7 @@ pub fn hash_here(settings: &PasswordSettings, password: &Password) -> Result<Str
 
 fn hash_with(algorithm: &Argon2<'static>, password: &str) -> Result<String, Fault> {
     let salt = Entropy.bytes::<16>();
-    let hash = algorithm
-        .hash_password_with_salt(password.as_bytes(), &salt)
-        .map_err(Fault::internal)?;
+    let hash = algorithm.hash_password_with_salt(password.as_bytes(), &salt).map_err(Fault::internal)?;
     Ok(hash.to_string())
 }
 
@@ -129,13 +121,7 @@ mod tests {
     use super::*;
 
     fn settings() -> PasswordSettings {
-        PasswordSettings {
-            min_chars: 8,
-            memory_kib: 19_456,
-            iterations: 2,
-            threads: 1,
-            queue: 1,
-        }
+        PasswordSettings { min_chars: 8, memory_kib: 19_456, iterations: 2, threads: 1, queue: 1 }
     }
 
     fn password(text: &str) -> Password {
@@ -147,24 +133,9 @@ mod tests {
         let passwords = Passwords::start(&settings()).unwrap();
         let hash = passwords.hash(password("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(
-            passwords
-                .verify(password("correct horse"), Some(hash.clone()))
-                .await
-                .unwrap()
-        );
-        assert!(
-            !passwords
-                .verify(password("wrong horse"), Some(hash))
-                .await
-                .unwrap()
-        );
-        assert!(
-            !passwords
-                .verify(password("nobody's password"), None)
-                .await
-                .unwrap()
-        );
+        assert!(passwords.verify(password("correct horse"), Some(hash.clone())).await.unwrap());
+        assert!(!passwords.verify(password("wrong horse"), Some(hash)).await.unwrap());
+        assert!(!passwords.verify(password("nobody's password"), None).await.unwrap());
     }
 
     #[tokio::test]

@@ -43,9 +43,7 @@ pub struct User {
 impl User {
     /// For the eligibility rule.
     pub fn standing(&self) -> UserStanding {
-        UserStanding {
-            disabled_at: self.disabled_at,
-        }
+        UserStanding { disabled_at: self.disabled_at }
     }
 }
 
@@ -72,11 +70,7 @@ fn joined((row, principal): (UserRow, Principal)) -> User {
 
 /// Finds a principal of any kind.
 pub fn find_principal(connection: &mut Connection, id: PrincipalId) -> Result<Option<Principal>, Fault> {
-    Ok(principals::table
-        .find(id.uuid())
-        .select(Principal::as_select())
-        .first(connection)
-        .optional()?)
+    Ok(principals::table.find(id.uuid()).select(Principal::as_select()).first(connection).optional()?)
 }
 
 /// Finds several principals by id.
@@ -89,10 +83,7 @@ pub fn find_principals(
         .filter(principals::id.eq_any(ids))
         .select((principals::id, Principal::as_select()))
         .load(connection)?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, principal)| (PrincipalId::from_uuid(id), principal))
-        .collect())
+    Ok(rows.into_iter().map(|(id, principal)| (PrincipalId::from_uuid(id), principal)).collect())
 }
 
 /// Makes a principal. `false`: the id is taken.
@@ -204,10 +195,7 @@ pub fn insert_user(
 pub fn set_password(work: &mut Work<'_>, id: PrincipalId, password_hash: &str) -> Result<(), Fault> {
     let now = work.now();
     diesel::update(users::table.find(id.uuid()))
-        .set((
-            users::password_hash.eq(password_hash),
-            users::password_changed_at.eq(now),
-        ))
+        .set((users::password_hash.eq(password_hash), users::password_changed_at.eq(now)))
         .execute(&mut **work)?;
     Ok(())
 }

@@ -20,11 +20,7 @@ const ASSETS: [Asset; 3] = [
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("../../static/grantor.css"),
     },
-    Asset {
-        path: "/static/logo.svg",
-        kind: "image/svg+xml",
-        bytes: include_bytes!("../../static/logo.svg"),
-    },
+    Asset { path: "/static/logo.svg", kind: "image/svg+xml", bytes: include_bytes!("../../static/logo.svg") },
     Asset {
         path: "/static/favicon.svg",
         kind: "image/svg+xml",
@@ -40,11 +36,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
             let answer = serve(asset, &tag, &request);
             async move { answer }
         });
-        config.service(
-            web::resource(asset.path)
-                .route(get)
-                .default_service(only("GET, HEAD")),
-        );
+        config.service(web::resource(asset.path).route(get).default_service(only("GET, HEAD")));
     }
 }
 
@@ -54,22 +46,11 @@ fn etag(bytes: &[u8]) -> String {
 }
 
 fn serve(asset: &Asset, tag: &str, request: &HttpRequest) -> HttpResponse {
-    let known = request
-        .headers()
-        .get(IF_NONE_MATCH)
-        .is_some_and(|sent| sent.as_bytes() == tag.as_bytes());
-    let mut response = if known {
-        HttpResponse::NotModified()
-    } else {
-        HttpResponse::Ok()
-    };
-    response
-        .insert_header((ETAG, tag))
-        .insert_header((CACHE_CONTROL, "public, max-age=3600"));
+    let known = request.headers().get(IF_NONE_MATCH).is_some_and(|sent| sent.as_bytes() == tag.as_bytes());
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, "public, max-age=3600"));
     if known {
         return response.finish();
     }
-    response
-        .insert_header((CONTENT_TYPE, asset.kind))
-        .body(asset.bytes)
+    response.insert_header((CONTENT_TYPE, asset.kind)).body(asset.bytes)
 }

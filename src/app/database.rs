@@ -33,10 +33,7 @@ impl Database {
         open: impl FnOnce(&PrivateSettings) -> Result<PrivatePostgres, E>,
     ) -> Result<Self, Fault> {
         if !settings.url.is_empty() {
-            return Ok(Self {
-                url: settings.url.clone(),
-                private: None,
-            });
+            return Ok(Self { url: settings.url.clone(), private: None });
         }
         let mut private = PrivateSettings::new(&settings.data_dir);
         private.bin_dir = Some(settings.bin_dir.clone()).filter(|dir| *dir != PathBuf::new());
@@ -45,10 +42,7 @@ impl Database {
         if postgres.is_owned() {
             db::create_database(&postgres.maintenance_url(), "grantor")?;
         }
-        Ok(Self {
-            url: postgres.url(),
-            private: Some(postgres),
-        })
+        Ok(Self { url: postgres.url(), private: Some(postgres) })
     }
 
     /// Whether it is our own.

@@ -21,26 +21,19 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 
 /// `/metrics`, on the ops listener only.
 pub(super) fn metrics_route(config: &mut web::ServiceConfig) {
-    config.service(
-        web::resource("/metrics")
-            .route(web::get().to(metrics))
-            .default_service(only("GET, HEAD")),
-    );
+    config
+        .service(web::resource("/metrics").route(web::get().to(metrics)).default_service(only("GET, HEAD")));
 }
 
 /// The process answers.
 async fn livez() -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .body("ok\n")
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).body("ok\n")
 }
 
 /// The process can do its work: the database answers.
 async fn readyz(db: web::Data<Db>) -> HttpResponse {
     match db.ping().await {
-        Ok(()) => HttpResponse::Ok()
-            .insert_header((CACHE_CONTROL, "no-store"))
-            .body("ok\n"),
+        Ok(()) => HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).body("ok\n"),
         Err(_) => HttpResponse::ServiceUnavailable()
             .insert_header((CACHE_CONTROL, "no-store"))
             .body("the database does not answer\n"),
@@ -50,11 +43,7 @@ async fn readyz(db: web::Data<Db>) -> HttpResponse {
 /// The same in JSON; says nothing that a stranger should not know.
 async fn health(db: web::Data<Db>) -> HttpResponse {
     let database = db.ping().await.is_ok();
-    let mut response = if database {
-        HttpResponse::Ok()
-    } else {
-        HttpResponse::ServiceUnavailable()
-    };
+    let mut response = if database { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     let word = |good: bool| if good { "ok" } else { "unavailable" };
     response
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -64,10 +53,7 @@ async fn health(db: web::Data<Db>) -> HttpResponse {
 async fn metrics(metrics: web::Data<Arc<Metrics>>) -> HttpResponse {
     match metrics.text() {
         Ok(text) => HttpResponse::Ok()
-            .insert_header((
-                CONTENT_TYPE,
-                "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            ))
+            .insert_header((CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
             .body(text),
         Err(_) => HttpResponse::InternalServerError().finish(),
     }

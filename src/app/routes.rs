@@ -44,10 +44,7 @@ fn machines(config: &mut web::ServiceConfig) {
 
 /// The ops listener.
 pub(super) fn ops(config: &mut web::ServiceConfig) {
-    config
-        .configure(health::routes)
-        .configure(health::metrics_route)
-        .default_service(web::to(not_found));
+    config.configure(health::routes).configure(health::metrics_route).default_service(web::to(not_found));
 }
 
 async fn not_found() -> Result<HttpResponse, PageFace> {

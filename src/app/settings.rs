@@ -85,11 +85,7 @@ pub struct DatabaseSettings {
 
 fn nowhere<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<SocketAddr>, D::Error> {
     let text = String::deserialize(value)?;
-    if text.is_empty() {
-        Ok(None)
-    } else {
-        text.parse().map(Some).map_err(serde::de::Error::custom)
-    }
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
 }
 
 /// Everything that is wrong with the settings.
@@ -113,11 +109,7 @@ impl Sources {
     pub fn of_process(file: Option<PathBuf>, dev: bool) -> Self {
         let environment: BTreeMap<String, String> = std::env::vars().collect();
         let file = file.or_else(|| environment.get("GRANTOR_CONFIG").map(PathBuf::from));
-        Self {
-            file,
-            environment,
-            dev,
-        }
+        Self { file, environment, dev }
     }
 }
 
@@ -140,11 +132,7 @@ impl Settings {
         let mut settings: Self = Value::Table(table).try_into().map_err(|error| complain(&error))?;
         settings.fill_in(&sources.environment);
         let complaints = settings.complaints(sources.dev);
-        if complaints.is_empty() {
-            Ok(settings)
-        } else {
-            Err(Complaints(complaints))
-        }
+        if complaints.is_empty() { Ok(settings) } else { Err(Complaints(complaints)) }
     }
 
     fn fill_in(&mut self, environment: &BTreeMap<String, String>) {
@@ -175,18 +163,9 @@ impl Settings {
             }
             Err(_) => demand(false, "issuer is not a URL"),
         }
-        demand(
-            self.server.body_limit >= 4096,
-            "server.body_limit must be 4096 or more",
-        );
-        demand(
-            self.database.pool.connections >= 2,
-            "database.connections must be 2 or more",
-        );
-        demand(
-            (1..=600).contains(&self.tokens.code_lifetime_s),
-            "tokens.code_lifetime_s must be 1 to 600",
-        );
+        demand(self.server.body_limit >= 4096, "server.body_limit must be 4096 or more");
+        demand(self.database.pool.connections >= 2, "database.connections must be 2 or more");
+        demand((1..=600).contains(&self.tokens.code_lifetime_s), "tokens.code_lifetime_s must be 1 to 600");
         demand(
             (1..=86_400).contains(&self.tokens.access_lifetime_s),
             "tokens.access_lifetime_s must be 1 to 86400",
@@ -195,10 +174,7 @@ impl Settings {
             (1..=31_536_000).contains(&self.tokens.refresh_lifetime_s),
             "tokens.refresh_lifetime_s must be 1 to 31536000",
         );
-        demand(
-            self.tokens.refresh_grace_s <= 300,
-            "tokens.refresh_grace_s must be 0 to 300",
-        );
+        demand(self.tokens.refresh_grace_s <= 300, "tokens.refresh_grace_s must be 0 to 300");
         demand(
             (60..=NINETY_DAYS).contains(&self.sessions.absolute_s),
             "sessions.absolute_s must be 60 to 7776000",
@@ -211,10 +187,7 @@ impl Settings {
             (60..=86_400).contains(&self.sessions.interaction_s),
             "sessions.interaction_s must be 60 to 86400",
         );
-        demand(
-            self.passwords.min_chars >= 8,
-            "passwords.min_chars must be 8 or more",
-        );
+        demand(self.passwords.min_chars >= 8, "passwords.min_chars must be 8 or more");
         demand(
             self.passwords.memory_kib >= 19_456 || dev,
             "passwords.memory_kib must be 19456 or more (or start with --dev)",
@@ -242,18 +215,13 @@ fn complain(error: &impl ToString) -> Complaints {
 
 fn read_file(file: &Path) -> Result<Table, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    text.parse()
-        .map_err(|error| format!("{}: {error}", file.display()))
+    text.parse().map_err(|error| format!("{}: {error}", file.display()))
 }
 
 /// Lays what is given over the defaults; what they do not know, or know otherwise, is a complaint.
 fn overlay(base: &mut Table, given: Table, path: &str, complaints: &mut Vec<String>) {
     for (key, value) in given {
-        let name = if path.is_empty() {
-            key.clone()
-        } else {
-            format!("{path}.{key}")
-        };
+        let name = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         match (base.get_mut(&key), value) {
             (None, _) => complaints.push(format!("{name} is no setting")),
             (Some(Value::Table(base)), Value::Table(given)) => overlay(base, given, &name, complaints),
@@ -298,9 +266,8 @@ fn from_environment(defaults: &Table, name: &str, text: &str) -> Result<(Vec<Str
         let value = typed(known, text).ok_or_else(|| format!("must be {}", kind(known)))?;
         return Ok((path, value));
     }
-    let from_file = name
-        .strip_suffix("_file")
-        .map(|name| name.split("__").map(str::to_owned).collect::<Vec<_>>());
+    let from_file =
+        name.strip_suffix("_file").map(|name| name.split("__").map(str::to_owned).collect::<Vec<_>>());
     match from_file {
         Some(path) if matches!(find(defaults, &path), Some(Value::String(_))) => {
             let content = std::fs::read_to_string(text).map_err(|error| format!("names {text}: {error}"))?;
@@ -346,12 +313,7 @@ fn place(base: &mut Table, path: &[String], value: Value) {
 }
 
 fn default_data_dir(environment: &BTreeMap<String, String>) -> PathBuf {
-    let of = |name: &str| {
-        environment
-            .get(name)
-            .filter(|path| !path.is_empty())
-            .map(PathBuf::from)
-    };
+    let of = |name: &str| environment.get(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     if nix::unistd::geteuid().is_root() {
         return PathBuf::from("/var/lib/grantor");
     }
@@ -387,11 +349,7 @@ fn is_protected(url: &str) -> bool {
 fn hosts(url: &str) -> Vec<String> {
     let mut hosts = Vec::new();
     if let Ok(parsed) = Url::parse(url) {
-        hosts.extend(
-            parsed
-                .host_str()
-                .map(|host| host.trim_matches(['[', ']']).to_owned()),
-        );
+        hosts.extend(parsed.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
         for (name, value) in parsed.query_pairs() {
             if name == "host" || name == "hostaddr" {
                 hosts.extend(value.split(',').map(str::to_owned));
@@ -411,15 +369,8 @@ mod tests {
     use super::*;
 
     fn read(environment: &[(&str, &str)]) -> Result<Settings, Complaints> {
-        let environment = environment
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        Settings::read(&Sources {
-            file: None,
-            environment,
-            dev: false,
-        })
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Settings::read(&Sources { file: None, environment, dev: false })
     }
 
     #[test]
@@ -467,30 +418,17 @@ mod tests {
             assert!(read(&[("GRANTOR_ISSUER", issuer)]).is_err(), "{issuer}");
         }
         let environment = [("GRANTOR_ISSUER".to_owned(), "http://id.example".to_owned())].into();
-        assert!(
-            Settings::read(&Sources {
-                file: None,
-                environment,
-                dev: true
-            })
-            .is_ok()
-        );
+        assert!(Settings::read(&Sources { file: None, environment, dev: true }).is_ok());
     }
 
     #[test]
     fn a_remote_database_in_plain_text_is_refused_unless_asked_for() {
-        for url in [
-            "postgres://u@db.example/g",
-            "host=db.example dbname=g",
-            "postgres:///g?host=db.example",
-        ] {
+        for url in ["postgres://u@db.example/g", "host=db.example dbname=g", "postgres:///g?host=db.example"]
+        {
             assert!(read(&[("GRANTOR_DATABASE__URL", url)]).is_err(), "{url}");
             assert!(
-                read(&[
-                    ("GRANTOR_DATABASE__URL", url),
-                    ("GRANTOR_DATABASE__ALLOW_PLAINTEXT", "true")
-                ])
-                .is_ok()
+                read(&[("GRANTOR_DATABASE__URL", url), ("GRANTOR_DATABASE__ALLOW_PLAINTEXT", "true")])
+                    .is_ok()
             );
         }
         for url in [

@@ -54,10 +54,7 @@ impl Shared {
         });
         let oauth = OAuth {
             issuer: settings.issuer.clone(),
-            clients: Clients {
-                ledger: ledger.clone(),
-                guard: Arc::clone(&guard),
-            },
+            clients: Clients { ledger: ledger.clone(), guard: Arc::clone(&guard) },
             ledger,
             accounts: Arc::clone(&accounts),
             tokens: settings.tokens.clone(),
@@ -112,18 +109,9 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
     let shared = Shared::new(settings, db.clone(), clock.clone())?;
     let mut servers = Vec::new();
     let front = listen(&settings.server, &shared, signals, &mut servers)?;
-    let ops = settings
-        .server
-        .ops
-        .map(|at| listen_ops(at, &shared, signals, &mut servers))
-        .transpose()?;
+    let ops = settings.server.ops.map(|at| listen_ops(at, &shared, signals, &mut servers)).transpose()?;
     let maintenance = tokio::spawn(maintain(db, clock));
-    Ok(Running {
-        front,
-        ops,
-        servers,
-        maintenance,
-    })
+    Ok(Running { front, ops, servers, maintenance })
 }
 
 type Servers = Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>;
@@ -157,9 +145,8 @@ fn listen(
         .keep_alive(Duration::from_secs(settings.keep_alive_s))
         .shutdown_timeout(settings.drain_s);
     let server = if signals { server } else { server.disable_signals() };
-    let server = server
-        .bind(settings.front)
-        .map_err(|error| cannot_listen("server.front", settings.front, &error))?;
+    let server =
+        server.bind(settings.front).map_err(|error| cannot_listen("server.front", settings.front, &error))?;
     let address = server.addrs().first().copied().unwrap_or(settings.front);
     let running = server.run();
     servers.push((running.handle(), tokio::spawn(running)));
@@ -172,11 +159,7 @@ fn listen_ops(
     signals: bool,
     servers: &mut Servers,
 ) -> Result<SocketAddr, Fault> {
-    let (door, db, metrics) = (
-        shared.door.clone(),
-        shared.db.clone(),
-        Arc::clone(&shared.metrics),
-    );
+    let (door, db, metrics) = (shared.door.clone(), shared.db.clone(), Arc::clone(&shared.metrics));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(door.clone())
@@ -187,9 +170,7 @@ fn listen_ops(
     });
     let server = server.workers(1).shutdown_timeout(1);
     let server = if signals { server } else { server.disable_signals() };
-    let server = server
-        .bind(at)
-        .map_err(|error| cannot_listen("server.ops", at, &error))?;
+    let server = server.bind(at).map_err(|error| cannot_listen("server.ops", at, &error))?;
     let address = server.addrs().first().copied().unwrap_or(at);
     let running = server.run();
     servers.push((running.handle(), tokio::spawn(running)));
@@ -205,10 +186,7 @@ async fn maintain(db: Db, clock: Clock) {
     loop {
         tokio::time::sleep(MAINTENANCE).await;
         let today = clock.now().date_naive();
-        match db
-            .run(move |connection| db::make_partitions(connection, today))
-            .await
-        {
+        match db.run(move |connection| db::make_partitions(connection, today)).await {
             Ok(0) => {}
             Ok(made) => log::info!("made {made} partitions"),
             Err(fault) => log::error!("making partitions: {fault}"),

@@ -134,13 +134,7 @@ pub struct Event {
 impl Event {
     /// An event without a target.
     pub fn new(kind: Kind, actor: Actor) -> Self {
-        Self {
-            kind,
-            actor,
-            target: None,
-            client: None,
-            data: Value::Object(serde_json::Map::new()),
-        }
+        Self { kind, actor, target: None, client: None, data: Value::Object(serde_json::Map::new()) }
     }
 
     /// What it was done to.

@@ -52,9 +52,7 @@ impl Ledger {
         F: FnOnce(&mut Work<'_>) -> Outcome<T> + Send + 'static,
     {
         let context = context.clone();
-        self.db
-            .run(move |connection| transact(connection, &context, act))
-            .await
+        self.db.run(move |connection| transact(connection, &context, act)).await
     }
 
     /// The same on the calling thread, for commands.
@@ -124,13 +122,11 @@ fn in_savepoint<T>(
     trail: &mut Trail,
     act: impl FnOnce(&mut Work<'_>) -> Outcome<T>,
 ) -> Outcome<T> {
-    let end = connection.transaction(
-        |connection| match act(&mut Work::new(connection, context, trail)) {
-            Ok(Err(denial)) if !trail.keep => Err(End::Denied(denial)),
-            Ok(decision) => Ok(decision),
-            Err(fault) => Err(End::Broke(fault)),
-        },
-    );
+    let end = connection.transaction(|connection| match act(&mut Work::new(connection, context, trail)) {
+        Ok(Err(denial)) if !trail.keep => Err(End::Denied(denial)),
+        Ok(decision) => Ok(decision),
+        Err(fault) => Err(End::Broke(fault)),
+    });
     match end {
         Ok(decision) => Ok(decision),
         Err(End::Denied(denial)) => Ok(Err(denial)),

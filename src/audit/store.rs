@@ -44,14 +44,8 @@ pub(super) fn append(
     let mut ids: Vec<Uuid> = trail.iter().map(|_| entropy.id(context.now)).collect();
     // Of one moment, ids sort by chance; of one act, they sort as it happened.
     ids.sort_unstable();
-    let rows: Vec<NewEvent<'_>> = trail
-        .iter()
-        .zip(ids)
-        .map(|(event, id)| row(event, context, id))
-        .collect();
-    diesel::insert_into(events::table)
-        .values(&rows)
-        .execute(connection)?;
+    let rows: Vec<NewEvent<'_>> = trail.iter().zip(ids).map(|(event, id)| row(event, context, id)).collect();
+    diesel::insert_into(events::table).values(&rows).execute(connection)?;
     Ok(())
 }
 

@@ -26,11 +26,7 @@ pub(super) struct Trail {
 
 impl<'a> Work<'a> {
     pub(super) fn new(connection: &'a mut Connection, context: &'a Context, trail: &'a mut Trail) -> Self {
-        Self {
-            connection,
-            context,
-            trail,
-        }
+        Self { connection, context, trail }
     }
 
     /// The moment of the act.

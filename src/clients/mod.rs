@@ -21,11 +21,7 @@ pub enum GrantType {
 
 impl GrantType {
     /// Every grant type of this server.
-    pub const ALL: [Self; 3] = [
-        Self::AuthorizationCode,
-        Self::RefreshToken,
-        Self::ClientCredentials,
-    ];
+    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials];
 
     /// Its name on the wire.
     pub fn as_str(self) -> &'static str {
@@ -119,9 +115,7 @@ impl Client {
 
     /// The registered URI that `sent` stands for.
     pub fn redirect_uri(&self, sent: &str) -> Option<&RedirectUri> {
-        self.redirect_uris
-            .iter()
-            .find(|registered| registered.matches(sent))
+        self.redirect_uris.iter().find(|registered| registered.matches(sent))
     }
 
     /// Whether it may introspect tokens at all (http-api: never by a scope, none by default).
@@ -131,8 +125,6 @@ impl Client {
 
     /// Whether it may learn about a token for this audience.
     pub fn may_introspect_audience(&self, audience: &[String]) -> bool {
-        self.introspection_audiences
-            .iter()
-            .any(|own| own == "*" || audience.contains(own))
+        self.introspection_audiences.iter().any(|own| own == "*" || audience.contains(own))
     }
 }

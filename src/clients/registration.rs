@@ -87,26 +87,18 @@ impl Registration {
         Self::check_scope(&scope, known)?;
         let redirect_uris = parse_all(&self.redirect_uris, "redirect_uri", RedirectUri::register)?;
         if grant_types.contains(&GrantType::AuthorizationCode) && redirect_uris.is_empty() {
-            return Err(say(
-                "a client of the authorization_code grant needs a redirect_uri",
-            ));
+            return Err(say("a client of the authorization_code grant needs a redirect_uri"));
         }
         let origins = parse_all(&self.origins, "origin", Origin::parse)?;
         self.check_lifetimes()?;
         if self.public && !self.introspection_audiences.is_empty() {
-            return Err(say(
-                "a public client cannot introspect: it cannot prove who it is",
-            ));
+            return Err(say("a public client cannot introspect: it cannot prove who it is"));
         }
         Ok(Client {
             principal,
             id: client_id,
             name: text(&self.name, "name")?,
-            publisher: self
-                .publisher
-                .as_deref()
-                .map(|publisher| text(publisher, "publisher"))
-                .transpose()?,
+            publisher: self.publisher.as_deref().map(|publisher| text(publisher, "publisher")).transpose()?,
             verified: self.verified,
             confidential: !self.public,
             first_party: self.first_party,
@@ -149,14 +141,10 @@ impl Registration {
 
     fn check_scope(scope: &Scope, known: &Scope) -> Result<(), RegistrationProblem> {
         if let Some(management) = scope.iter().find(|token| token.is_management()) {
-            return Err(say(&format!(
-                "{management} is a scope of this server's own management"
-            )));
+            return Err(say(&format!("{management} is a scope of this server's own management")));
         }
         match scope.difference(known).iter().next() {
-            Some(unknown) => Err(say(&format!(
-                "no service has the scope {unknown}; make the service first"
-            ))),
+            Some(unknown) => Err(say(&format!("no service has the scope {unknown}; make the service first"))),
             None => Ok(()),
         }
     }
@@ -165,14 +153,10 @@ impl Registration {
         let fits =
             |seconds: Option<u32>, most: u32| seconds.is_none_or(|seconds| (1..=most).contains(&seconds));
         if !fits(self.access_token_lifetime, LONGEST_ACCESS) {
-            return Err(say(&format!(
-                "an access token lives 1 to {LONGEST_ACCESS} seconds"
-            )));
+            return Err(say(&format!("an access token lives 1 to {LONGEST_ACCESS} seconds")));
         }
         if !fits(self.refresh_token_lifetime, LONGEST_REFRESH) {
-            return Err(say(&format!(
-                "a refresh token lives 1 to {LONGEST_REFRESH} seconds"
-            )));
+            return Err(say(&format!("a refresh token lives 1 to {LONGEST_REFRESH} seconds")));
         }
         Ok(())
     }
@@ -187,9 +171,7 @@ impl Registration {
             ))
         })?;
         if (method == AuthMethod::None) != self.public {
-            return Err(say(
-                "the method none is for public clients, and the only one they have",
-            ));
+            return Err(say("the method none is for public clients, and the only one they have"));
         }
         Ok(Some(method))
     }
@@ -215,10 +197,7 @@ fn parse_all<T, E: ToString>(
     field: &str,
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Result<Vec<T>, RegistrationProblem> {
-    typed
-        .iter()
-        .map(|one| parse(one).map_err(|problem| wrong(&format!("{field} {one}"), &problem)))
-        .collect()
+    typed.iter().map(|one| parse(one).map_err(|problem| wrong(&format!("{field} {one}"), &problem))).collect()
 }
 
 /// What a command makes of it: a result, what is wrong with the request, or a fault.
@@ -259,27 +238,18 @@ pub fn register(
             ));
         }
     }
-    work.tell(
-        Event::new(Kind::ClientCreated, Actor::Operator)
-            .on("client", principal)
-            .about(principal)
-            .with(json!({ "client_id": client.id.as_str(), "name": client.name, "confidential": client.confidential })),
-    );
+    work
+        .tell(Event::new(Kind::ClientCreated, Actor::Operator).on("client", principal).about(principal).with(
+        json!({ "client_id": client.id.as_str(), "name": client.name, "confidential": client.confidential }),
+    ));
     let secret = client.confidential.then_some(secret);
-    Ok(Ok(Registered {
-        client,
-        secret,
-        warning,
-    }))
+    Ok(Ok(Registered { client, secret, warning }))
 }
 
 /// An imported id in UUID form becomes the principal's own id, so that no person's `sub` can ever equal it
 /// (RFC 9700 §4.15).
 fn principal_for(work: &Work<'_>, registration: &Registration) -> PrincipalId {
-    let imported = registration
-        .client_id
-        .as_deref()
-        .and_then(|id| Uuid::try_parse(id).ok());
+    let imported = registration.client_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
     PrincipalId::from_uuid(imported.unwrap_or_else(|| Entropy.id(work.now())))
 }
 
@@ -295,9 +265,7 @@ pub fn rotate_secret(work: &mut Work<'_>, id: &ClientId, overlap: Duration) -> R
     if !client.confidential {
         return Ok(Err(say("a public client has no secret")));
     }
-    let rotated_from = client_secrets(work, client.principal)?
-        .first()
-        .map(|secret| secret.id);
+    let rotated_from = client_secrets(work, client.principal)?.first().map(|secret| secret.id);
     let secret = Entropy.bearer(LastingTag::ClientSecret);
     let new = CredentialId::from_uuid(Entropy.id(work.now()));
     insert_client_secret(work, new, client.principal, &secret, rotated_from)?;
@@ -318,16 +286,8 @@ pub fn disable(work: &mut Work<'_>, id: &ClientId, disabled: bool) -> Registerin
         return Ok(Err(say("there is no such client")));
     };
     if set_disabled(work, client.principal, disabled)? {
-        let kind = if disabled {
-            Kind::ClientDisabled
-        } else {
-            Kind::ClientEnabled
-        };
-        work.tell(
-            Event::new(kind, Actor::Operator)
-                .on("client", client.principal)
-                .about(client.principal),
-        );
+        let kind = if disabled { Kind::ClientDisabled } else { Kind::ClientEnabled };
+        work.tell(Event::new(kind, Actor::Operator).on("client", client.principal).about(client.principal));
     } else {
         work.nothing_to_tell("it already was so");
     }

@@ -45,14 +45,8 @@ fn assembled(row: Row, principal: Principal, redirect_uris: Vec<String>) -> Resu
         verified: row.verified,
         confidential: row.confidential,
         first_party: row.first_party,
-        auth_method: row
-            .token_endpoint_auth_method
-            .as_deref()
-            .and_then(AuthMethod::parse),
-        grant_types: texts(row.grant_types)
-            .iter()
-            .filter_map(|name| GrantType::parse(name))
-            .collect(),
+        auth_method: row.token_endpoint_auth_method.as_deref().and_then(AuthMethod::parse),
+        grant_types: texts(row.grant_types).iter().filter_map(|name| GrantType::parse(name)).collect(),
         scope: Scope::from_stored(texts(row.scopes)),
         redirect_uris: redirect_uris.into_iter().map(RedirectUri::from_stored).collect(),
         origins: texts(row.origins),
@@ -89,27 +83,17 @@ pub fn find(connection: &mut Connection, id: &ClientId) -> Result<Option<Client>
 
 /// Finds a client by the principal it is.
 pub fn find_by_principal(connection: &mut Connection, id: PrincipalId) -> Result<Option<Client>, Fault> {
-    let row = clients::table
-        .find(id.uuid())
-        .select(Row::as_select())
-        .first(connection)
-        .optional()?;
+    let row = clients::table.find(id.uuid()).select(Row::as_select()).first(connection).optional()?;
     complete(connection, row)
 }
 
 /// Every client, by name.
 pub fn list(connection: &mut Connection) -> Result<Vec<Client>, Fault> {
     let rows: Vec<Row> = clients::table.select(Row::as_select()).load(connection)?;
-    let ids: Vec<PrincipalId> = rows
-        .iter()
-        .map(|row| PrincipalId::from_uuid(row.principal_id))
-        .collect();
+    let ids: Vec<PrincipalId> = rows.iter().map(|row| PrincipalId::from_uuid(row.principal_id)).collect();
     let uris: Vec<(Uuid, String)> = client_redirect_uris::table
         .order(client_redirect_uris::redirect_uri)
-        .select((
-            client_redirect_uris::principal_id,
-            client_redirect_uris::redirect_uri,
-        ))
+        .select((client_redirect_uris::principal_id, client_redirect_uris::redirect_uri))
         .load(connection)?;
     let mut principals: std::collections::HashMap<_, _> =
         find_principals(connection, &ids)?.into_iter().collect();
@@ -118,11 +102,7 @@ pub fn list(connection: &mut Connection) -> Result<Vec<Client>, Fault> {
         let Some(principal) = principals.remove(&PrincipalId::from_uuid(row.principal_id)) else {
             continue;
         };
-        let own = uris
-            .iter()
-            .filter(|(id, _)| *id == row.principal_id)
-            .map(|(_, uri)| uri.clone())
-            .collect();
+        let own = uris.iter().filter(|(id, _)| *id == row.principal_id).map(|(_, uri)| uri.clone()).collect();
         clients.push(assembled(row, principal, own)?);
     }
     clients.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.id.cmp(&b.id)));

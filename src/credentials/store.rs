@@ -14,14 +14,7 @@ const CLIENT_SECRET: &str = "client_secret";
 
 /// The secrets of a client that were not revoked, newest first.
 pub fn client_secrets(connection: &mut Connection, owner: PrincipalId) -> Result<Vec<Credential>, Fault> {
-    type Row = (
-        Uuid,
-        Vec<u8>,
-        String,
-        String,
-        DateTime<Utc>,
-        Option<DateTime<Utc>>,
-    );
+    type Row = (Uuid, Vec<u8>, String, String, DateTime<Utc>, Option<DateTime<Utc>>);
     let rows: Vec<Row> = credentials::table
         .filter(credentials::principal_id.eq(owner.uuid()))
         .filter(credentials::kind.eq(CLIENT_SECRET))
@@ -38,18 +31,9 @@ pub fn client_secrets(connection: &mut Connection, owner: PrincipalId) -> Result
         .load(connection)?;
     rows.into_iter()
         .map(|(id, hash, prefix, last4, created_at, expires_at)| {
-            let hash: [u8; 32] = hash
-                .try_into()
-                .map_err(|_| Fault::internal("a hash is not 32 bytes"))?;
+            let hash: [u8; 32] = hash.try_into().map_err(|_| Fault::internal("a hash is not 32 bytes"))?;
             let (id, hash) = (CredentialId::from_uuid(id), SecretHash::from_bytes(hash));
-            Ok(Credential {
-                id,
-                hash,
-                prefix,
-                last4,
-                created_at,
-                expires_at,
-            })
+            Ok(Credential { id, hash, prefix, last4, created_at, expires_at })
         })
         .collect()
 }
@@ -67,10 +51,7 @@ pub fn insert_client_secret(
     // An imported secret may be short: never show more than a third of it.
     let shown = characters.len() / 3;
     let prefix: String = characters.iter().take(shown.min(8)).collect();
-    let last4: String = characters
-        .iter()
-        .skip(characters.len().saturating_sub(shown.min(4)))
-        .collect();
+    let last4: String = characters.iter().skip(characters.len().saturating_sub(shown.min(4))).collect();
     let made = diesel::insert_into(credentials::table)
         .values((
             credentials::id.eq(id.uuid()),
@@ -98,11 +79,7 @@ pub fn end_others(
         .filter(credentials::principal_id.eq(owner.uuid()))
         .filter(credentials::kind.eq(CLIENT_SECRET))
         .filter(credentials::id.ne(kept.uuid()))
-        .filter(
-            credentials::expires_at
-                .is_null()
-                .or(credentials::expires_at.gt(end)),
-        )
+        .filter(credentials::expires_at.is_null().or(credentials::expires_at.gt(end)))
         .set(credentials::expires_at.eq(end))
         .execute(&mut **work)?;
     Ok(())

@@ -72,10 +72,7 @@ pub fn decide(
     let Some(day) = bearer.day() else {
         return Ok(Err(NotGood::NotABearer));
     };
-    let key = BearerKey {
-        day,
-        hash: bearer.hash(),
-    };
+    let key = BearerKey { day, hash: bearer.hash() };
     match bearer.tag() {
         Tag::AccessToken => match access_tokens::store::find(connection, key)? {
             Some(found) => access_token(connection, found, now),
@@ -110,11 +107,7 @@ fn access_token(
     } else {
         // A scope was taken back: who only understands that one is no longer meant.
         let meant = services::store::catalogue(connection)?.audience(&scope);
-        found
-            .audience
-            .into_iter()
-            .filter(|audience| meant.contains(audience))
-            .collect()
+        found.audience.into_iter().filter(|audience| meant.contains(audience)).collect()
     };
     let subject = subject(&client, found.lineage.as_ref());
     Ok(Ok(Active {
@@ -157,17 +150,14 @@ fn client_of(connection: &mut Connection, id: PrincipalId) -> Result<Client, Fau
     clients::store::find_by_principal(connection, id)?.ok_or_else(|| Fault::internal("a token of no client"))
 }
 
-/// All that the eligibility rule asks of a token.
-fn standing(
+/// All that the eligibility rule asks of a token, or of what becomes one.
+pub fn standing(
     connection: &mut Connection,
     client: &Client,
     lineage: Option<&Lineage>,
 ) -> Result<Standing, Fault> {
     let Some(lineage) = lineage else {
-        return Ok(Standing {
-            client_disabled_at: client.disabled_at,
-            ..Standing::default()
-        });
+        return Ok(Standing { client_disabled_at: client.disabled_at, ..Standing::default() });
     };
     let user = find_user(connection, lineage.grant.user_id)?;
     let user = user.ok_or_else(|| Fault::internal("a grant of nobody"))?;
@@ -185,8 +175,5 @@ pub fn effective(carried: &Scope, lineage: Option<&Lineage>, client: &Client) ->
 
 /// `sub`: a person's principal id, or the client's own id; these never coincide (RFC 9700 §4.15).
 fn subject(client: &Client, lineage: Option<&Lineage>) -> String {
-    lineage.map_or_else(
-        || client.id.to_string(),
-        |lineage| lineage.grant.user_id.to_string(),
-    )
+    lineage.map_or_else(|| client.id.to_string(), |lineage| lineage.grant.user_id.to_string())
 }

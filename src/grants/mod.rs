@@ -15,7 +15,8 @@ use serde::Deserialize;
 
 use crate::clients::{Client, GrantType};
 use crate::kernel::{
-    FamilyId, FamilyStanding, GrantId, GrantStanding, PrincipalId, Scope, SecretHash, TokenId, UserStanding,
+    Bearer, FamilyId, FamilyStanding, GrantId, GrantStanding, PlainSecret, PrincipalId, Scope, SecretHash,
+    Tag, TokenId, UserStanding,
 };
 
 /// Settings of the section `tokens`: lifetimes in seconds.
@@ -40,24 +41,14 @@ impl TokenSettings {
 
     /// How long this client's access tokens live.
     pub fn access_lifetime(&self, client: &Client) -> Duration {
-        Duration::seconds(
-            client
-                .access_token_lifetime
-                .unwrap_or(self.access_lifetime_s)
-                .into(),
-        )
+        Duration::seconds(client.access_token_lifetime.unwrap_or(self.access_lifetime_s).into())
     }
 
     /// How long this client's families live. Without refresh tokens nothing of a family outlives its first
     /// access token.
     pub fn family_lifetime(&self, client: &Client) -> Duration {
         if client.may_use(GrantType::RefreshToken) {
-            Duration::seconds(
-                client
-                    .refresh_token_lifetime
-                    .unwrap_or(self.refresh_lifetime_s)
-                    .into(),
-            )
+            Duration::seconds(client.refresh_token_lifetime.unwrap_or(self.refresh_lifetime_s).into())
         } else {
             self.code_lifetime() + self.access_lifetime(client)
         }
@@ -89,9 +80,7 @@ pub struct Grant {
 impl Grant {
     /// For the eligibility rule.
     pub fn standing(&self) -> GrantStanding {
-        GrantStanding {
-            withdrawn_at: self.withdrawn_at,
-        }
+        GrantStanding { withdrawn_at: self.withdrawn_at }
     }
 }
 
@@ -118,10 +107,7 @@ pub struct Family {
 impl Family {
     /// For the eligibility rule.
     pub fn standing(&self) -> FamilyStanding {
-        FamilyStanding {
-            revoked_at: self.revoked_at,
-            expires_at: self.expires_at,
-        }
+        FamilyStanding { revoked_at: self.revoked_at, expires_at: self.expires_at }
     }
 }
 
@@ -132,6 +118,14 @@ pub struct BearerKey {
     pub day: NaiveDate,
     /// Its SHA-256.
     pub hash: SecretHash,
+}
+
+impl BearerKey {
+    /// Where a presented bearer's row is, if it is of this kind.
+    pub fn of(presented: &PlainSecret, tag: Tag) -> Option<Self> {
+        let bearer = Bearer::parse(presented.expose()).ok().filter(|bearer| bearer.tag() == tag)?;
+        Some(Self { day: bearer.day()?, hash: bearer.hash() })
+    }
 }
 
 /// An access token to be stored.

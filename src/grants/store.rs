@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Date, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::audit::{Event, Work, WriteValue};
@@ -9,6 +10,12 @@ use crate::grants::{Family, FamilyKey, Grant, Lineage};
 use crate::kernel::{FamilyId, Fault, GrantId, PrincipalId, Scope};
 use crate::platform::db::Connection;
 use crate::schema::{families, grants};
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Whether codes and tokens of this family may be used: the condition of a write, as the migration has it.
+    fn family_may_act(day: Date, family: SqlUuid, at: Timestamptz) -> Bool;
+}
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = grants)]
@@ -51,10 +58,7 @@ pub(super) struct FamilyRow {
 impl From<FamilyRow> for Family {
     fn from(row: FamilyRow) -> Self {
         Self {
-            key: FamilyKey {
-                day: row.expires_on,
-                id: FamilyId::from_uuid(row.id),
-            },
+            key: FamilyKey { day: row.expires_on, id: FamilyId::from_uuid(row.id) },
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
         }
@@ -70,10 +74,7 @@ pub(super) fn lineage(connection: &mut Connection, key: FamilyKey) -> Result<Opt
         .select((FamilyRow::as_select(), GrantRow::as_select()))
         .first(connection)
         .optional()?;
-    Ok(found.map(|(family, grant)| Lineage {
-        family: family.into(),
-        grant: grant.into(),
-    }))
+    Ok(found.map(|(family, grant)| Lineage { family: family.into(), grant: grant.into() }))
 }
 
 /// What this person allows this client now.
@@ -157,11 +158,9 @@ pub fn narrow(work: &mut Work<'_>, id: GrantId, user: PrincipalId, scope: &str) 
         .filter(grants::withdrawn_at.is_null())
         .filter(grants::scopes.contains(vec![Some(scope.to_owned())]))
         .set((
-            grants::scopes.eq(
-                diesel::dsl::sql::<Array<Nullable<Text>>>("array_remove(grants.scopes, ")
-                    .bind::<Text, _>(scope.to_owned())
-                    .sql(")"),
-            ),
+            grants::scopes.eq(diesel::dsl::sql::<Array<Nullable<Text>>>("array_remove(grants.scopes, ")
+                .bind::<Text, _>(scope.to_owned())
+                .sql(")")),
             grants::updated_at.eq(now),
         ))
         .execute(&mut **work)?;
@@ -206,10 +205,7 @@ pub fn last_authorized(
         .group_by(families::grant_id)
         .select((families::grant_id, diesel::dsl::max(families::created_at)))
         .load(connection)?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|(id, at)| Some((GrantId::from_uuid(id), at?)))
-        .collect())
+    Ok(rows.into_iter().filter_map(|(id, at)| Some((GrantId::from_uuid(id), at?))).collect())
 }
 
 /// Write value: kill a family. Its event is told by whoever wins, so a replay in a loop is told once.
@@ -233,10 +229,7 @@ impl WriteValue for RevokeFamily {
             .map(|row| {
                 let revoked = diesel::update(families::table.find((row.family.day, row.family.id.uuid())))
                     .filter(families::revoked_at.is_null())
-                    .set((
-                        families::revoked_at.eq(row.now),
-                        families::revoked_by.eq(row.reason),
-                    ))
+                    .set((families::revoked_at.eq(row.now), families::revoked_by.eq(row.reason)))
                     .execute(connection)?;
                 Ok(revoked == 1)
             })
@@ -244,10 +237,6 @@ impl WriteValue for RevokeFamily {
     }
 
     fn events(&self, lived: &bool) -> Vec<Event> {
-        if *lived {
-            vec![self.event.clone()]
-        } else {
-            Vec::new()
-        }
+        if *lived { vec![self.event.clone()] } else { Vec::new() }
     }
 }

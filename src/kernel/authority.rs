@@ -15,20 +15,12 @@ pub(super) struct Authority<'a> {
 impl<'a> Authority<'a> {
     /// Splits at the colon that is outside the brackets of an IPv6 literal.
     pub(super) fn split(text: &'a str) -> Authority<'a> {
-        let colon = text
-            .rfind(':')
-            .filter(|&at| text.rfind(']').is_none_or(|bracket| bracket < at));
+        let colon = text.rfind(':').filter(|&at| text.rfind(']').is_none_or(|bracket| bracket < at));
         let halves = colon.and_then(|at| text.split_at_checked(at));
         let Some((host, port)) = halves else {
-            return Authority {
-                host: text,
-                port: None,
-            };
+            return Authority { host: text, port: None };
         };
-        Authority {
-            host,
-            port: port.strip_prefix(':'),
-        }
+        Authority { host, port: port.strip_prefix(':') }
     }
 
     /// A lower-case name or IPv4 address, or a canonical IPv6 literal in brackets.
@@ -36,14 +28,8 @@ impl<'a> Authority<'a> {
     /// Narrower than RFC 3986, which also lets `;`, `,`, `'` and `*` through: the host goes into a CSP
     /// header, where these would mean something.
     pub(super) fn has_plain_host(&self) -> bool {
-        if let Some(literal) = self
-            .host
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
-            return literal
-                .parse::<Ipv6Addr>()
-                .is_ok_and(|address| address.to_string() == literal);
+        if let Some(literal) = self.host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            return literal.parse::<Ipv6Addr>().is_ok_and(|address| address.to_string() == literal);
         }
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_');
         !self.host.is_empty() && self.host.bytes().all(plain)
@@ -93,19 +79,7 @@ mod tests {
         for good in ["rp.example", "127.0.0.1", "[::1]", "xn--bcher-kva.example", "a_b"] {
             assert!(Authority::split(good).has_plain_host(), "{good}");
         }
-        for bad in [
-            "",
-            "RP.example",
-            "a;b",
-            "*.a",
-            "a'b",
-            "[::1",
-            "[0:0::1]",
-            "[x]",
-            "a@b",
-            "a%2eb",
-            "é",
-        ] {
+        for bad in ["", "RP.example", "a;b", "*.a", "a'b", "[::1", "[0:0::1]", "[x]", "a@b", "a%2eb", "é"] {
             assert!(!Authority::split(bad).has_plain_host(), "{bad}");
         }
     }

@@ -50,10 +50,7 @@ impl BasicCredentials {
         if client_id.is_empty() {
             return Err(MalformedBasic);
         }
-        Ok(Some(BasicCredentials {
-            client_id,
-            secret: PlainSecret::new(decode_half(secret)?),
-        }))
+        Ok(Some(BasicCredentials { client_id, secret: PlainSecret::new(decode_half(secret)?) }))
     }
 }
 
@@ -65,24 +62,14 @@ fn decode_half(half: &str) -> Result<String, MalformedBasic> {
     bytes.extend(pieces.next().unwrap_or_default().bytes().map(plus_is_space));
     let mut validly_encoded = true;
     for piece in pieces {
-        let hex = piece
-            .get(..2)
-            .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        let hex = piece.get(..2).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
         let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
         validly_encoded &= byte.is_some();
         bytes.extend(byte);
         bytes.extend(piece.bytes().skip(2).map(plus_is_space));
     }
-    let text = if validly_encoded {
-        str::from_utf8(&bytes).map_err(|_| MalformedBasic)?
-    } else {
-        half
-    };
-    if text.contains(char::is_control) {
-        Err(MalformedBasic)
-    } else {
-        Ok(text.to_owned())
-    }
+    let text = if validly_encoded { str::from_utf8(&bytes).map_err(|_| MalformedBasic)? } else { half };
+    if text.contains(char::is_control) { Err(MalformedBasic) } else { Ok(text.to_owned()) }
 }
 
 fn plus_is_space(byte: u8) -> u8 {
@@ -108,9 +95,8 @@ mod tests {
 
     #[test]
     fn the_example_of_rfc_6749_section_2_3_1() {
-        let found = BasicCredentials::parse("Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3")
-            .unwrap()
-            .unwrap();
+        let found =
+            BasicCredentials::parse("Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3").unwrap().unwrap();
         assert_eq!(
             (found.client_id.as_str(), found.secret.expose()),
             ("s6BhdRkqt3", "7Fjfp0ZBr1KtDRbnfVdmIw")

@@ -43,9 +43,7 @@ impl Bearer {
     /// A new bearer that carries its day of expiry. A day before 1970 or after 2622 is moved to the nearest
     /// that fits: a lookup then goes to a partition that does not exist, and finds nothing.
     pub fn mint_dated(tag: DatedTag, day: NaiveDate, rng: &mut (impl CryptoRng + ?Sized)) -> PlainSecret {
-        let days = u32::try_from((day - epoch()).num_days().max(0))
-            .unwrap_or(LAST_DAY)
-            .min(LAST_DAY);
+        let days = u32::try_from((day - epoch()).num_days().max(0)).unwrap_or(LAST_DAY).min(LAST_DAY);
         finish(tag.into(), Some(days), rng)
     }
 
@@ -63,15 +61,8 @@ impl Bearer {
         if !sound || crc != base62::encode(crc32fast::hash(body.as_bytes()), CRC_LEN) {
             return Err(MalformedBearer);
         }
-        let day = random
-            .get(..DAY_LEN)
-            .filter(|_| tag.carries_day())
-            .and_then(read_day);
-        Ok(Bearer {
-            tag,
-            day,
-            hash: SecretHash::of(text),
-        })
+        let day = random.get(..DAY_LEN).filter(|_| tag.carries_day()).and_then(read_day);
+        Ok(Bearer { tag, day, hash: SecretHash::of(text) })
     }
 
     /// What kind it claims to be.
@@ -137,10 +128,7 @@ mod tests {
     #[test]
     fn a_known_string_is_laid_out_as_documented() {
         let read = Bearer::parse("gac_5PoABCDEFGHIJKLMNOPQRSTUVWXYZ00JOZb1").unwrap();
-        assert_eq!(
-            (read.tag(), read.day()),
-            (Tag::AuthorizationCode, NaiveDate::from_ymd_opt(2027, 1, 2))
-        );
+        assert_eq!((read.tag(), read.day()), (Tag::AuthorizationCode, NaiveDate::from_ymd_opt(2027, 1, 2)));
     }
 
     #[test]
@@ -152,20 +140,13 @@ mod tests {
             .collect();
         assert_eq!(minted.len(), 10_000);
         let first: BTreeSet<char> = minted.iter().filter_map(|text| text.chars().nth(7)).collect();
-        assert_eq!(
-            first.len(),
-            62,
-            "every character occurs in the first random place"
-        );
+        assert_eq!(first.len(), 62, "every character occurs in the first random place");
     }
 
     #[test]
     fn a_day_that_does_not_fit_is_moved_to_the_nearest() {
         let mut rng = StdRng::seed_from_u64(1);
-        for (asked, kept) in [
-            (NaiveDate::MIN, day(0)),
-            (NaiveDate::MAX, day(u64::from(LAST_DAY))),
-        ] {
+        for (asked, kept) in [(NaiveDate::MIN, day(0)), (NaiveDate::MAX, day(u64::from(LAST_DAY)))] {
             let minted = Bearer::mint_dated(DatedTag::AccessToken, asked, &mut rng);
             assert_eq!(Bearer::parse(minted.expose()).unwrap().day(), Some(kept));
         }

@@ -266,11 +266,7 @@ impl Denial {
 }
 
 fn parameter(name: &str) -> String {
-    if name == UNNAMED {
-        "a parameter".to_owned()
-    } else {
-        format!("the parameter {name}")
-    }
+    if name == UNNAMED { "a parameter".to_owned() } else { format!("the parameter {name}") }
 }
 
 /// What a decision is: an answer or a denial, and beside them a fault.
@@ -302,22 +298,13 @@ mod tests {
             Denial::SignInPaused(3),
         ] {
             let words = denial.description();
-            assert!(
-                words
-                    .chars()
-                    .all(|c| matches!(c, ' '..='!' | '#'..='[' | ']'..='~')),
-                "{words}"
-            );
+            assert!(words.chars().all(|c| matches!(c, ' '..='!' | '#'..='[' | ']'..='~')), "{words}");
         }
     }
 
     #[test]
     fn what_must_look_the_same_shares_its_words() {
-        let same = [
-            Denial::ClientUnknown,
-            Denial::ClientDisabled,
-            Denial::ClientSecretWrong,
-        ];
+        let same = [Denial::ClientUnknown, Denial::ClientDisabled, Denial::ClientSecretWrong];
         for denial in &same {
             assert_eq!(
                 (denial.code(), denial.status(), denial.description()),

@@ -21,18 +21,12 @@ pub enum FaultKind {
 impl Fault {
     /// Something we depend on is away or full; the same request may succeed later.
     pub fn unavailable(cause: impl fmt::Display) -> Self {
-        Self {
-            kind: FaultKind::Unavailable,
-            cause: cause.to_string(),
-        }
+        Self { kind: FaultKind::Unavailable, cause: cause.to_string() }
     }
 
     /// Something that cannot happen happened.
     pub fn internal(cause: impl fmt::Display) -> Self {
-        Self {
-            kind: FaultKind::Internal,
-            cause: cause.to_string(),
-        }
+        Self { kind: FaultKind::Internal, cause: cause.to_string() }
     }
 
     /// Whether trying again helps.

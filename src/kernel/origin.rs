@@ -25,11 +25,7 @@ impl Origin {
         let host = Authority::split(authority);
         let trusted = scheme == "https" || (scheme == "http" && host.is_loopback());
         let as_browsers_spell_it = url.origin().ascii_serialization() == text && host.has_plain_host();
-        if trusted && as_browsers_spell_it {
-            Ok(Origin(text.to_owned()))
-        } else {
-            Err(InvalidOrigin)
-        }
+        if trusted && as_browsers_spell_it { Ok(Origin(text.to_owned())) } else { Err(InvalidOrigin) }
     }
 
     /// The text to compare with an `Origin` header, and to echo.

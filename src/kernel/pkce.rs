@@ -22,11 +22,7 @@ impl CodeChallenge {
     pub fn parse(text: &str) -> Result<CodeChallenge, MalformedPkce> {
         let base64url = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
         let sound = text.len() == 43 && text.bytes().all(base64url);
-        if sound {
-            Ok(CodeChallenge(text.to_owned()))
-        } else {
-            Err(MalformedPkce)
-        }
+        if sound { Ok(CodeChallenge(text.to_owned())) } else { Err(MalformedPkce) }
     }
 
     /// The text to store beside the code.
@@ -49,11 +45,7 @@ impl CodeVerifier {
     pub fn parse(text: &str) -> Result<CodeVerifier, MalformedPkce> {
         let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
         let sound = (43..=128).contains(&text.len()) && text.bytes().all(unreserved);
-        if sound {
-            Ok(CodeVerifier(PlainSecret::new(text.to_owned())))
-        } else {
-            Err(MalformedPkce)
-        }
+        if sound { Ok(CodeVerifier(PlainSecret::new(text.to_owned()))) } else { Err(MalformedPkce) }
     }
 
     /// The S256 challenge that this verifier answers.
@@ -85,23 +77,12 @@ mod tests {
 
     #[test]
     fn p08_length_and_alphabet_are_held() {
-        for bad in [
-            "",
-            &"a".repeat(42),
-            &"a".repeat(129),
-            &format!("{}\0", "a".repeat(43)),
-            &"é".repeat(43),
-        ] {
+        for bad in ["", &"a".repeat(42), &"a".repeat(129), &format!("{}\0", "a".repeat(43)), &"é".repeat(43)]
+        {
             assert_eq!(CodeVerifier::parse(bad).err(), Some(MalformedPkce), "{bad:?}");
         }
         assert!(CodeVerifier::parse(&"~".repeat(128)).is_ok());
-        for bad in [
-            "",
-            &"a".repeat(42),
-            &"a".repeat(44),
-            &"~".repeat(43),
-            &"+".repeat(43),
-        ] {
+        for bad in ["", &"a".repeat(42), &"a".repeat(44), &"~".repeat(43), &"+".repeat(43)] {
             assert_eq!(CodeChallenge::parse(bad), Err(MalformedPkce), "{bad:?}");
         }
     }

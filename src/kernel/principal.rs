@@ -107,11 +107,7 @@ impl ClientId {
     pub fn parse(text: &str) -> Result<ClientId, InvalidClientId> {
         let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'~');
         let sound = (1..=128).contains(&text.len()) && text.bytes().all(unreserved);
-        if sound {
-            Ok(ClientId(text.to_owned()))
-        } else {
-            Err(InvalidClientId)
-        }
+        if sound { Ok(ClientId(text.to_owned())) } else { Err(InvalidClientId) }
     }
 
     /// The text.
@@ -138,13 +134,9 @@ mod tests {
         assert_eq!(id.to_string(), text);
         assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{text}\""));
         let simple = text.replace('-', "");
-        for other in [
-            "",
-            &simple,
-            &format!("{{{text}}}"),
-            &format!("urn:uuid:{text}"),
-            &format!("{simple}    "),
-        ] {
+        for other in
+            ["", &simple, &format!("{{{text}}}"), &format!("urn:uuid:{text}"), &format!("{simple}    ")]
+        {
             assert_eq!(PrincipalId::parse(other), None, "{other}");
         }
     }
@@ -159,17 +151,7 @@ mod tests {
 
     #[test]
     fn a_client_id_needs_no_encoding_anywhere() {
-        for bad in [
-            "",
-            "a b",
-            "a:b",
-            "a/b",
-            "a%20",
-            "é",
-            "a\0",
-            "a\"",
-            &"x".repeat(129),
-        ] {
+        for bad in ["", "a b", "a:b", "a/b", "a%20", "é", "a\0", "a\"", &"x".repeat(129)] {
             assert_eq!(ClientId::parse(bad), Err(InvalidClientId), "{bad:?}");
         }
         assert!(ClientId::parse(&"x".repeat(128)).is_ok());

@@ -120,13 +120,7 @@ impl<'a> Parts<'a> {
             Some(after) => after.split_once('/').unwrap_or((after, "")),
             None => ("", before),
         };
-        Parts {
-            scheme,
-            rest,
-            authority,
-            path,
-            query,
-        }
+        Parts { scheme, rest, authority, path, query }
     }
 
     fn is_web(&self) -> bool {
@@ -202,11 +196,7 @@ mod tests {
     fn r07_the_query_is_part_of_the_comparison() {
         let uri = registered("https://rp.example/cb?x=1");
         assert!(uri.matches("https://rp.example/cb?x=1"));
-        for sent in [
-            "https://rp.example/cb?x=2",
-            "https://rp.example/cb?x=1&y=2",
-            "https://rp.example/cb",
-        ] {
+        for sent in ["https://rp.example/cb?x=2", "https://rp.example/cb?x=1&y=2", "https://rp.example/cb"] {
             assert!(!uri.matches(sent), "{sent}");
         }
     }
@@ -214,11 +204,7 @@ mod tests {
     #[test]
     fn r21_a_loopback_literal_matches_any_port_and_nothing_else() {
         let uri = registered("http://127.0.0.1:8080/cb");
-        for sent in [
-            "http://127.0.0.1/cb",
-            "http://127.0.0.1:1/cb",
-            "http://127.0.0.1:65535/cb",
-        ] {
+        for sent in ["http://127.0.0.1/cb", "http://127.0.0.1:1/cb", "http://127.0.0.1:65535/cb"] {
             assert!(uri.matches(sent), "{sent}");
         }
         for sent in [
@@ -255,11 +241,7 @@ mod tests {
     fn pages_name_the_place_and_csp_allows_just_it() {
         for (uri, shown, source) in [
             ("https://rp.example/cb", "rp.example", "https://rp.example"),
-            (
-                "https://rp.example:8443/cb?x=1",
-                "rp.example",
-                "https://rp.example:8443",
-            ),
+            ("https://rp.example:8443/cb?x=1", "rp.example", "https://rp.example:8443"),
             ("https://rp.example?x=1", "rp.example", "https://rp.example"),
             ("http://127.0.0.1:1/cb", "this device", "http://127.0.0.1:*"),
             ("http://[::1]/cb", "this device", "http:"),
@@ -267,10 +249,7 @@ mod tests {
             ("com.example.app:/cb", "com.example.app", "com.example.app:"),
         ] {
             let uri = registered(uri);
-            assert_eq!(
-                (uri.shown_host(), uri.form_action_source().as_str()),
-                (shown, source)
-            );
+            assert_eq!((uri.shown_host(), uri.form_action_source().as_str()), (shown, source));
             assert_eq!(uri.is_loopback(), shown == "this device");
             assert_eq!(uri.is_custom_scheme(), shown == "com.example.app");
         }
@@ -280,12 +259,9 @@ mod tests {
     fn a10_parameters_are_appended_and_encoded() {
         let sent = [("state", "a&b=c+%20\"<>é"), ("iss", "https://as.example")];
         let query = "state=a%26b%3Dc%2B%2520%22%3C%3E%C3%A9&iss=https%3A%2F%2Fas.example";
-        for (uri, before) in [
-            ("/cb", "/cb?"),
-            ("/cb?", "/cb?"),
-            ("/cb?x=%7e", "/cb?x=%7e&"),
-            ("/cb?x&", "/cb?x&"),
-        ] {
+        for (uri, before) in
+            [("/cb", "/cb?"), ("/cb?", "/cb?"), ("/cb?x=%7e", "/cb?x=%7e&"), ("/cb?x&", "/cb?x&")]
+        {
             assert_eq!(with_params(uri, &sent), format!("{before}{query}"));
         }
         assert_eq!(with_params("/cb", &[]), "/cb");

@@ -29,11 +29,7 @@ impl ScopeToken {
     pub fn parse(text: &str) -> Result<ScopeToken, InvalidScope> {
         let allowed = |b: u8| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
         let sound = (1..=MAX_TOKEN_BYTES).contains(&text.len()) && text.bytes().all(allowed);
-        if sound {
-            Ok(ScopeToken(text.to_owned()))
-        } else {
-            Err(InvalidScope)
-        }
+        if sound { Ok(ScopeToken(text.to_owned())) } else { Err(InvalidScope) }
     }
 
     /// The word.
@@ -64,13 +60,7 @@ impl Scope {
     /// Reads the `scope` parameter of a request. Its grammar wants one word at least (RFC 6749 §3.3), so that
     /// one of nothing but spaces is malformed, and no wish for a token that permits nothing.
     pub fn requested(text: &str) -> Result<Scope, InvalidScope> {
-        Scope::parse(text).and_then(|scope| {
-            if scope.is_empty() {
-                Err(InvalidScope)
-            } else {
-                Ok(scope)
-            }
-        })
+        Scope::parse(text).and_then(|scope| if scope.is_empty() { Err(InvalidScope) } else { Ok(scope) })
     }
 
     /// Reads a list of words. Spaces too many are forgiven; any other separator is not. An empty text is the
@@ -85,10 +75,7 @@ impl Scope {
 
     /// A scope read back from the database. A word that no longer parses is dropped: it then permits nothing.
     pub fn from_stored(words: Vec<String>) -> Scope {
-        words
-            .into_iter()
-            .filter_map(|word| ScopeToken::parse(&word).ok())
-            .collect()
+        words.into_iter().filter_map(|word| ScopeToken::parse(&word).ok()).collect()
     }
 
     /// The scope that permits nothing.
@@ -201,10 +188,7 @@ mod tests {
 
     #[test]
     fn stored_words_that_no_longer_parse_permit_nothing() {
-        assert_eq!(
-            Scope::from_stored(vec!["a b".into(), "c".into(), String::new()]).to_vec(),
-            ["c"]
-        );
+        assert_eq!(Scope::from_stored(vec!["a b".into(), "c".into(), String::new()]).to_vec(), ["c"]);
     }
 
     proptest! {

@@ -80,10 +80,7 @@ mod tests {
 
     #[test]
     fn debug_never_shows_the_secret() {
-        assert_eq!(
-            format!("{:?}", PlainSecret::new("hunter2".into())),
-            "PlainSecret(…)"
-        );
+        assert_eq!(format!("{:?}", PlainSecret::new("hunter2".into())), "PlainSecret(…)");
     }
 
     #[test]

@@ -99,39 +99,15 @@ impl Standing {
     /// An expiry is exclusive: at `expires_at` it is over. A disabling counts as soon as it is written,
     /// whatever its time says, since the clocks of two nodes differ.
     pub fn may_act(&self, now: DateTime<Utc>) -> Result<(), Inactive> {
-        let Standing {
-            client_disabled_at,
-            user,
-            grant,
-            family,
-            session,
-        } = self;
+        let Standing { client_disabled_at, user, grant, family, session } = self;
         let refusals = [
             (client_disabled_at.is_some(), Inactive::ClientDisabled),
-            (
-                user.is_some_and(|user| user.disabled_at.is_some()),
-                Inactive::UserDisabled,
-            ),
-            (
-                grant.is_some_and(|grant| grant.withdrawn_at.is_some()),
-                Inactive::GrantWithdrawn,
-            ),
-            (
-                family.is_some_and(|family| family.revoked_at.is_some()),
-                Inactive::FamilyRevoked,
-            ),
-            (
-                family.is_some_and(|family| now >= family.expires_at),
-                Inactive::FamilyExpired,
-            ),
-            (
-                session.is_some_and(|session| session.ended_at.is_some()),
-                Inactive::SessionEnded,
-            ),
-            (
-                session.is_some_and(|session| session.is_over(now)),
-                Inactive::SessionExpired,
-            ),
+            (user.is_some_and(|user| user.disabled_at.is_some()), Inactive::UserDisabled),
+            (grant.is_some_and(|grant| grant.withdrawn_at.is_some()), Inactive::GrantWithdrawn),
+            (family.is_some_and(|family| family.revoked_at.is_some()), Inactive::FamilyRevoked),
+            (family.is_some_and(|family| now >= family.expires_at), Inactive::FamilyExpired),
+            (session.is_some_and(|session| session.ended_at.is_some()), Inactive::SessionEnded),
+            (session.is_some_and(|session| session.is_over(now)), Inactive::SessionExpired),
         ];
         let first = refusals.into_iter().find(|(refused, _)| *refused);
         first.map_or(Ok(()), |(_, reason)| Err(reason))
@@ -160,61 +136,32 @@ mod tests {
             client_disabled_at: None,
             user: Some(UserStanding { disabled_at: None }),
             grant: Some(GrantStanding { withdrawn_at: None }),
-            family: Some(FamilyStanding {
-                revoked_at: None,
-                expires_at: end,
-            }),
-            session: Some(SessionStanding {
-                ended_at: None,
-                expires_at: end,
-                idle_expires_at: end,
-            }),
+            family: Some(FamilyStanding { revoked_at: None, expires_at: end }),
+            session: Some(SessionStanding { ended_at: None, expires_at: end, idle_expires_at: end }),
         }
     }
 
     fn user(disabled_at: Option<DateTime<Utc>>) -> Standing {
-        Standing {
-            user: Some(UserStanding { disabled_at }),
-            ..good()
-        }
+        Standing { user: Some(UserStanding { disabled_at }), ..good() }
     }
 
     fn grant(withdrawn_at: Option<DateTime<Utc>>) -> Standing {
-        Standing {
-            grant: Some(GrantStanding { withdrawn_at }),
-            ..good()
-        }
+        Standing { grant: Some(GrantStanding { withdrawn_at }), ..good() }
     }
 
     fn family(revoked_at: Option<DateTime<Utc>>, end: i64) -> Standing {
-        Standing {
-            family: Some(FamilyStanding {
-                revoked_at,
-                expires_at: at(end),
-            }),
-            ..good()
-        }
+        Standing { family: Some(FamilyStanding { revoked_at, expires_at: at(end) }), ..good() }
     }
 
     fn session(ended_at: Option<DateTime<Utc>>, end: i64, idle: i64) -> Standing {
-        let session = SessionStanding {
-            ended_at,
-            expires_at: at(end),
-            idle_expires_at: at(idle),
-        };
-        Standing {
-            session: Some(session),
-            ..good()
-        }
+        let session = SessionStanding { ended_at, expires_at: at(end), idle_expires_at: at(idle) };
+        Standing { session: Some(session), ..good() }
     }
 
     #[test]
     fn l05_each_thing_it_stands_on_can_stop_it() {
         let (then, later) = (Some(at(1)), Some(at(101)));
-        let client = |client_disabled_at| Standing {
-            client_disabled_at,
-            ..good()
-        };
+        let client = |client_disabled_at| Standing { client_disabled_at, ..good() };
         for (standing, verdict) in [
             (good(), Ok(())),
             (Standing::default(), Ok(())),

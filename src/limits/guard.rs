@@ -53,10 +53,7 @@ pub struct Guard {
 impl Guard {
     /// A guard that has seen nothing yet.
     pub fn new(settings: GuardSettings) -> Self {
-        Self {
-            settings,
-            windows: Mutex::new(HashMap::new()),
-        }
+        Self { settings, windows: Mutex::new(HashMap::new()) }
     }
 
     /// Refuses a network that failed too often within the minute.
@@ -69,9 +66,7 @@ impl Guard {
         if window.failures < self.quota(what) || wait <= 0 {
             return Ok(());
         }
-        Err(Denial::TooManyFailures(
-            u32::try_from(wait).unwrap_or(60).clamp(1, 60),
-        ))
+        Err(Denial::TooManyFailures(u32::try_from(wait).unwrap_or(60).clamp(1, 60)))
     }
 
     /// Counts a failure.
@@ -87,15 +82,9 @@ impl Guard {
                 windows.clear();
             }
         }
-        let window = windows.entry((what, network)).or_insert(Window {
-            opened_at: now,
-            failures: 0,
-        });
+        let window = windows.entry((what, network)).or_insert(Window { opened_at: now, failures: 0 });
         if window.is_over(now) {
-            *window = Window {
-                opened_at: now,
-                failures: 0,
-            };
+            *window = Window { opened_at: now, failures: 0 };
         }
         window.failures = window.failures.saturating_add(1);
     }
@@ -124,11 +113,7 @@ mod tests {
     use super::*;
 
     fn guard() -> Guard {
-        Guard::new(GuardSettings {
-            sign_in: 2,
-            client_authentication: 2,
-            unknown_bearer: 2,
-        })
+        Guard::new(GuardSettings { sign_in: 2, client_authentication: 2, unknown_bearer: 2 })
     }
 
     fn network(ip: &str) -> Network {
@@ -144,27 +129,17 @@ mod tests {
             guard.failed(Failed::SignIn, bad, now);
         }
         let later = now + Duration::seconds(20);
-        assert_eq!(
-            guard.check(Failed::SignIn, bad, later),
-            Err(Denial::TooManyFailures(40))
-        );
+        assert_eq!(guard.check(Failed::SignIn, bad, later), Err(Denial::TooManyFailures(40)));
         assert_eq!(guard.check(Failed::SignIn, good, later), Ok(()));
         assert_eq!(guard.check(Failed::ClientAuthentication, bad, later), Ok(()));
-        assert_eq!(
-            guard.check(Failed::SignIn, bad, now + Duration::seconds(60)),
-            Ok(())
-        );
+        assert_eq!(guard.check(Failed::SignIn, bad, now + Duration::seconds(60)), Ok(()));
     }
 
     #[test]
     fn a_million_strangers_take_bounded_memory() {
         let (guard, now) = (guard(), DateTime::<Utc>::UNIX_EPOCH);
         for ip in 0..u32::try_from(MOST_WINDOWS).unwrap() + 1000 {
-            guard.failed(
-                Failed::SignIn,
-                Network::of(std::net::Ipv4Addr::from(ip).into()),
-                now,
-            );
+            guard.failed(Failed::SignIn, Network::of(std::net::Ipv4Addr::from(ip).into()), now);
         }
         assert!(guard.windows.lock().unwrap().len() <= MOST_WINDOWS);
     }

@@ -46,15 +46,12 @@ where
 
 fn check(what: &[Failed], request: &ServiceRequest) -> Result<(), Denial> {
     let extensions = request.extensions();
-    let caller = extensions
-        .get::<Context>()
-        .and_then(|context| Some((context.ip?, context.now)));
+    let caller = extensions.get::<Context>().and_then(|context| Some((context.ip?, context.now)));
     let (Some(guard), Some((ip, now))) = (request.app_data::<web::Data<Guard>>(), caller) else {
         return Ok(());
     };
     if request.method() != Method::POST {
         return Ok(());
     }
-    what.iter()
-        .try_for_each(|what| guard.check(*what, Network::of(ip), now))
+    what.iter().try_for_each(|what| guard.check(*what, Network::of(ip), now))
 }

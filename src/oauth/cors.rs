@@ -48,29 +48,18 @@ pub async fn answer<B: MessageBody>(
 /// Answers a preflight.
 pub async fn preflight(oauth: web::Data<OAuth>, request: HttpRequest) -> Result<HttpResponse, OAuthFace> {
     let mut response = HttpResponse::NoContent();
-    response
-        .insert_header((header::VARY, "Origin"))
-        .insert_header((header::ALLOW, "POST, OPTIONS"));
-    let origin = request
-        .headers()
-        .get(header::ORIGIN)
-        .and_then(|origin| origin.to_str().ok());
+    response.insert_header((header::VARY, "Origin")).insert_header((header::ALLOW, "POST, OPTIONS"));
+    let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     let Some(origin) = origin.map(str::to_owned) else {
         return Ok(response.finish());
     };
     let asked = origin.clone();
-    let known = oauth
-        .ledger
-        .read(move |connection| store::is_registered_origin(connection, &asked))
-        .await?;
+    let known = oauth.ledger.read(move |connection| store::is_registered_origin(connection, &asked)).await?;
     if known {
         response
             .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, origin))
             .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "POST"))
-            .insert_header((
-                header::ACCESS_CONTROL_ALLOW_HEADERS,
-                "Authorization, Content-Type",
-            ))
+            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type"))
             .insert_header((header::ACCESS_CONTROL_MAX_AGE, "600"));
     }
     Ok(response.finish())

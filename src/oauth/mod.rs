@@ -11,10 +11,16 @@ mod engine;
 
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
+
 use crate::accounts::Accounts;
 use crate::audit::Ledger;
-use crate::clients::authentication::Clients;
+use crate::clients::Client;
+use crate::clients::authentication::{Clients, Presented};
 use crate::grants::TokenSettings;
+use crate::platform::context::Context;
+use crate::platform::faces::OAuthFace;
+use crate::platform::form::Params;
 
 /// What the verbs need.
 pub struct OAuth {
@@ -28,4 +34,18 @@ pub struct OAuth {
     pub accounts: Arc<Accounts>,
     /// How long things live.
     pub tokens: TokenSettings,
+}
+
+impl OAuth {
+    /// The client that sent this form, once it has proven so: the first line of every endpoint for machines.
+    pub async fn client(
+        &self,
+        context: &Context,
+        request: &HttpRequest,
+        form: &Params,
+    ) -> Result<Client, OAuthFace> {
+        let client = self.clients.authenticate(context, Presented::read(request, form)).await??;
+        cors::identified(request, &client);
+        Ok(client)
+    }
 }

@@ -19,10 +19,8 @@ pub fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr
     }
     // Several headers are one list, in order (RFC 9110 §5.3). A stranger's bytes must not hide what a proxy
     // wrote behind them.
-    let values: Vec<_> = headers
-        .get_all("x-forwarded-for")
-        .map(|value| String::from_utf8_lossy(value.as_bytes()))
-        .collect();
+    let values: Vec<_> =
+        headers.get_all("x-forwarded-for").map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     for hop in values.join(",").rsplit(',') {
         // What cannot be read ends the chain: the last address we could believe stands.
         let Ok(ip) = hop.trim().parse::<IpAddr>() else {
@@ -72,10 +70,7 @@ mod tests {
     fn seen(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
         let mut headers = HeaderMap::new();
         for value in forwarded {
-            headers.append(
-                HeaderName::from_static("x-forwarded-for"),
-                HeaderValue::from_str(value).unwrap(),
-            );
+            headers.append(HeaderName::from_static("x-forwarded-for"), HeaderValue::from_str(value).unwrap());
         }
         let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
         client_ip(peer.parse().unwrap(), &headers, &trusted).to_string()
@@ -90,14 +85,8 @@ mod tests {
     #[test]
     fn the_rightmost_untrusted_hop_counts() {
         let trusted = &["127.0.0.0/8", "10.0.0.0/8"];
-        assert_eq!(
-            seen("127.0.0.1", &["6.6.6.6, 203.0.113.9, 10.0.0.2"], trusted),
-            "203.0.113.9"
-        );
-        assert_eq!(
-            seen("127.0.0.1", &["6.6.6.6", "203.0.113.9"], trusted),
-            "203.0.113.9"
-        );
+        assert_eq!(seen("127.0.0.1", &["6.6.6.6, 203.0.113.9, 10.0.0.2"], trusted), "203.0.113.9");
+        assert_eq!(seen("127.0.0.1", &["6.6.6.6", "203.0.113.9"], trusted), "203.0.113.9");
         assert_eq!(seen("127.0.0.1", &["6.6.6.6, nonsense"], trusted), "127.0.0.1");
         assert_eq!(seen("127.0.0.1", &["é, 203.0.113.9"], trusted), "203.0.113.9");
         assert_eq!(seen("127.0.0.1", &[], trusted), "127.0.0.1");

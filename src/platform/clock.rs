@@ -44,7 +44,6 @@ impl TestClock {
 
     /// Moves it on (or back, by a negative span).
     pub fn advance(&self, by: Duration) {
-        self.0
-            .fetch_add(by.num_microseconds().unwrap_or(i64::MAX), Ordering::SeqCst);
+        self.0.fetch_add(by.num_microseconds().unwrap_or(i64::MAX), Ordering::SeqCst);
     }
 }

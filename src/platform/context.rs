@@ -25,12 +25,7 @@ pub struct Context {
 impl Context {
     /// The context of a command at the operator's terminal.
     pub fn operator(now: DateTime<Utc>) -> Self {
-        Self {
-            now,
-            request_id: None,
-            ip: None,
-            user_agent: None,
-        }
+        Self { now, request_id: None, ip: None, user_agent: None }
     }
 }
 

@@ -64,19 +64,11 @@ impl Db {
             .error_handler(Box::new(LoggedAtTheFace))
             .build_unchecked(manager);
         let turns = Arc::new(Semaphore::new(settings.connections as usize));
-        Self {
-            pool,
-            turns,
-            generation,
-            wait,
-        }
+        Self { pool, turns, generation, wait }
     }
 
     /// Runs blocking work with a connection, when one is free.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the one place that sends work to blocking threads"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "the one place that sends work to blocking threads")]
     pub async fn run<T, F>(&self, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
@@ -112,8 +104,7 @@ impl Db {
 
     /// Whether the database answers now.
     pub async fn ping(&self) -> Result<(), Fault> {
-        self.run(|connection| connection.batch_execute("SELECT 1").map_err(Fault::from))
-            .await
+        self.run(|connection| connection.batch_execute("SELECT 1").map_err(Fault::from)).await
     }
 }
 
@@ -184,45 +175,33 @@ fn bounded(url: &str) -> String {
         ("tcp_user_timeout", "5000"),
     ];
     let is_uri = url.starts_with("postgres://") || url.starts_with("postgresql://");
-    BOUNDS
-        .iter()
-        .filter(|(name, _)| !url.contains(name))
-        .fold(url.to_owned(), |url, (name, value)| {
-            match (is_uri, url.contains('?')) {
-                (true, true) => format!("{url}&{name}={value}"),
-                (true, false) => format!("{url}?{name}={value}"),
-                (false, _) => format!("{url} {name}={value}"),
-            }
-        })
+    BOUNDS.iter().filter(|(name, _)| !url.contains(name)).fold(url.to_owned(), |url, (name, value)| {
+        match (is_uri, url.contains('?')) {
+            (true, true) => format!("{url}&{name}={value}"),
+            (true, false) => format!("{url}?{name}={value}"),
+            (false, _) => format!("{url} {name}={value}"),
+        }
+    })
 }
 
 /// Brings the schema up to date; returns the names of the migrations that ran.
 pub fn migrate(url: &str) -> Result<Vec<String>, Fault> {
     let mut connection = connect(url).map_err(Fault::unavailable)?;
-    let ran = connection
-        .run_pending_migrations(MIGRATIONS)
-        .map_err(Fault::internal)?;
+    let ran = connection.run_pending_migrations(MIGRATIONS).map_err(Fault::internal)?;
     Ok(ran.iter().map(ToString::to_string).collect())
 }
 
 /// Undoes every migration, last first; for the tests that hold that each one can be undone.
 pub fn migrate_down(url: &str) -> Result<(), Fault> {
     let mut connection = connect(url).map_err(Fault::unavailable)?;
-    connection
-        .revert_all_migrations(MIGRATIONS)
-        .map_err(Fault::internal)?;
+    connection.revert_all_migrations(MIGRATIONS).map_err(Fault::internal)?;
     Ok(())
 }
 
 /// The migrations this binary knows and the database has not run.
 pub fn pending_migrations(connection: &mut Connection) -> Result<Vec<String>, Fault> {
-    let pending = connection
-        .pending_migrations(MIGRATIONS)
-        .map_err(Fault::internal)?;
-    Ok(pending
-        .iter()
-        .map(|migration| migration.name().to_string())
-        .collect())
+    let pending = connection.pending_migrations(MIGRATIONS).map_err(Fault::internal)?;
+    Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
 }
 
 /// Makes the database `name` if there is none; `url` names another database of the same server.
@@ -243,9 +222,8 @@ struct Made {
 
 /// Makes the partitions that will be needed, for a while ahead; returns how many were missing.
 pub fn make_partitions(connection: &mut Connection, today: NaiveDate) -> Result<i32, Fault> {
-    let made: Made = sql_query("SELECT make_partitions($1) AS made")
-        .bind::<Date, _>(today)
-        .get_result(connection)?;
+    let made: Made =
+        sql_query("SELECT make_partitions($1) AS made").bind::<Date, _>(today).get_result(connection)?;
     Ok(made.made)
 }
 
@@ -334,9 +312,7 @@ mod tests {
 
     #[test]
     fn a_stopped_server_is_unavailable_and_a_broken_rule_is_a_defect() {
-        assert!(is_passing(
-            "FATAL: terminating connection due to administrator command"
-        ));
+        assert!(is_passing("FATAL: terminating connection due to administrator command"));
         assert!(!is_passing("duplicate key value violates unique constraint"));
     }
 }

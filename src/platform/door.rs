@@ -45,10 +45,7 @@ pub async fn pass<B: MessageBody>(
     let started = Instant::now();
     let context = read(&door, &request);
     let id = RequestId::from_uuid(Entropy.id(context.now));
-    let context = Context {
-        request_id: Some(id),
-        ..context
-    };
+    let context = Context { request_id: Some(id), ..context };
     let ip = context.ip;
     request.extensions_mut().insert(context);
     // The path without its query, which may hold what must not be logged.
@@ -66,17 +63,10 @@ pub async fn pass<B: MessageBody>(
 
     let elapsed = started.elapsed();
     let status = response.status().as_u16();
-    let route = response
-        .request()
-        .match_pattern()
-        .unwrap_or_else(|| "unmatched".into());
+    let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".into());
     mark(response.headers_mut(), id);
     door.metrics.answered(
-        RequestLabels {
-            route: route.clone(),
-            method: known(&method),
-            status: Status(status),
-        },
+        RequestLabels { route: route.clone(), method: known(&method), status: Status(status) },
         elapsed.as_secs_f64(),
     );
     log::info!(
@@ -90,15 +80,11 @@ pub async fn pass<B: MessageBody>(
 }
 
 fn read(door: &Door, request: &ServiceRequest) -> Context {
-    let peer = request
-        .peer_addr()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
-    let user_agent = request.headers().get(header::USER_AGENT).map(|value| {
-        String::from_utf8_lossy(value.as_bytes())
-            .chars()
-            .take(MOST_OF_USER_AGENT)
-            .collect()
-    });
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
+    let user_agent = request
+        .headers()
+        .get(header::USER_AGENT)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).chars().take(MOST_OF_USER_AGENT).collect());
     Context {
         now: door.clock.now(),
         request_id: None,
@@ -119,10 +105,7 @@ fn mark(headers: &mut HeaderMap, id: RequestId) {
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         headers.insert(HeaderName::from_static("x-request-id"), value);
     }
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
 fn known(method: &Method) -> &'static str {

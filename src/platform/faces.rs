@@ -105,16 +105,12 @@ impl ResponseError for OAuthFace {
         let (error, description) = match &self.0 {
             Failure::Denial(denial) => (denial.code(), denial.description()),
             Failure::Fault(fault) => match fault.kind() {
-                FaultKind::Unavailable => (
-                    "temporarily_unavailable",
-                    "the server cannot answer now, try again shortly".to_owned(),
-                ),
+                FaultKind::Unavailable => {
+                    ("temporarily_unavailable", "the server cannot answer now, try again shortly".to_owned())
+                }
                 FaultKind::Internal => {
                     let id = request_id::current().map(|id| id.to_string()).unwrap_or_default();
-                    (
-                        "server_error",
-                        format!("something broke on our side, quote request {id}"),
-                    )
+                    ("server_error", format!("something broke on our side, quote request {id}"))
                 }
             },
         };
@@ -129,9 +125,7 @@ impl ResponseError for OAuthFace {
 
 /// Marks an answer as one nobody may keep (RFC 6749 §5.1).
 pub fn no_store(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
-    response
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((PRAGMA, "no-cache"))
+    response.insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache"))
 }
 
 /// A page for a person: what happened, what to do, which request to quote.
@@ -223,29 +217,24 @@ fn words(failure: &Failure) -> (&'static str, String, &'static str) {
             "The form was too old, or did not come from our own page.".into(),
             "Go back, reload the page and try again. Make sure that cookies are allowed.",
         ),
-        Denial::NotFound => (
-            "There is nothing here",
-            "The page does not exist.".into(),
-            "Check the address.",
-        ),
+        Denial::Inactive(_) => ("You are signed out", "Your sign-in ended in the meantime.".into(), BACK),
+        Denial::NotFound => {
+            ("There is nothing here", "The page does not exist.".into(), "Check the address.")
+        }
         Denial::TooManyFailures(_) | Denial::SignInPaused(_) => (
             "Too many attempts",
             "There were too many failed attempts from your network.".into(),
             "Wait a few minutes and try again.",
         ),
-        other => (
-            "The app's request cannot be read",
-            format!("The server says: {}.", other.description()),
-            TELL,
-        ),
+        other => {
+            ("The app's request cannot be read", format!("The server says: {}.", other.description()), TELL)
+        }
     }
 }
 
 /// The answer to a method that a resource does not have (RFC 9110 §15.5.6).
 pub fn only(allow: &'static str) -> actix_web::Route {
     actix_web::web::to(move || async move {
-        HttpResponse::MethodNotAllowed()
-            .insert_header((actix_web::http::header::ALLOW, allow))
-            .finish()
+        HttpResponse::MethodNotAllowed().insert_header((actix_web::http::header::ALLOW, allow)).finish()
     })
 }

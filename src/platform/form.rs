@@ -57,11 +57,7 @@ impl Params {
     /// nothing we accept contains it, and Postgres would refuse it later and less clearly.
     pub fn parse(raw: &[u8]) -> Result<Self, Denial> {
         let mut params = BTreeMap::<String, Vec<String>>::new();
-        for (count, pair) in raw
-            .split(|byte| *byte == b'&')
-            .filter(|pair| !pair.is_empty())
-            .enumerate()
-        {
+        for (count, pair) in raw.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).enumerate() {
             if count == MOST_PARAMETERS {
                 return Err(Denial::TooLarge);
             }
@@ -75,11 +71,7 @@ impl Params {
 
     /// The value of a parameter, unless absent or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)?
-            .first()
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.0.get(name)?.first().map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// The value of a parameter that must be there.
@@ -99,11 +91,7 @@ impl Params {
 
     /// Refuses a request in which any parameter came more than once.
     pub fn refuse_repeated(&self, except: &[&str]) -> Result<(), Denial> {
-        match self
-            .0
-            .keys()
-            .find(|name| self.is_repeated(name) && !except.contains(&name.as_str()))
-        {
+        match self.0.keys().find(|name| self.is_repeated(name) && !except.contains(&name.as_str())) {
             Some(name) => Err(Denial::Repeated(quotable(name))),
             None => Ok(()),
         }
@@ -116,13 +104,8 @@ impl Params {
 
     /// Writes all of them as a query string again, repeated and empty ones too.
     pub fn encoded(&self) -> String {
-        let pairs = self
-            .0
-            .iter()
-            .flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
-        form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(pairs)
-            .finish()
+        let pairs = self.0.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
     }
 
     /// Every name with its first value, for the record of an authorization request.
@@ -136,12 +119,7 @@ impl Params {
 
     /// From such a record.
     pub fn from_pairs(pairs: BTreeMap<String, String>) -> Self {
-        Self(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name, vec![value]))
-                .collect(),
-        )
+        Self(pairs.into_iter().map(|(name, value)| (name, vec![value])).collect())
     }
 }
 
@@ -151,10 +129,7 @@ fn quotable(name: &str) -> &'static str {
 
 fn decode(raw: &[u8]) -> Result<String, Denial> {
     // `form_urlencoded` decodes leniently; strictness is asked of the bytes it would replace.
-    let spaced: Vec<u8> = raw
-        .iter()
-        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-        .collect();
+    let spaced: Vec<u8> = raw.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
     let bytes = percent_decode(&spaced);
     match String::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => Ok(text),
@@ -166,11 +141,7 @@ fn percent_decode(bytes: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some((first, tail)) = rest.split_first() {
-        let hex = |byte: &u8| {
-            (*byte as char)
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        };
+        let hex = |byte: &u8| (*byte as char).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
         rest = match (first, tail) {
             (b'%', [high, low, after @ ..]) if hex(high).is_some() && hex(low).is_some() => {
                 decoded.push(hex(high).unwrap_or_default() << 4 | hex(low).unwrap_or_default());
@@ -187,9 +158,7 @@ fn percent_decode(bytes: &[u8]) -> Vec<u8> {
 
 /// Writes parameters as a query string.
 pub fn encode(params: &[(&str, &str)]) -> String {
-    form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(params)
-        .finish()
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish()
 }
 
 /// A form in a POST body, refused with face `F`.
@@ -214,46 +183,29 @@ where
             if !is_form {
                 return Err(refuse(Denial::NotAForm));
             }
-            let body = tokio::time::timeout(BODY_TIME, body)
-                .await
-                .map_err(|_| refuse(Denial::TooSlow))?;
+            let body = tokio::time::timeout(BODY_TIME, body).await.map_err(|_| refuse(Denial::TooSlow))?;
             let body = body.map_err(|error| {
                 let too_large = error.as_response_error().status_code() == 413;
-                refuse(if too_large {
-                    Denial::TooLarge
-                } else {
-                    Denial::NotAForm
-                })
+                refuse(if too_large { Denial::TooLarge } else { Denial::NotAForm })
             })?;
             let params = Params::parse(&body).map_err(refuse)?;
             params.refuse_repeated(&MAY_REPEAT).map_err(refuse)?;
-            Ok(Self {
-                params,
-                face: PhantomData,
-            })
+            Ok(Self { params, face: PhantomData })
         })
     }
 }
 
 fn is_form(request: &HttpRequest) -> bool {
-    let header = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let header =
+        request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut parts = header.split(';').map(str::trim);
-    let is_type = parts
-        .next()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+    let is_type =
+        parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
     is_type && parts.all(|part| !part.to_ascii_lowercase().starts_with("charset=") || is_utf8(part))
 }
 
 fn is_utf8(charset: &str) -> bool {
-    charset
-        .to_ascii_lowercase()
-        .trim_start_matches("charset=")
-        .trim_matches('"')
-        == "utf-8"
+    charset.to_ascii_lowercase().trim_start_matches("charset=").trim_matches('"') == "utf-8"
 }
 
 #[cfg(test)]
@@ -263,10 +215,7 @@ mod tests {
     #[test]
     fn empty_parameters_count_as_omitted_rfc6749_3_1() {
         let params = Params::parse(b"a=&b=1").unwrap();
-        assert_eq!(
-            (params.get("a"), params.get("b"), params.get("c")),
-            (None, Some("1"), None)
-        );
+        assert_eq!((params.get("a"), params.get("b"), params.get("c")), (None, Some("1"), None));
     }
 
     #[test]
@@ -279,12 +228,7 @@ mod tests {
             Params::parse(b"<x>=1&<x>=").unwrap().refuse_repeated(&[]),
             Err(Denial::Repeated(UNNAMED))
         );
-        assert!(
-            Params::parse(b"scope=a&scope=b")
-                .unwrap()
-                .refuse_repeated(&MAY_REPEAT)
-                .is_ok()
-        );
+        assert!(Params::parse(b"scope=a&scope=b").unwrap().refuse_repeated(&MAY_REPEAT).is_ok());
     }
 
     #[test]

@@ -30,8 +30,7 @@ struct Pairs(String);
 
 impl VisitSource<'_> for Pairs {
     fn visit_pair(&mut self, key: Key<'_>, value: Value<'_>) -> Result<(), Error> {
-        self.0
-            .extend([" ", key.as_str(), "=", &one_line(&value.to_string())]);
+        self.0.extend([" ", key.as_str(), "=", &one_line(&value.to_string())]);
         Ok(())
     }
 }
@@ -39,13 +38,7 @@ impl VisitSource<'_> for Pairs {
 /// Escapes what could end the line or drive a terminal.
 fn one_line(text: &str) -> String {
     text.chars()
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect::<Vec<_>>()
-            } else {
-                vec![c]
-            }
-        })
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
         .collect()
 }
 

@@ -49,27 +49,15 @@ impl Default for Metrics {
             Family::new_with_constructor(|| Histogram::new([0.001, 0.005, 0.02, 0.1, 0.5, 2.0]));
         let mut registry = Registry::with_prefix("grantor");
         registry.register("http_requests", "Requests answered", Family::clone(&requests));
-        registry.register(
-            "http_request_seconds",
-            "Time to answer a request",
-            seconds.clone(),
-        );
-        Self {
-            registry,
-            requests,
-            seconds,
-        }
+        registry.register("http_request_seconds", "Time to answer a request", seconds.clone());
+        Self { registry, requests, seconds }
     }
 }
 
 impl Metrics {
     /// Counts an answered request.
     pub fn answered(&self, labels: RequestLabels, seconds: f64) {
-        self.seconds
-            .get_or_create(&RouteLabel {
-                route: labels.route.clone(),
-            })
-            .observe(seconds);
+        self.seconds.get_or_create(&RouteLabel { route: labels.route.clone() }).observe(seconds);
         self.requests.get_or_create(&labels).inc();
     }
 

@@ -47,11 +47,7 @@ impl Catalogue {
 
     /// Every scope there is.
     pub fn scope(&self) -> Scope {
-        self.0
-            .iter()
-            .flat_map(|service| &service.scopes)
-            .map(|scope| scope.value.clone())
-            .collect()
+        self.0.iter().flat_map(|service| &service.scopes).map(|scope| scope.value.clone()).collect()
     }
 
     /// The services a scope reaches, each with those of its scopes that are meant.
@@ -60,11 +56,7 @@ impl Catalogue {
         scope: &'a Scope,
     ) -> impl Iterator<Item = (&'a Service, Vec<&'a ServiceScope>)> {
         self.0.iter().filter_map(|service| {
-            let meant: Vec<_> = service
-                .scopes
-                .iter()
-                .filter(|own| scope.contains(&own.value))
-                .collect();
+            let meant: Vec<_> = service.scopes.iter().filter(|own| scope.contains(&own.value)).collect();
             (!meant.is_empty()).then_some((service, meant))
         })
     }
@@ -72,15 +64,11 @@ impl Catalogue {
     /// Those of a scope that a person may untick.
     pub fn optional(&self, scope: &Scope) -> Scope {
         let all = self.0.iter().flat_map(|service| &service.scopes);
-        all.filter(|own| own.optional && scope.contains(&own.value))
-            .map(|own| own.value.clone())
-            .collect()
+        all.filter(|own| own.optional && scope.contains(&own.value)).map(|own| own.value.clone()).collect()
     }
 
     /// The audiences of the services that a scope reaches.
     pub fn audience(&self, scope: &Scope) -> Vec<String> {
-        self.grouped(scope)
-            .map(|(service, _)| service.audience.clone())
-            .collect()
+        self.grouped(scope).map(|(service, _)| service.audience.clone()).collect()
     }
 }

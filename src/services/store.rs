@@ -15,41 +15,25 @@ use crate::services::{Catalogue, Service, ServiceScope};
 pub fn catalogue(connection: &mut Connection) -> Result<Catalogue, Fault> {
     let rows: Vec<(Uuid, String, String, String)> = services::table
         .order(services::name)
-        .select((
-            services::id,
-            services::name,
-            services::audience,
-            services::display_name,
-        ))
+        .select((services::id, services::name, services::audience, services::display_name))
         .load(connection)?;
     let mut by_service = HashMap::<Uuid, Vec<ServiceScope>>::new();
     let scopes: Vec<(String, Uuid, String, bool)> = scopes::table
         .order(scopes::value)
-        .select((
-            scopes::value,
-            scopes::service_id,
-            scopes::sentence,
-            scopes::optional,
-        ))
+        .select((scopes::value, scopes::service_id, scopes::sentence, scopes::optional))
         .load(connection)?;
     for (value, service, sentence, optional) in scopes {
         if let Ok(value) = ScopeToken::parse(&value) {
-            by_service.entry(service).or_default().push(ServiceScope {
-                value,
-                sentence,
-                optional,
-            });
+            by_service.entry(service).or_default().push(ServiceScope { value, sentence, optional });
         }
     }
-    let services = rows
-        .into_iter()
-        .map(|(id, name, audience, display_name)| Service {
-            id: ServiceId::from_uuid(id),
-            name,
-            audience,
-            display_name,
-            scopes: by_service.remove(&id).unwrap_or_default(),
-        });
+    let services = rows.into_iter().map(|(id, name, audience, display_name)| Service {
+        id: ServiceId::from_uuid(id),
+        name,
+        audience,
+        display_name,
+        scopes: by_service.remove(&id).unwrap_or_default(),
+    });
     Ok(Catalogue::new(services.collect()))
 }
 
@@ -81,9 +65,7 @@ pub fn insert(work: &mut Work<'_>, service: &Service) -> Result<bool, Fault> {
             )
         })
         .collect();
-    let made = diesel::insert_into(scopes::table)
-        .values(rows)
-        .on_conflict_do_nothing()
-        .execute(&mut **work)?;
+    let made =
+        diesel::insert_into(scopes::table).values(rows).on_conflict_do_nothing().execute(&mut **work)?;
     Ok(made == service.scopes.len())
 }

@@ -38,19 +38,12 @@ fn says(
     assert_eq!(actor, (who.0, who.1.map(|id| id.uuid())), "{event:?}");
     assert_eq!(event.target_kind.as_deref().unwrap_or_default(), on, "{event:?}");
     assert_eq!(event.target_id.is_some(), !on.is_empty(), "{event:?}");
-    assert_eq!(
-        event.client_id,
-        client.map(|client| client.principal.uuid()),
-        "{event:?}"
-    );
+    assert_eq!(event.client_id, client.map(|client| client.principal.uuid()), "{event:?}");
 }
 
 /// Posts the form of a page without following where it leads.
 async fn press(browser: &mut Browser<'_>, page: &Page, action: &str, fields: &[(&str, &str)]) -> Answer {
-    let form = page
-        .forms()
-        .into_iter()
-        .find(|form| form.action.ends_with(action));
+    let form = page.forms().into_iter().find(|form| form.action.ends_with(action));
     let form = form.unwrap_or_else(|| panic!("no form to {action}: {}", page.body));
     browser.post_once(&form.action, &form.filled(fields)).await.answer
 }
@@ -76,36 +69,16 @@ async fn what_a_person_does_is_told_with_who_what_where_and_in_which_request() {
     let event = told_by(&app, "grant.given", &answer, &ip);
     says(&event, "success", ada, "grant", Some(&client));
     assert_eq!(event.data, json!({ "scope": "orders:read", "silent": false }));
-    says(
-        &told_by(&app, "code.issued", &answer, &ip),
-        "success",
-        ada,
-        "family",
-        Some(&client),
-    );
+    says(&told_by(&app, "code.issued", &answer, &ip), "success", ada, "family", Some(&client));
 
     let more = client.authorize_path(&[("scope", "orders:read orders:write")]);
     let page = browser.get(&more).await;
     let answer = press(&mut browser, &page, "/oauth/consent", &allow).await;
-    says(
-        &told_by(&app, "grant.extended", &answer, &ip),
-        "success",
-        ada,
-        "grant",
-        Some(&client),
-    );
+    says(&told_by(&app, "grant.extended", &answer, &ip), "success", ada, "grant", Some(&client));
 
-    let page = browser
-        .get(&client.authorize_path(&[("scope", "people:read")]))
-        .await;
+    let page = browser.get(&client.authorize_path(&[("scope", "people:read")])).await;
     let answer = press(&mut browser, &page, "/oauth/consent", &[("answer", "deny")]).await;
-    says(
-        &told_by(&app, "grant.refused", &answer, &ip),
-        "denied",
-        ada,
-        "client",
-        Some(&client),
-    );
+    says(&told_by(&app, "grant.refused", &answer, &ip), "denied", ada, "client", Some(&client));
 
     let page = browser.get("/account/apps").await;
     let answer = press(&mut browser, &page, "/revoke", &[("scope", "orders:write")]).await;
@@ -113,22 +86,10 @@ async fn what_a_person_does_is_told_with_who_what_where_and_in_which_request() {
     says(&event, "success", ada, "grant", Some(&client));
     assert_eq!(event.data, json!({ "scope": "orders:write" }));
     let answer = press(&mut browser, &page, "/revoke", &[("scope", "")]).await;
-    says(
-        &told_by(&app, "grant.withdrawn", &answer, &ip),
-        "success",
-        ada,
-        "grant",
-        Some(&client),
-    );
+    says(&told_by(&app, "grant.withdrawn", &answer, &ip), "success", ada, "grant", Some(&client));
 
     let answer = press(&mut browser, &page, "/logout", &[]).await;
-    says(
-        &told_by(&app, "user.signed_out", &answer, &ip),
-        "success",
-        ada,
-        "session",
-        None,
-    );
+    says(&told_by(&app, "user.signed_out", &answer, &ip), "success", ada, "session", None);
     browser.sign_in(ADA).await;
     let page = browser.get("/account/apps").await;
     let answer = press(&mut browser, &page, "/account/sign-out-everywhere", &[]).await;
@@ -210,12 +171,7 @@ async fn what_an_operator_does_to_a_client_is_told() {
     for disabled in [true, true, false] {
         app.operator(|work| Ok(disable(work, &id, disabled)?.map_err(|_| Denial::NotFound)));
     }
-    for kind in [
-        "client.created",
-        "client.secret_rotated",
-        "client.disabled",
-        "client.enabled",
-    ] {
+    for kind in ["client.created", "client.secret_rotated", "client.disabled", "client.enabled"] {
         let events = told(&app.db, kind);
         assert_eq!(events.len(), 1, "{kind}");
         says(&events[0], "success", ("operator", None), "client", Some(&client));
@@ -245,10 +201,7 @@ async fn the_event_log_only_grows() {
             ),
         ] {
             let refusal = execute(&app.db, &statement).expect_err(&statement);
-            assert!(
-                refusal.contains("events are append-only"),
-                "{statement}: {refusal}"
-            );
+            assert!(refusal.contains("events are append-only"), "{statement}: {refusal}");
         }
     }
     assert_eq!(count(&app.db, "events"), before);
@@ -278,18 +231,10 @@ async fn use_every_secret(app: &App, client: &TestClient, server: &TestClient, e
     secrets.extend(browser.cookies.values().cloned());
     let wrong = "a very wrong password";
     secrets.push(wrong.to_owned());
-    press(
-        &mut browser,
-        &page,
-        "/login",
-        &[("identifier", email), ("password", wrong)],
-    )
-    .await;
+    press(&mut browser, &page, "/login", &[("identifier", email), ("password", wrong)]).await;
     let form = page.form("/login");
     secrets.extend(form.field("csrf").map(str::to_owned));
-    let page = browser
-        .submit(&form, &[("identifier", email), ("password", PASSWORD)])
-        .await;
+    let page = browser.submit(&form, &[("identifier", email), ("password", PASSWORD)]).await;
     secrets.extend(browser.cookies.values().cloned());
     secrets.extend(page.form("/oauth/consent").field("csrf").map(str::to_owned));
     let code = browser.allow(page).await.returned("code").expect("a code");
@@ -308,10 +253,7 @@ async fn use_every_secret(app: &App, client: &TestClient, server: &TestClient, e
         let page = app.get(&format!("/oauth/authorize?code={refused}")).await;
         assert_eq!(page.status, 400, "{}", page.body);
     }
-    let wrong_secret = TestClient {
-        secret: Some("gcs_a-wrong-secret".into()),
-        ..client.clone()
-    };
+    let wrong_secret = TestClient { secret: Some("gcs_a-wrong-secret".into()), ..client.clone() };
     client.own_token(app, "").await.is_ok();
     assert_eq!(wrong_secret.own_token(app, "").await.status, 401);
     client.revoke(app, &last.text("access_token")).await.is_ok();
@@ -380,32 +322,18 @@ async fn nothing_that_a_stranger_sends_ends_a_line_of_the_log_or_drives_a_termin
     let app = App::driving(&node.address, &database.url);
     let mut browser = app.browser();
     let page = browser.get("/login").await;
-    press(
-        &mut browser,
-        &page,
-        "/login",
-        &[("identifier", EVIL), ("password", EVIL)],
-    )
-    .await;
+    press(&mut browser, &page, "/login", &[("identifier", EVIL), ("password", EVIL)]).await;
     for name in ["grant_type", "client_id", "code", "refresh_token", "token", EVIL] {
         for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke"] {
-            let answer = app
-                .post(path, &[(name, EVIL), ("client_secret", EVIL)], None)
-                .await;
-            assert!(
-                (400..500).contains(&answer.status),
-                "{path} {name}: {}",
-                answer.body
-            );
+            let answer = app.post(path, &[(name, EVIL), ("client_secret", EVIL)], None).await;
+            assert!((400..500).contains(&answer.status), "{path} {name}: {}", answer.body);
         }
         let query = grantor::platform::form::encode(&[(name, EVIL)]);
         app.get(&format!("/oauth/authorize?{query}")).await;
         app.get(&format!("/{}", query.trim_start_matches('='))).await;
     }
     let request = app.http.get(format!("{}/livez", app.address));
-    let forged = request
-        .header("x-request-id", "forged-id")
-        .header("x-forwarded-for", "FORGED, \u{e9}");
+    let forged = request.header("x-request-id", "forged-id").header("x-forwarded-for", "FORGED, \u{e9}");
     let answer = Answer::of(forged.send().await.expect("an answer")).await;
     assert_eq!(answer.status, 200);
     assert_ne!(answer.header("x-request-id"), "forged-id");
@@ -415,25 +343,17 @@ async fn nothing_that_a_stranger_sends_ends_a_line_of_the_log_or_drives_a_termin
     for line in &log {
         assert!(line.starts_with("20"), "a line of somebody else's: {line:?}");
         assert!(!line.chars().any(char::is_control), "{line:?}");
-        assert!(
-            !line.starts_with("2026-11-21T12:00:00.000Z INFO  grantor FORGED"),
-            "{line:?}"
-        );
+        assert!(!line.starts_with("2026-11-21T12:00:00.000Z INFO  grantor FORGED"), "{line:?}");
         assert!(!line.contains("forged-id"), "{line:?}");
     }
 
     // A client's name is on pages and in lists: such a one is not registered in the first place.
-    let refused = app.ledger.act_here(
-        &grantor::platform::context::Context::operator(app.clock.now()),
-        |work| {
-            let named = |name: &str| Registration {
-                name: name.to_owned(),
-                ..web_registration()
-            };
+    let refused =
+        app.ledger.act_here(&grantor::platform::context::Context::operator(app.clock.now()), |work| {
+            let named = |name: &str| Registration { name: name.to_owned(), ..web_registration() };
             assert!(register(work, &named("Shop"), None)?.is_ok());
             assert!(register(work, &named(EVIL), None)?.is_err());
             Ok(Err::<(), _>(Denial::NotFound))
-        },
-    );
+        });
     assert_eq!(refused.expect("a database"), Err(Denial::NotFound));
 }

@@ -30,10 +30,7 @@ async fn a_person_signs_in_allows_and_returns_with_a_code_rfc6749_4_1_2() {
     let form = login.form("/login");
     let fields = form.filled(&[("identifier", ADA.identifier), ("password", PASSWORD)]);
     let signed_in = browser.post_once("/login", &fields).await;
-    assert_eq!(
-        signed_in.status, 303,
-        "never 307, which would send the password on"
-    );
+    assert_eq!(signed_in.status, 303, "never 307, which would send the password on");
 
     let consent = browser.get(&signed_in.location()).await;
     let page = browser.allow(consent).await;
@@ -44,16 +41,9 @@ async fn a_person_signs_in_allows_and_returns_with_a_code_rfc6749_4_1_2() {
         format!("https://shop.example/cb?code={code}&state=the-state&iss=https%3A%2F%2Fid.test")
     );
     assert!(code.starts_with("gac_"), "{code}");
-    assert_eq!(
-        page.answer.header("set-cookie"),
-        "",
-        "the app's answer brings no cookie"
-    );
+    assert_eq!(page.answer.header("set-cookie"), "", "the app's answer brings no cookie");
     client.redeem(&app, &code).await.is_ok();
-    assert_eq!(
-        app.events_by_name(),
-        ["code.issued", "code.redeemed", "grant.given", "user.signed_in"]
-    );
+    assert_eq!(app.events_by_name(), ["code.issued", "code.redeemed", "grant.given", "user.signed_in"]);
 }
 
 /// A01
@@ -63,9 +53,7 @@ async fn without_a_client_id_there_is_a_page_and_no_redirect_rfc6749_4_1_2_1() {
     let client = app.web_client();
     let mut browser = app.browser();
     assert!(ask(&mut browser, &client, &[]).await.is_login());
-    ask(&mut browser, &client, &[("client_id", "")])
-        .await
-        .is_error_page(400);
+    ask(&mut browser, &client, &[("client_id", "")]).await.is_error_page(400);
     browser.get("/oauth/authorize").await.is_error_page(400);
 }
 
@@ -95,11 +83,7 @@ async fn what_is_wrong_with_a_request_is_told_to_the_app_rfc6749_4_1_2_1() {
     let mut browser = app.browser();
     browser.sign_in(ADA).await;
     assert!(ask(&mut browser, &client, &[]).await.is_consent());
-    let good = [
-        ("response_mode", "query"),
-        ("prompt", "consent"),
-        ("unknown", "ignored"),
-    ];
+    let good = [("response_mode", "query"), ("prompt", "consent"), ("unknown", "ignored")];
     assert!(ask(&mut browser, &client, &good).await.is_consent());
 
     for (changes, error) in [
@@ -126,10 +110,7 @@ async fn what_is_wrong_with_a_request_is_told_to_the_app_rfc6749_4_1_2_1() {
         (("scope", "users:write"), "invalid_scope"),
         (("scope", "admin"), "invalid_scope"),
         (("request", "eyJhbGciOiJub25lIn0.e30."), "request_not_supported"),
-        (
-            ("request_uri", "https://evil.example/r"),
-            "request_uri_not_supported",
-        ),
+        (("request_uri", "https://evil.example/r"), "request_uri_not_supported"),
     ] {
         let page = ask(&mut browser, &client, &[changes]).await;
         assert_eq!(page.target(), "https://shop.example/cb", "{changes:?}");
@@ -147,16 +128,8 @@ async fn no_parameter_may_come_twice_rfc6749_3_1() {
     let path = client.authorize_path(&[]);
     assert!(browser.get(&path).await.is_consent());
 
-    for twice in [
-        "scope=orders:read",
-        "response_type=code",
-        "prompt=",
-        "unknown=1&unknown=1",
-    ] {
-        browser
-            .get(&format!("{path}&prompt=&{twice}"))
-            .await
-            .is_refusal("invalid_request");
+    for twice in ["scope=orders:read", "response_type=code", "prompt=", "unknown=1&unknown=1"] {
+        browser.get(&format!("{path}&prompt=&{twice}")).await.is_refusal("invalid_request");
     }
     // Which of two states would be the right one? None is returned.
     let page = browser.get(&format!("{path}&state=other")).await;
@@ -214,10 +187,7 @@ async fn codes_are_random_beyond_their_tag_and_day_rfc6819_5_1_4_2_2() {
         let code = ask(&mut browser, &client, &[]).await.returned("code");
         let code = code.expect("a code");
         assert_eq!(code.len(), "gac_".len() + 30 + 6, "{code}");
-        assert!(
-            starts.insert(code[7..15].to_owned()),
-            "two codes start alike: {code}"
-        );
+        assert!(starts.insert(code[7..15].to_owned()), "two codes start alike: {code}");
     }
 }
 
@@ -233,10 +203,7 @@ async fn who_says_no_returns_without_a_code_rfc6749_4_1_2_1() {
     assert_eq!(page.target(), "https://shop.example/cb");
     page.is_refusal("access_denied");
     assert_eq!(app.events_by_name(), ["grant.refused", "user.signed_in"]);
-    assert!(
-        ask(&mut browser, &client, &[]).await.is_consent(),
-        "a no is not remembered as a yes"
-    );
+    assert!(ask(&mut browser, &client, &[]).await.is_consent(), "a no is not remembered as a yes");
 }
 
 /// A20, A33
@@ -247,24 +214,12 @@ async fn parameters_of_openid_connect_are_ignored_and_not_echoed() {
     let mut browser = app.browser();
     browser.sign_in(ADA).await;
     let odd = "<script>odd()</script>";
-    for name in [
-        "acr_values",
-        "ui_locales",
-        "display",
-        "login_hint",
-        "id_token_hint",
-        "nonce",
-    ] {
+    for name in ["acr_values", "ui_locales", "display", "login_hint", "id_token_hint", "nonce"] {
         let page = ask(&mut browser, &client, &[(name, odd)]).await;
         assert!(page.is_consent(), "{name}: {}", page.body);
         is_silent_about(&page, "odd()");
     }
-    let page = ask(
-        &mut browser,
-        &client,
-        &[("claims", "{ not json"), ("max_age", "-1")],
-    )
-    .await;
+    let page = ask(&mut browser, &client, &[("claims", "{ not json"), ("max_age", "-1")]).await;
     assert!(page.is_consent(), "{}", page.body);
 }
 
@@ -294,9 +249,7 @@ async fn a_client_without_the_code_grant_gets_no_code_rfc6749_4_1_2_1() {
     client.own_token(&app, "orders:read").await.is_ok();
     let mut browser = app.browser();
     browser.sign_in(ADA).await;
-    ask(&mut browser, &client, &[])
-        .await
-        .is_refusal("unauthorized_client");
+    ask(&mut browser, &client, &[]).await.is_refusal("unauthorized_client");
 }
 
 /// RFC 6749 §3.1: "MAY support the use of the HTTP POST method as well". A07 holds for it, too.
@@ -309,15 +262,11 @@ async fn an_authorization_request_by_post_is_the_same_request_rfc6749_3_1() {
     let by_post = |changes: &[(&str, &str)]| -> Vec<(String, String)> {
         let path = client.authorize_path(changes);
         let (_, query) = path.split_once('?').expect("a query");
-        url::form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect()
+        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
     };
     // From the app's own page, so with its Origin.
     let good = by_post(&[("state", "a&b=c+%20\"<>é")]);
-    let page = browser
-        .post_as("/oauth/authorize", &good, Some("https://shop.example"))
-        .await;
+    let page = browser.post_as("/oauth/authorize", &good, Some("https://shop.example")).await;
     assert_eq!(page.status, 303);
     let page = browser.get(&page.location()).await;
     let page = browser.allow(page).await;

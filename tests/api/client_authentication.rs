@@ -52,9 +52,7 @@ async fn a_wrong_secret_is_refused_in_the_header_and_in_the_form_rfc6749_5_2() {
     for (path, field) in MACHINE_ENDPOINTS {
         let in_form = |id, secret| [field, ("client_id", id), ("client_secret", secret)];
         app.post(path, &[field], Some(&client)).await.is_ok();
-        app.post(path, &in_form(&client.id, secret(&client)), None)
-            .await
-            .is_ok();
+        app.post(path, &in_form(&client.id, secret(&client)), None).await.is_ok();
         for (id, secret) in [
             (client.id.as_str(), "wrong"),
             (&client.id, &secret(&client)[1..]),
@@ -90,10 +88,8 @@ async fn a_client_uses_one_method_in_a_request_rfc6749_2_3() {
         let foreign = app.post(path, &foreign, Some(&client)).await;
         foreign.is_refusal(400, "invalid_request", TWICE);
         let header = basic(&client.id, secret(&client));
-        let request = app
-            .request("POST", path)
-            .header("authorization", &header)
-            .header("authorization", &header);
+        let request =
+            app.request("POST", path).header("authorization", &header).header("authorization", &header);
         let two_headers = Answer::to(request.form(&[field])).await;
         two_headers.is_refusal(400, "invalid_request", TWICE);
     }
@@ -103,10 +99,7 @@ async fn a_client_uses_one_method_in_a_request_rfc6749_2_3() {
 #[tokio::test]
 async fn basic_credentials_are_form_decoded_rfc6749_2_3_1() {
     let app = App::start().await;
-    let registration = Registration {
-        client_id: Some("partner_1.a~b".into()),
-        ..web_registration()
-    };
+    let registration = Registration { client_id: Some("partner_1.a~b".into()), ..web_registration() };
     app.operator(|work| {
         let imported = PlainSecret::new(":%+ /é and twenty characters more".into());
         register(work, &registration, Some(imported)).map(Ok)
@@ -116,14 +109,8 @@ async fn basic_credentials_are_form_decoded_rfc6749_2_3_1() {
     let encoded_own = |text: &str| text.replace('-', "%2D").replace('_', "%5f");
     let (path, field) = MACHINE_ENDPOINTS[0];
     for header in [
-        basic(
-            "partner_1.a~b",
-            "%3A%25%2B+%2F%C3%A9+and%20twenty+characters+more",
-        ),
-        basic(
-            "partner%5F1%2Ea%7Eb",
-            "%3a%25%2b+/%c3%a9+and+twenty+characters+more",
-        ),
+        basic("partner_1.a~b", "%3A%25%2B+%2F%C3%A9+and%20twenty+characters+more"),
+        basic("partner%5F1%2Ea%7Eb", "%3a%25%2b+/%c3%a9+and+twenty+characters+more"),
         basic(&own.id, secret(&own)),
         basic(&encoded_own(&own.id), &encoded_own(secret(&own))),
         basic(&own.id, secret(&own)).replace("Basic ", "bAsIc   "),
@@ -177,9 +164,7 @@ async fn a_public_client_has_its_id_and_no_secret_rfc6749_2_3_1() {
     let id = ("client_id", client.id.as_str());
     app.post(path, &[field, id], None).await.is_ok();
     // Some libraries say it so.
-    authorized(&app, path, &[field], basic(&client.id, ""))
-        .await
-        .is_ok();
+    authorized(&app, path, &[field], basic(&client.id, "")).await.is_ok();
 
     let in_form = app.post(path, &[field, id, ("client_secret", "any")], None).await;
     in_form.is_refusal(401, "invalid_client", FAILED);
@@ -209,9 +194,7 @@ async fn nothing_secret_may_stand_in_the_query_rfc6749_2_3_1() {
             "token",
         ] {
             for query in [format!("{name}=x"), name.to_owned(), format!("a=1&{name}=")] {
-                let answer = app
-                    .post(&format!("{path}?{query}"), &[field], Some(&client))
-                    .await;
+                let answer = app.post(&format!("{path}?{query}"), &[field], Some(&client)).await;
                 let words = format!("send {name} in the request body, never in the query string");
                 answer.is_refusal(400, "invalid_request", &words);
             }
@@ -232,21 +215,13 @@ async fn a_pinned_method_is_the_only_one() {
     let by_form = app.register(&pinned("client_secret_post"));
     for (path, field) in MACHINE_ENDPOINTS {
         app.post(path, &[field], Some(&by_header)).await.is_ok();
-        let sent = [
-            field,
-            ("client_id", &by_form.id),
-            ("client_secret", secret(&by_form)),
-        ];
+        let sent = [field, ("client_id", &by_form.id), ("client_secret", secret(&by_form))];
         app.post(path, &sent, None).await.is_ok();
 
         let downgraded = app.post(path, &[field], Some(&by_form)).await;
         let words = "this client must authenticate with client_secret_post";
         downgraded.is_refusal(401, "invalid_client", words);
-        let sent = [
-            field,
-            ("client_id", &by_header.id),
-            ("client_secret", secret(&by_header)),
-        ];
+        let sent = [field, ("client_id", &by_header.id), ("client_secret", secret(&by_header))];
         let downgraded = app.post(path, &sent, None).await;
         let words = "this client must authenticate with client_secret_basic";
         downgraded.is_refusal(401, "invalid_client", words);
@@ -305,9 +280,7 @@ async fn a_rotated_secret_works_until_the_promised_second() {
     // Without an overlap, at once; a token it obtained is not its business.
     let fresh = new.own_token(&app, "orders:read").await.text("access_token");
     let newest = app.rotate(&new, Duration::zero());
-    new.own_token(&app, "")
-        .await
-        .is_refusal(401, "invalid_client", FAILED);
+    new.own_token(&app, "").await.is_refusal(401, "invalid_client", FAILED);
     newest.own_token(&app, "").await.is_ok();
     let server = app.resource_server();
     assert!(app.is_active(&server, &fresh).await);

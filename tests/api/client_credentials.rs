@@ -77,21 +77,10 @@ async fn the_scope_is_what_was_asked_within_what_was_registered_rfc6749_3_3() {
         (&narrow, "orders:read"),
     ] {
         let words = "the scope is unknown, or exceeds what was granted or registered";
-        client
-            .own_token(&app, asked)
-            .await
-            .is_refusal(400, "invalid_scope", words);
+        client.own_token(&app, asked).await.is_refusal(400, "invalid_scope", words);
     }
     let many = "a ".repeat(101);
-    for malformed in [
-        "orders:read,people:read\"",
-        "a\\b",
-        "é",
-        "a\tb",
-        "\n",
-        "   ",
-        &many,
-    ] {
+    for malformed in ["orders:read,people:read\"", "a\\b", "é", "a\tb", "\n", "   ", &many] {
         let answer = client.own_token(&app, malformed).await;
         answer.is_refusal(400, "invalid_scope", "the scope is malformed");
     }
@@ -106,10 +95,7 @@ async fn a_client_without_scopes_gets_a_token_without_scopes() {
     answer.is_ok();
     let mut body = answer.json();
     let token = body["access_token"].take();
-    assert_eq!(
-        body,
-        json!({ "access_token": null, "token_type": "Bearer", "expires_in": 600 })
-    );
+    assert_eq!(body, json!({ "access_token": null, "token_type": "Bearer", "expires_in": 600 }));
     let mut told = app.introspect(&client, token.as_str().expect("a token")).await;
     assert!(told["jti"].take().is_string());
     assert_eq!(
@@ -125,10 +111,7 @@ async fn a_client_without_scopes_gets_a_token_without_scopes() {
 #[tokio::test]
 async fn a_client_s_subject_is_never_a_person_s_rfc9700_4_15() {
     let app = App::start().await;
-    let registration = |id: String| Registration {
-        client_id: Some(id),
-        ..web_registration()
-    };
+    let registration = |id: String| Registration { client_id: Some(id), ..web_registration() };
     app.register(&registration("0190163d-8694-739b-aea5-966c26f8ad91".into()))
         .own_token(&app, "")
         .await
@@ -149,26 +132,17 @@ async fn a_public_client_does_not_act_for_itself_rfc6749_4_4() {
     let answer = app.public_client().own_token(&app, "").await;
     let words = "this client is not registered for this grant";
     answer.is_refusal(400, "unauthorized_client", words);
-    let registration = Registration {
-        public: true,
-        ..web_registration()
-    };
+    let registration = Registration { public: true, ..web_registration() };
     let refused = app.operator(|work| register(work, &registration, None).map(Ok));
     let words = refused.err().map(|problem| problem.to_string());
-    assert_eq!(
-        words.as_deref(),
-        Some("client_credentials is for confidential clients only")
-    );
+    assert_eq!(words.as_deref(), Some("client_credentials is for confidential clients only"));
 }
 
 /// T32: `expires_in` is what introspection says too, and the token dies in that second.
 #[tokio::test]
 async fn a_token_lives_as_long_as_its_client_s_tokens_live() {
     let app = App::start().await;
-    let client = app.register(&Registration {
-        access_token_lifetime: Some(90),
-        ..web_registration()
-    });
+    let client = app.register(&Registration { access_token_lifetime: Some(90), ..web_registration() });
     let server = app.resource_server();
     let answer = client.own_token(&app, "orders:read").await;
     assert_eq!(answer.json()["expires_in"], json!(90));

@@ -112,10 +112,7 @@ async fn code_replay_revokes_the_family_rfc6749_4_1_2() {
 
     is_refused(&client.redeem(&app, &code).await);
     assert!(!app.is_active(&api, &first.text("access_token")).await);
-    client
-        .refresh(&app, &first.text("refresh_token"))
-        .await
-        .is_error(400, "invalid_grant");
+    client.refresh(&app, &first.text("refresh_token")).await.is_error(400, "invalid_grant");
 
     // The family alone: another sign-in of the same app lives on, and the person is not asked again.
     assert!(app.is_active(&api, &another_device.text("access_token")).await);
@@ -123,11 +120,7 @@ async fn code_replay_revokes_the_family_rfc6749_4_1_2() {
     client.redeem(&app, &again).await.is_ok();
     assert_eq!(app.count_events("code.replayed"), 1);
     is_refused(&client.redeem(&app, &code).await);
-    assert_eq!(
-        app.count_events("code.replayed"),
-        1,
-        "a replay in a loop is told once"
-    );
+    assert_eq!(app.count_events("code.replayed"), 1, "a replay in a loop is told once");
 }
 
 /// C01: what descends from the code dies with it, also what was refreshed since.
@@ -142,10 +135,7 @@ async fn code_replay_reaches_the_tokens_refreshed_since_rfc9700_4_5() {
     assert!(app.is_active(&api, &second.text("access_token")).await);
     is_refused(&client.redeem(&app, &code).await);
     assert!(!app.is_active(&api, &second.text("access_token")).await);
-    client
-        .refresh(&app, &second.text("refresh_token"))
-        .await
-        .is_error(400, "invalid_grant");
+    client.refresh(&app, &second.text("refresh_token")).await.is_error(400, "invalid_grant");
 }
 
 /// C02
@@ -153,12 +143,7 @@ async fn code_replay_reaches_the_tokens_refreshed_since_rfc9700_4_5() {
 async fn code_replay_is_known_as_long_as_its_family_lives_rfc9700_4_5() {
     let app = App::start().await;
     let client = app.web_client();
-    for later in [
-        Duration::seconds(30),
-        Duration::minutes(10),
-        Duration::days(2),
-        Duration::days(29),
-    ] {
+    for later in [Duration::seconds(30), Duration::minutes(10), Duration::days(2), Duration::days(29)] {
         let mut browser = signed_in(&app).await;
         let code = client.code_from(&mut browser, "orders:read").await;
         let first = client.redeem(&app, &code).await;
@@ -166,10 +151,7 @@ async fn code_replay_is_known_as_long_as_its_family_lives_rfc9700_4_5() {
         let alive = client.refresh(&app, &first.text("refresh_token")).await;
         alive.is_ok();
         is_refused(&client.redeem(&app, &code).await);
-        client
-            .refresh(&app, &alive.text("refresh_token"))
-            .await
-            .is_error(400, "invalid_grant");
+        client.refresh(&app, &alive.text("refresh_token")).await.is_error(400, "invalid_grant");
     }
 }
 
@@ -199,10 +181,7 @@ async fn a_code_is_for_the_client_it_was_given_to_and_dies_with_another_rfc6749_
     client.redeem(&app, &own).await.is_ok();
     for other in [thief, public] {
         let code = client.code_from(&mut browser, "orders:read").await;
-        let as_other = TestClient {
-            redirect_uri: client.redirect_uri.clone(),
-            ..other
-        };
+        let as_other = TestClient { redirect_uri: client.redirect_uri.clone(), ..other };
         is_refused(&as_other.redeem(&app, &code).await);
         is_burned(&client.redeem(&app, &code).await);
     }
@@ -216,10 +195,7 @@ async fn a_failed_client_authentication_does_not_burn_the_code_rfc6749_4_1_3() {
     let client = app.web_client();
     let mut browser = signed_in(&app).await;
     let code = client.code_from(&mut browser, "orders:read").await;
-    let impostor = TestClient {
-        secret: Some("gcs_wrong".into()),
-        ..client.clone()
-    };
+    let impostor = TestClient { secret: Some("gcs_wrong".into()), ..client.clone() };
     impostor.redeem(&app, &code).await.is_error(401, "invalid_client");
     client.redeem(&app, &code).await.is_ok();
 }
@@ -243,9 +219,7 @@ async fn the_redirect_uri_is_required_exactly_if_it_was_sent_rfc6749_4_1_3() {
         ("", uri, true),
         ("", "https://evil.example/", false),
     ] {
-        let page = browser
-            .get(&client.authorize_path(&[("redirect_uri", asked)]))
-            .await;
+        let page = browser.get(&client.authorize_path(&[("redirect_uri", asked)])).await;
         let page = browser.allow(page).await;
         let code = page.returned("code").expect("a code");
         let mut form = vec![("code", code.as_str()), ("code_verifier", verifier)];
@@ -281,11 +255,7 @@ async fn a_loopback_code_is_redeemed_with_the_port_it_was_sent_to_rfc8252_7_3() 
         let page = browser.allow(page).await;
         assert_eq!(page.target(), "http://127.0.0.1:49152/cb");
         let code = page.returned("code").expect("a code");
-        let form = [
-            ("code", code.as_str()),
-            ("code_verifier", verifier),
-            ("redirect_uri", shown),
-        ];
+        let form = [("code", code.as_str()), ("code_verifier", verifier), ("redirect_uri", shown)];
         assert_eq!(redeem(&app, &client, &form).await.status, status, "{shown}");
     }
 }
@@ -319,10 +289,7 @@ async fn what_is_no_code_is_refused_like_an_unknown_one_rfc6749_5_2() {
         is_refused(&client.redeem(&app, wrong).await);
     }
     redeem(&app, &client, &[]).await.is_error(400, "invalid_request");
-    client
-        .redeem(&app, "nul\0")
-        .await
-        .is_error(400, "invalid_request");
+    client.redeem(&app, "nul\0").await.is_error(400, "invalid_request");
     let not_utf8 = app
         .http
         .post(format!("{}/oauth/token", app.address))

@@ -90,10 +90,7 @@ async fn disconnecting_an_app_kills_all_its_tokens_at_once_and_makes_it_ask_agai
     let page = browser.submit(&disconnect(&page), &[]).await;
     assert!(page.body.contains("The app is disconnected.") && page.body.contains("No app is connected"));
     assert!(!app.is_active(&api, &access).await && !app.is_active(&api, &second_device).await);
-    client
-        .refresh(&app, &refresh)
-        .await
-        .is_error(400, "invalid_grant");
+    client.refresh(&app, &refresh).await.is_error(400, "invalid_grant");
     client.redeem(&app, &unused).await.is_error(400, "invalid_grant");
 
     assert!(app.is_active(&api, &of_bob).await, "his is his");
@@ -118,19 +115,11 @@ async fn taking_one_scope_back_takes_it_from_living_tokens_and_from_refreshing()
 
     let page = browser.get(APPS).await;
     let page = browser.submit(&remove(&page, "orders:write"), &[]).await;
-    assert!(
-        page.body.contains("The permission is taken back."),
-        "{}",
-        page.body
-    );
+    assert!(page.body.contains("The permission is taken back."), "{}", page.body);
     assert!(!page.body.contains("Place and change orders"));
     assert_eq!(app.introspect(&api, &access).await["scope"], "orders:read");
 
-    let wide = [
-        ("grant_type", "refresh_token"),
-        ("refresh_token", refresh.as_str()),
-        ("scope", BOTH),
-    ];
+    let wide = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str()), ("scope", BOTH)];
     app.token(&client, &wide).await.is_error(400, "invalid_scope");
     let answer = client.refresh(&app, &refresh).await;
     assert_eq!(answer.text("scope"), "orders:read");
@@ -153,10 +142,7 @@ async fn the_last_scope_taken_back_is_the_app_disconnected() {
     let page = browser.submit(&remove(&page, "orders:read"), &[]).await;
     assert!(page.body.contains("No app is connected"), "{}", page.body);
     assert!(!app.is_active(&api, &access).await);
-    client
-        .refresh(&app, &refresh)
-        .await
-        .is_error(400, "invalid_grant");
+    client.refresh(&app, &refresh).await.is_error(400, "invalid_grant");
     assert_eq!(app.count_events("grant.withdrawn"), 1);
 }
 
@@ -252,10 +238,7 @@ async fn signing_out_everywhere_ends_every_session_and_every_app_s_tokens() {
     assert!(page.is_login(), "{}", page.body);
     assert!(here.get(APPS).await.is_login() && there.get(APPS).await.is_login());
     assert!(!app.is_active(&api, &access).await && !app.is_active(&api, &second).await);
-    client
-        .refresh(&app, &refresh)
-        .await
-        .is_error(400, "invalid_grant");
+    client.refresh(&app, &refresh).await.is_error(400, "invalid_grant");
     client.redeem(&app, &unused).await.is_error(400, "invalid_grant");
 
     // Nobody else is concerned, and what was allowed stays allowed.
@@ -290,10 +273,7 @@ async fn signing_out_here_leaves_the_apps_connected() {
 #[tokio::test]
 async fn a_first_party_app_is_listed_and_can_be_disconnected() {
     let app = App::start().await;
-    let client = app.register(&Registration {
-        first_party: true,
-        ..web_registration()
-    });
+    let client = app.register(&Registration { first_party: true, ..web_registration() });
     let api = app.resource_server();
     let mut browser = app.browser();
     browser.sign_in(ADA).await;

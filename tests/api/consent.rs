@@ -31,11 +31,7 @@ fn is_silent(page: &Page) {
 #[track_caller]
 fn is_gone(page: &Page) {
     page.is_error_page(400);
-    assert!(
-        page.body.contains("This page is no longer valid"),
-        "{}",
-        page.body
-    );
+    assert!(page.body.contains("This page is no longer valid"), "{}", page.body);
 }
 
 /// N03
@@ -62,17 +58,9 @@ async fn the_page_says_who_asks_for_what_and_where_the_answer_goes() {
     ] {
         assert!(page.body.contains(words), "{words}: {}", page.body);
     }
-    assert!(
-        !page.body.contains("See the people you know"),
-        "what is not asked for"
-    );
+    assert!(!page.body.contains("See the people you know"), "what is not asked for");
     // The form carries the interaction and the answer; what was asked stands on the server.
-    let names: Vec<String> = page
-        .form("/oauth/consent")
-        .fields
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
+    let names: Vec<String> = page.form("/oauth/consent").fields.into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["csrf", "interaction", "scope"]);
 }
 
@@ -80,10 +68,7 @@ async fn the_page_says_who_asks_for_what_and_where_the_answer_goes() {
 #[tokio::test]
 async fn a_verified_app_is_shown_as_such() {
     let app = App::start().await;
-    let client = app.register(&Registration {
-        verified: true,
-        ..web_registration()
-    });
+    let client = app.register(&Registration { verified: true, ..web_registration() });
     let mut browser = app.browser();
     browser.sign_in(ADA).await;
     let page = ask(&mut browser, &client, &[]).await;
@@ -141,10 +126,7 @@ async fn what_was_allowed_is_remembered_by_person_client_and_scope() {
     // A new scope is asked for, beside what is allowed already.
     let page = ask(&mut ada, &client, &[("scope", "orders:read people:read")]).await;
     assert!(page.is_consent());
-    assert!(
-        page.body
-            .contains("Read your orders <span class=\"sub\">Allowed before</span>")
-    );
+    assert!(page.body.contains("Read your orders <span class=\"sub\">Allowed before</span>"));
     let page = ada.allow(page).await;
     assert_eq!(scope_of(&app, &client, &page).await, "orders:read people:read");
     // The sum is remembered, and each part of it.
@@ -162,20 +144,12 @@ async fn what_was_allowed_is_remembered_by_person_client_and_scope() {
 #[tokio::test]
 async fn a_first_party_client_does_not_ask() {
     let app = App::start().await;
-    let client = app.register(&Registration {
-        first_party: true,
-        ..web_registration()
-    });
+    let client = app.register(&Registration { first_party: true, ..web_registration() });
     let mut browser = app.browser();
     let page = ask(&mut browser, &client, &[("scope", BOTH)]).await;
     let page = browser.log_in_on(&page, ADA).await;
     assert_eq!(scope_of(&app, &client, &page).await, BOTH);
-    assert!(
-        ask(&mut browser, &client, &[("prompt", "consent")])
-            .await
-            .is_consent(),
-        "unless it wants to"
-    );
+    assert!(ask(&mut browser, &client, &[("prompt", "consent")]).await.is_consent(), "unless it wants to");
 }
 
 /// N04
@@ -218,19 +192,13 @@ async fn prompt_none_shows_no_page_oidc_3_1_2_1() {
     let client = app.web_client();
     let mut browser = app.browser();
     let none = [("prompt", "none")];
-    ask(&mut browser, &client, &none)
-        .await
-        .is_refusal("login_required");
+    ask(&mut browser, &client, &none).await.is_refusal("login_required");
     browser.sign_in(ADA).await;
-    ask(&mut browser, &client, &none)
-        .await
-        .is_refusal("consent_required");
+    ask(&mut browser, &client, &none).await.is_refusal("consent_required");
     client.code_from(&mut browser, "orders:read").await;
     is_silent(&ask(&mut browser, &client, &none).await);
     let more = [("prompt", "none"), ("scope", BOTH)];
-    ask(&mut browser, &client, &more)
-        .await
-        .is_refusal("consent_required");
+    ask(&mut browser, &client, &more).await.is_refusal("consent_required");
 }
 
 #[tokio::test]
@@ -242,11 +210,7 @@ async fn prompt_consent_asks_again_oidc_3_1_2_1() {
     client.code_from(&mut browser, "orders:read").await;
     is_silent(&ask(&mut browser, &client, &[]).await);
     let page = ask(&mut browser, &client, &[("prompt", "consent")]).await;
-    assert!(
-        page.body.contains("You have allowed all of this before."),
-        "{}",
-        page.body
-    );
+    assert!(page.body.contains("You have allowed all of this before."), "{}", page.body);
     is_silent(&browser.allow(page).await);
 }
 
@@ -263,34 +227,20 @@ async fn prompt_login_wants_the_password_again_oidc_3_1_2_1() {
 
     let page = ask(&mut browser, &client, &[("prompt", "login")]).await;
     assert!(page.is_login(), "{}", page.body);
-    let interaction = page
-        .form("/login")
-        .field("interaction")
-        .expect("an id")
-        .to_owned();
+    let interaction = page.form("/login").field("interaction").expect("an id").to_owned();
     // Neither going on without it nor leaving `prompt` out of the address skips it.
     for way in ["", "&prompt=", "&prompt=none"] {
-        let page = browser
-            .get(&format!("/oauth/consent?interaction={interaction}{way}"))
-            .await;
+        let page = browser.get(&format!("/oauth/consent?interaction={interaction}{way}")).await;
         assert!(page.is_login(), "{way}: {}", page.body);
     }
     let csrf = page.form("/login").field("csrf").expect("a token").to_owned();
-    let answer = [
-        ("csrf", csrf),
-        ("interaction", interaction),
-        ("answer", "allow".into()),
-    ];
+    let answer = [("csrf", csrf), ("interaction", interaction), ("answer", "allow".into())];
     let answer = answer.map(|(name, value)| (name.to_owned(), value));
     let page = browser.post("/oauth/consent", &answer).await;
     assert!(page.is_login(), "{}", page.body);
     is_silent(&browser.log_in_on(&page, ADA).await);
     // That sign-in was before this request.
-    assert!(
-        ask(&mut browser, &client, &[("prompt", "login")])
-            .await
-            .is_login()
-    );
+    assert!(ask(&mut browser, &client, &[("prompt", "login")]).await.is_login());
 }
 
 /// N01
@@ -337,21 +287,14 @@ async fn of_two_posts_of_one_form_one_yields_a_code() {
         assert_eq!(answered.returned("code").is_some(), first == "allow");
         is_gone(&browser.submit(&form, &[("answer", second)]).await);
         let interaction = form.field("interaction").expect("an id");
-        is_gone(
-            &browser
-                .get(&format!("/oauth/consent?interaction={interaction}"))
-                .await,
-        );
+        is_gone(&browser.get(&format!("/oauth/consent?interaction={interaction}")).await);
     }
     assert_eq!(app.count_events("code.issued"), 2);
     // An answer that is none is no answer.
     let page = ask(&mut browser, &client, &[("prompt", "consent")]).await;
     let form = page.form("/oauth/consent");
     for answer in ["", "perhaps"] {
-        browser
-            .submit(&form, &[("answer", answer)])
-            .await
-            .is_error_page(400);
+        browser.submit(&form, &[("answer", answer)]).await.is_error_page(400);
     }
     is_silent(&browser.submit(&form, &[("answer", "allow")]).await);
 }
@@ -402,9 +345,7 @@ async fn what_a_form_adds_to_the_request_is_not_believed() {
     let form = page.form("/oauth/consent");
     let interaction = form.field("interaction").expect("an id");
     let query = encode(&forged);
-    let page = browser
-        .get(&format!("/oauth/consent?interaction={interaction}&{query}"))
-        .await;
+    let page = browser.get(&format!("/oauth/consent?interaction={interaction}&{query}")).await;
     assert!(page.body.contains("shop.example") && !page.body.contains("evil"));
     // Scopes that were not asked for, ticked all the same.
     let mut fields = form.filled(&[&forged[..], &[("answer", "allow")]].concat());
@@ -415,10 +356,7 @@ async fn what_a_form_adds_to_the_request_is_not_believed() {
     assert_eq!(page.target(), "https://shop.example/cb");
     assert_eq!(page.returned("state").as_deref(), Some("the-state"));
     assert_eq!(scope_of(&app, &client, &page).await, "orders:read");
-    assert!(
-        ask(&mut browser, &other, &[]).await.is_consent(),
-        "the other got nothing"
-    );
+    assert!(ask(&mut browser, &other, &[]).await.is_consent(), "the other got nothing");
 }
 
 /// A copied link is worth nothing in another browser, signed in or not.
@@ -436,11 +374,7 @@ async fn a_link_from_another_browser_is_not_valid_here() {
     let consent = mine.log_in_on(&login, ADA).await;
     is_gone(&fresh.get(&consent.path).await);
     is_gone(&signed_in.get(&consent.path).await);
-    for path in [
-        "/oauth/consent",
-        "/oauth/consent?interaction=nonsense",
-        "/login?interaction=nonsense",
-    ] {
+    for path in ["/oauth/consent", "/oauth/consent?interaction=nonsense", "/login?interaction=nonsense"] {
         is_gone(&mine.get(path).await);
     }
     is_silent(&mine.allow(consent).await);
@@ -453,11 +387,7 @@ async fn each_tab_gets_the_code_of_its_own_request_rfc9700_4_5() {
     let (one, two) = (app.web_client(), app.public_client());
     let verifier = "the-verifier-of-the-second-tab-and-no-other-tab";
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
-    let second = [
-        ("state", "second"),
-        ("code_challenge", challenge.as_str()),
-        ("scope", "people:read"),
-    ];
+    let second = [("state", "second"), ("code_challenge", challenge.as_str()), ("scope", "people:read")];
     let mut browser = app.browser();
     browser.sign_in(ADA).await;
     let first_tab = ask(&mut browser, &one, &[("state", "first")]).await;
@@ -469,10 +399,7 @@ async fn each_tab_gets_the_code_of_its_own_request_rfc9700_4_5() {
     assert_eq!(first_tab.returned("state").as_deref(), Some("first"));
     assert_eq!(second_tab.target(), two.redirect_uri);
     assert_eq!(second_tab.returned("state").as_deref(), Some("second"));
-    let (a, b) = (
-        first_tab.returned("code").expect("a code"),
-        second_tab.returned("code").expect("a code"),
-    );
+    let (a, b) = (first_tab.returned("code").expect("a code"), second_tab.returned("code").expect("a code"));
     let answer = one.redeem_with(&app, &a, pkce().0).await;
     assert_eq!(answer.text("scope"), "orders:read");
     let answer = two.redeem_with(&app, &b, verifier).await;
@@ -516,11 +443,7 @@ async fn another_account_can_be_chosen_in_the_middle() {
     let switch = page.form("/logout");
     let page_of_bob = browser.submit(&switch, &[]).await;
     assert!(page_of_bob.is_login() && page_of_bob.body.contains("continue to <strong><bdi>Shop"));
-    assert_eq!(
-        copy.get_once("/account/apps").await.status,
-        303,
-        "she is signed out"
-    );
+    assert_eq!(copy.get_once("/account/apps").await.status, 303, "she is signed out");
 
     let page_of_bob = browser.log_in_on(&page_of_bob, BOB).await;
     assert!(page_of_bob.body.contains("Bob Byron") && !page_of_bob.body.contains("Ada"));
@@ -540,10 +463,7 @@ async fn an_answer_counts_only_while_app_and_person_may_act() {
     let (client, gone) = (app.web_client(), app.web_client());
     let mut browser = app.browser();
     browser.sign_in(ADA).await;
-    let (page, of_gone) = (
-        ask(&mut browser, &client, &[]).await,
-        ask(&mut browser, &gone, &[]).await,
-    );
+    let (page, of_gone) = (ask(&mut browser, &client, &[]).await, ask(&mut browser, &gone, &[]).await);
     app.disable_principal(gone.principal);
     browser.allow(of_gone).await.is_error_page(400);
     app.disable_principal(ADA.id());

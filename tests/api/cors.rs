@@ -35,11 +35,7 @@ fn allowed(answer: &Answer) -> [String; 3] {
 }
 
 fn to(origin: &str) -> [String; 3] {
-    [
-        origin.into(),
-        String::new(),
-        "WWW-Authenticate, Retry-After, X-Request-Id".into(),
-    ]
+    [origin.into(), String::new(), "WWW-Authenticate, Retry-After, X-Request-Id".into()]
 }
 
 fn nobody() -> [String; 3] {
@@ -99,16 +95,9 @@ async fn a_preflight_is_answered_for_every_registered_origin_and_no_other() {
 async fn an_answer_may_be_read_by_its_own_client_s_origin_only() {
     let app = App::start().await;
     let (client, other) = (spa(&app, OWN), spa(&app, OTHERS));
-    let refresh = client
-        .tokens_of_ada(&app, "orders:read")
-        .await
-        .text("refresh_token");
+    let refresh = client.tokens_of_ada(&app, "orders:read").await.text("refresh_token");
     let id = ("client_id", client.id.as_str());
-    let good = [
-        ("grant_type", "refresh_token"),
-        ("refresh_token", refresh.as_str()),
-        id,
-    ];
+    let good = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str()), id];
     let wrong = [("grant_type", "refresh_token"), ("refresh_token", "x"), id];
     let unsupported = [("grant_type", "password"), id];
     let revoke = [("token", "x"), id];
@@ -131,10 +120,7 @@ async fn an_answer_may_be_read_by_its_own_client_s_origin_only() {
         assert_eq!(sameorigin.header("vary"), "Origin");
     }
     let form = [("token", "x"), ("client_id", other.id.as_str())];
-    assert_eq!(
-        allowed(&post_from(&app, OTHERS, "/oauth/revoke", &form).await),
-        to(OTHERS)
-    );
+    assert_eq!(allowed(&post_from(&app, OTHERS, "/oauth/revoke", &form).await), to(OTHERS));
 }
 
 /// A request that has not shown whose it is may be read by nobody.
@@ -163,13 +149,7 @@ async fn nothing_else_answers_across_origins() {
     let app = App::start().await;
     let client = spa(&app, OWN);
     assert_eq!(preflight(&app, "/oauth/token", Some(OWN)).await.status, 204);
-    for path in [
-        "/oauth/introspect",
-        "/oauth/authorize",
-        "/oauth/consent",
-        "/login",
-        "/account/apps",
-    ] {
+    for path in ["/oauth/introspect", "/oauth/authorize", "/oauth/consent", "/login", "/account/apps"] {
         let answer = preflight(&app, path, Some(OWN)).await;
         assert_eq!((answer.status, allowed(&answer)), (405, nobody()), "{path}");
         let get = Answer::to(app.request("GET", path).header("origin", OWN)).await;
@@ -185,10 +165,7 @@ async fn nothing_else_answers_across_origins() {
 async fn metadata_may_be_read_from_anywhere() {
     let app = App::start().await;
     let address = format!("{}/.well-known/oauth-authorization-server", app.address);
-    let read = app
-        .http
-        .get(&address)
-        .header("origin", "https://anywhere.example");
+    let read = app.http.get(&address).header("origin", "https://anywhere.example");
     let answer = crate::support::Answer::to(read).await;
     answer.is_ok();
     assert_eq!(answer.header("access-control-allow-origin"), "*");

@@ -62,12 +62,7 @@ impl<'a> Scene<'a> {
         });
         let mut browser = app.browser();
         browser.sign_in(ADA).await;
-        Self {
-            app,
-            client,
-            server: app.resource_server(),
-            browser,
-        }
+        Self { app, client, server: app.resource_server(), browser }
     }
 
     async fn tokens(&mut self) -> Answer {
@@ -110,10 +105,7 @@ impl<'a> Scene<'a> {
     }
 
     async fn asked(&self, caller: &TestClient, token: &str) -> String {
-        let answer = self
-            .app
-            .machine("/oauth/introspect", caller, &[("token", token)])
-            .await;
+        let answer = self.app.machine("/oauth/introspect", caller, &[("token", token)]).await;
         if answer.status != 200 {
             return format!("{} {}", answer.status, answer.error());
         }
@@ -164,17 +156,9 @@ fn taking_back(page: &Page, scope: Option<&str>) -> Form {
 #[track_caller]
 fn compare(when: &str, found: &[String], expected: [&str; 8]) {
     let told = |words: &mut dyn Iterator<Item = &str>| -> Vec<String> {
-        FACES
-            .iter()
-            .zip(words)
-            .map(|(face, word)| format!("{face}: {word}"))
-            .collect()
+        FACES.iter().zip(words).map(|(face, word)| format!("{face}: {word}")).collect()
     };
-    assert_eq!(
-        told(&mut found.iter().map(String::as_str)),
-        told(&mut expected.into_iter()),
-        "{when}"
-    );
+    assert_eq!(told(&mut found.iter().map(String::as_str)), told(&mut expected.into_iter()), "{when}");
 }
 
 /// Everything works; then something ends; then `after` is what is left.
@@ -192,11 +176,7 @@ async fn table(end: impl AsyncFnOnce(&mut Scene<'_>), after: [&str; 8]) {
 #[tokio::test]
 async fn a_disabled_person_acts_nowhere() {
     let end = async |scene: &mut Scene<'_>| {
-        assert!(
-            scene
-                .app
-                .operator(|work| Ok(Ok(set_disabled(work, ADA.id(), true)?)))
-        );
+        assert!(scene.app.operator(|work| Ok(Ok(set_disabled(work, ADA.id(), true)?))));
         let mut browser = scene.app.browser();
         let page = browser.get("/login").await;
         let page = browser.log_in_on(&page, ADA).await;
@@ -223,9 +203,7 @@ async fn a_disabled_person_acts_nowhere() {
 async fn a_disabled_client_acts_nowhere_rfc6749_5_2() {
     let end = async |scene: &mut Scene<'_>| {
         let id = ClientId::parse(&scene.client.id).expect("a client_id");
-        scene
-            .app
-            .operator(|work| Ok(disable(work, &id, true)?.map_err(|_| Denial::NotFound)));
+        scene.app.operator(|work| Ok(disable(work, &id, true)?.map_err(|_| Denial::NotFound)));
     };
     table(
         end,
@@ -275,9 +253,7 @@ async fn a_scope_taken_back_is_gone_everywhere_at_once() {
         let consumed = scene.tokens().await.text("refresh_token");
         let answer = scene.client.refresh(scene.app, &consumed).await;
         let (mut browser, page) = scene.apps_page().await;
-        browser
-            .submit(&taking_back(&page, Some("orders:write")), &[])
-            .await;
+        browser.submit(&taking_back(&page, Some("orders:write")), &[]).await;
         assert_eq!(told(&scene.app.db, "grant.narrowed").len(), 1);
         let again = scene.client.refresh(scene.app, &consumed).await;
         assert_eq!(again.body, answer.body);
@@ -340,9 +316,7 @@ const SESSIONS_AND_FAMILIES_OVER: [&str; 8] = [
 #[tokio::test]
 async fn a_revoked_family_is_dead_at_every_face() {
     let end = async |scene: &mut Scene<'_>| {
-        let killed = scene
-            .app
-            .operator(|work| Ok(Ok(revoke_families_of(work, ADA.id(), "revoked")?)));
+        let killed = scene.app.operator(|work| Ok(Ok(revoke_families_of(work, ADA.id(), "revoked")?)));
         assert!(killed > 4, "{killed}");
     };
     table(

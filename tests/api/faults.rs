@@ -34,11 +34,7 @@ fn cannot_know(what: &str, answer: &Answer) {
     assert!(!answer.body.contains("active"), "{what}: {}", answer.body);
     let body = answer.body.to_lowercase();
     for word in ["postgres", "sql", "connection", "socket", "diesel", "/run"] {
-        assert!(
-            !body.contains(word),
-            "{what} tells of our insides: {}",
-            answer.body
-        );
+        assert!(!body.contains(word), "{what} tells of our insides: {}", answer.body);
     }
 }
 
@@ -63,11 +59,7 @@ async fn everything(
             ("client credentials", client.own_token(app, "").await),
             ("refresh", client.refresh(app, refresh).await),
             ("redeem", client.redeem(app, code).await),
-            (
-                "introspect",
-                app.machine("/oauth/introspect", server, &[("token", access)])
-                    .await,
-            ),
+            ("introspect", app.machine("/oauth/introspect", server, &[("token", access)]).await),
             ("revoke", client.revoke(app, access).await),
         ]
     };
@@ -93,10 +85,7 @@ async fn while_the_database_is_away_every_answer_is_503_and_afterwards_all_is_as
     browser.sign_in(ADA).await;
     let code = client.code_from(&mut browser, "orders:read").await;
     let (access, refresh) = (tokens.text("access_token"), tokens.text("refresh_token"));
-    assert!(
-        app.is_active(&server, &access).await && is_ready(&app).await,
-        "the twin"
-    );
+    assert!(app.is_active(&server, &access).await && is_ready(&app).await, "the twin");
 
     postgres.stop();
     let answers = everything(&app, &client, &server, &browser, [&access, &refresh, &code]).await;
@@ -108,24 +97,15 @@ async fn while_the_database_is_away_every_answer_is_503_and_afterwards_all_is_as
     }
     let page = &answers.last().expect("a page").1;
     assert!(page.header("content-type").starts_with("text/html"));
-    assert!(
-        page.body.contains(&page.header("x-request-id")),
-        "a page quotes its request"
-    );
+    assert!(page.body.contains(&page.header("x-request-id")), "a page quotes its request");
     assert_eq!(app.get("/livez").await.status, 200);
     assert_eq!(app.get("/readyz").await.status, 503);
     let health = app.get("/health").await;
-    assert_eq!(
-        (health.status, health.text("database").as_str()),
-        (503, "unavailable")
-    );
+    assert_eq!((health.status, health.text("database").as_str()), (503, "unavailable"));
 
     postgres.start_again();
     eventually("ready", || is_ready(&app)).await;
-    assert!(
-        app.is_active(&server, &access).await,
-        "the refused revocation did nothing"
-    );
+    assert!(app.is_active(&server, &access).await, "the refused revocation did nothing");
     client.redeem(&app, &code).await.is_ok();
     let next = client.refresh(&app, &refresh).await;
     assert!(app.is_active(&server, &next.text("access_token")).await);
@@ -141,18 +121,13 @@ async fn under_load(app: &App, breaking: impl AsyncFnOnce()) {
     let (client, server) = (app.web_client(), app.resource_server());
     let known = client.own_token(app, "orders:read").await.text("access_token");
     assert!(app.is_active(&server, &known).await);
-    let (issued, is_over, refused) = (
-        Mutex::new(Vec::new()),
-        AtomicBool::new(false),
-        AtomicUsize::new(0),
-    );
+    let (issued, is_over, refused) = (Mutex::new(Vec::new()), AtomicBool::new(false), AtomicUsize::new(0));
     let worker = async |issues: bool| {
         while !is_over.load(Ordering::SeqCst) {
             let answer = if issues {
                 client.own_token(app, "orders:read").await
             } else {
-                app.machine("/oauth/introspect", &server, &[("token", &known)])
-                    .await
+                app.machine("/oauth/introspect", &server, &[("token", &known)]).await
             };
             match answer.status {
                 200 if issues => issued.lock().expect("a list").push(answer.text("access_token")),
@@ -176,10 +151,7 @@ async fn under_load(app: &App, breaking: impl AsyncFnOnce()) {
     tokio::join!(join_all((0..8).map(|turn| worker(turn < 4))), story);
     assert!(is_ready(app).await);
     for token in issued.into_inner().expect("a list") {
-        assert!(
-            app.is_active(&server, &token).await,
-            "an acknowledged token is lost"
-        );
+        assert!(app.is_active(&server, &token).await, "an acknowledged token is lost");
     }
 }
 

@@ -21,10 +21,7 @@ async fn lenient_to(failures: u32) -> App {
 }
 
 fn guessed(client: &TestClient) -> TestClient {
-    TestClient {
-        secret: Some("a-guess".into()),
-        ..client.clone()
-    }
+    TestClient { secret: Some("a-guess".into()), ..client.clone() }
 }
 
 /// A request for a token from behind these `X-Forwarded-For` headers.
@@ -102,9 +99,7 @@ async fn who_must_wait_is_told_so_before_anything_is_read() {
     for (path, _) in MACHINE_ENDPOINTS {
         json(path).await.is_error(400, "invalid_request");
     }
-    app.post("/oauth/token", &[], Some(&guessed(&client)))
-        .await
-        .is_error(401, "invalid_client");
+    app.post("/oauth/token", &[], Some(&guessed(&client))).await.is_error(401, "invalid_client");
     for (path, _) in MACHINE_ENDPOINTS {
         must_wait(&json(path).await, "60");
         let get = Answer::to(app.request("GET", path)).await;
@@ -172,16 +167,8 @@ async fn a_forged_address_from_a_stranger_changes_nothing() {
     .await;
     let client = app.web_client();
     let many = vec!["198.51.100.4"; 100].join(", ");
-    let forged = [
-        "198.51.100.2",
-        "a",
-        "",
-        "127.0.0.1",
-        "::1",
-        "10.0.0.1, 198.51.100.3",
-        "198.51.100.2:443",
-        &many,
-    ];
+    let forged =
+        ["198.51.100.2", "a", "", "127.0.0.1", "::1", "10.0.0.1, 198.51.100.3", "198.51.100.2:443", &many];
     forwarded(&app, &client, &[]).await.is_ok();
     for value in forged {
         let answer = forwarded(&app, &guessed(&client), &[value.as_bytes()]).await;
@@ -199,9 +186,7 @@ async fn a_forged_address_from_a_stranger_changes_nothing() {
 async fn behind_a_trusted_proxy_the_rightmost_stranger_counts() {
     let app = lenient_to(1).await;
     let client = app.web_client();
-    forwarded(&app, &guessed(&client), &[GUESSER.as_bytes()])
-        .await
-        .is_error(401, "invalid_client");
+    forwarded(&app, &guessed(&client), &[GUESSER.as_bytes()]).await.is_error(401, "invalid_client");
     let guessers: [&[&[u8]]; 8] = [
         &[b"203.0.113.66"],
         &[b"198.51.100.9, 203.0.113.66"],
@@ -215,27 +200,16 @@ async fn behind_a_trusted_proxy_the_rightmost_stranger_counts() {
     for headers in guessers {
         must_wait(&forwarded(&app, &client, headers).await, "60");
     }
-    let others: [&[&[u8]]; 4] = [
-        &[b"203.0.113.67"],
-        &[b"203.0.113.66, 203.0.113.67"],
-        &[b"203.0.113.66", b"203.0.113.67"],
-        &[],
-    ];
+    let others: [&[&[u8]]; 4] =
+        [&[b"203.0.113.67"], &[b"203.0.113.66, 203.0.113.67"], &[b"203.0.113.66", b"203.0.113.67"], &[]];
     for headers in others {
         forwarded(&app, &client, headers).await.is_ok();
     }
 
     // All that is unreadable is the proxy's own, and so one network.
-    let unreadable: [&[&[u8]]; 5] = [
-        &[b"a"],
-        &[b""],
-        &[b"198.51.100.9, \xff"],
-        &[b"203.0.113.67:80"],
-        &[b"127.0.0.1"],
-    ];
-    forwarded(&app, &guessed(&client), unreadable[0])
-        .await
-        .is_error(401, "invalid_client");
+    let unreadable: [&[&[u8]]; 5] =
+        [&[b"a"], &[b""], &[b"198.51.100.9, \xff"], &[b"203.0.113.67:80"], &[b"127.0.0.1"]];
+    forwarded(&app, &guessed(&client), unreadable[0]).await.is_error(401, "invalid_client");
     for headers in unreadable {
         must_wait(&forwarded(&app, &client, headers).await, "60");
     }
@@ -246,9 +220,7 @@ async fn behind_a_trusted_proxy_the_rightmost_stranger_counts() {
 async fn no_other_header_says_where_a_request_comes_from() {
     let app = lenient_to(1).await;
     let client = app.web_client();
-    forwarded(&app, &guessed(&client), &[GUESSER.as_bytes()])
-        .await
-        .is_error(401, "invalid_client");
+    forwarded(&app, &guessed(&client), &[GUESSER.as_bytes()]).await.is_error(401, "invalid_client");
     for (name, value) in [
         ("forwarded", "for=198.51.100.9"),
         ("x-real-ip", "198.51.100.9"),
@@ -273,9 +245,7 @@ async fn an_ipv6_slash_64_is_one_network() {
     let app = lenient_to(1).await;
     let client = app.web_client();
     let from = async |ip: &str, client: &TestClient| forwarded(&app, client, &[ip.as_bytes()]).await;
-    from("2001:db8:0:1::1", &guessed(&client))
-        .await
-        .is_error(401, "invalid_client");
+    from("2001:db8:0:1::1", &guessed(&client)).await.is_error(401, "invalid_client");
     for same in ["2001:db8:0:1::1", "2001:db8:0:1:ffff::9", "2001:DB8::1:0:0:0:1"] {
         must_wait(&from(same, &client).await, "60");
     }

@@ -47,24 +47,15 @@ async fn raw(address: &str, request: &[u8]) -> String {
 async fn a_wrong_method_is_405_with_allow_rfc9110_15_5_6() {
     let app = App::start().await;
     for (path, allow) in ROUTES {
-        for method in [
-            "GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "get",
-        ] {
+        for method in ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "get"]
+        {
             let answer = Answer::to(app.request(method, path)).await;
             let case = format!("{method} {path}");
             if allow.split(", ").any(|allowed| allowed == method) {
-                assert!(
-                    ![404, 405, 500].contains(&answer.status),
-                    "{case}: {}",
-                    answer.status
-                );
+                assert!(![404, 405, 500].contains(&answer.status), "{case}: {}", answer.status);
                 continue;
             }
-            assert_eq!(
-                (answer.status, answer.header("allow").as_str()),
-                (405, allow),
-                "{case}"
-            );
+            assert_eq!((answer.status, answer.header("allow").as_str()), (405, allow), "{case}");
             assert_eq!(answer.body, "", "{case}");
             assert!(uuid::Uuid::try_parse(&answer.header("x-request-id")).is_ok());
         }
@@ -103,10 +94,7 @@ async fn an_unknown_path_is_a_plain_404() {
             assert_eq!(answer.status, 404, "{method} {path}");
             assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
             assert_eq!(answer.header("cache-control"), "no-store");
-            assert_eq!(
-                (answer.header("server"), answer.header("x-powered-by")),
-                Default::default()
-            );
+            assert_eq!((answer.header("server"), answer.header("x-powered-by")), Default::default());
             let body = answer.body.to_lowercase();
             for telling in ["alert(1)", "actix", "panic", "rust", ".rs", "stack"] {
                 assert!(!body.contains(telling), "{telling} on {path}");
@@ -120,12 +108,7 @@ async fn an_unknown_path_is_a_plain_404() {
 async fn bytes_that_are_not_http_break_nothing() {
     let app = App::start().await;
     let get = async |target: &[u8]| {
-        let head = [
-            b"GET ",
-            target,
-            b" HTTP/1.1\r\nHost: id.test\r\nConnection: close\r\n\r\n",
-        ]
-        .concat();
+        let head = [b"GET ", target, b" HTTP/1.1\r\nHost: id.test\r\nConnection: close\r\n\r\n"].concat();
         raw(&app.address, &head).await
     };
     assert!(get(b"/livez").await.starts_with("HTTP/1.1 200"));
@@ -146,11 +129,7 @@ async fn bytes_that_are_not_http_break_nothing() {
     ] {
         let answer = get(target).await;
         let status = answer.get(9..12).unwrap_or_default().to_owned();
-        assert!(
-            status.starts_with('4'),
-            "{}: {answer}",
-            String::from_utf8_lossy(target)
-        );
+        assert!(status.starts_with('4'), "{}: {answer}", String::from_utf8_lossy(target));
         assert!(!answer.to_lowercase().contains("postgres"), "{answer}");
     }
     for nonsense in [
@@ -198,11 +177,7 @@ async fn every_answer_carries_an_id_of_its_own() {
             let id = answer.header("x-request-id");
             assert!(uuid::Uuid::try_parse(&id).is_ok(), "{method} {path}: {id}");
             assert!(seen.insert(id));
-            assert_eq!(
-                answer.header("x-content-type-options"),
-                "nosniff",
-                "{method} {path}"
-            );
+            assert_eq!(answer.header("x-content-type-options"), "nosniff", "{method} {path}");
             assert_eq!(answer.header("server"), "");
         }
     }
@@ -233,19 +208,11 @@ async fn health_is_told_on_every_listener() {
         for (path, kind, body) in [
             ("/livez", "", "ok\n".to_owned()),
             ("/readyz", "", "ok\n".to_owned()),
-            (
-                "/health",
-                "application/json",
-                json!({ "status": "ok", "database": "ok" }).to_string(),
-            ),
+            ("/health", "application/json", json!({ "status": "ok", "database": "ok" }).to_string()),
         ] {
             let answer = Answer::to(app.http.get(format!("{listener}{path}"))).await;
             let body_of = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| json!(text));
-            assert_eq!(
-                (answer.status, body_of(&answer.body)),
-                (200, body_of(&body)),
-                "{path}"
-            );
+            assert_eq!((answer.status, body_of(&answer.body)), (200, body_of(&body)), "{path}");
             assert!(answer.header("content-type").starts_with(kind), "{path}");
             assert_eq!(answer.header("cache-control"), "no-store");
         }
@@ -258,20 +225,12 @@ async fn metrics_are_on_the_ops_listener_only_and_nothing_else_is() {
     let app = App::start().await;
     let metrics = Answer::to(app.http.get(format!("{}/metrics", app.ops))).await;
     metrics.is_ok();
-    assert_eq!(
-        metrics.header("content-type"),
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    );
+    assert_eq!(metrics.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
     assert!(metrics.body.ends_with("# EOF\n"));
     for path in ["/metrics", "/debug", "/debug/pprof", "/actuator", "/status"] {
         assert_eq!(app.get(path).await.status, 404, "{path}");
     }
-    for path in [
-        "/oauth/token",
-        "/login",
-        "/",
-        "/.well-known/oauth-authorization-server",
-    ] {
+    for path in ["/oauth/token", "/login", "/", "/.well-known/oauth-authorization-server"] {
         let answer = Answer::to(app.http.get(format!("{}{path}", app.ops))).await;
         assert_eq!(answer.status, 404, "{path}");
     }
@@ -286,9 +245,7 @@ async fn metric_labels_are_bounded_and_name_nobody() {
     let mut browser: Browser = app.browser();
     browser.sign_in(ADA).await;
     let series = async || {
-        let text = Answer::to(app.http.get(format!("{}/metrics", app.ops)))
-            .await
-            .body;
+        let text = Answer::to(app.http.get(format!("{}/metrics", app.ops))).await.body;
         let counted = text
             .lines()
             .filter(|line| line.starts_with("grantor_http_requests_total{"))
@@ -317,10 +274,7 @@ async fn metric_labels_are_bounded_and_name_nobody() {
     assert_eq!(after, before);
     let counted = r#"grantor_http_requests_total{route="/oauth/token",method="POST",status="200"} 1"#;
     assert!(text.contains(counted), "{text}");
-    assert!(
-        text.contains(r#"route="unmatched",method="other",status="404""#),
-        "{text}"
-    );
+    assert!(text.contains(r#"route="unmatched",method="other",status="404""#), "{text}");
     for telling in [client.id.as_str(), grant, "ada", "nothing-1", "198.51.100"] {
         assert!(!text.contains(telling), "{telling} in {text}");
     }

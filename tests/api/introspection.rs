@@ -11,11 +11,7 @@ use crate::support::{ADA, Answer, App, TestClient, web_registration};
 /// What everybody is told of whatever is not good, or not theirs, whole.
 #[track_caller]
 fn tells_nothing(answer: &Answer, case: &str) {
-    assert_eq!(
-        (answer.status, answer.body.as_str()),
-        (200, r#"{"active":false}"#),
-        "{case}"
-    );
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"active":false}"#), "{case}");
     for (name, value) in [
         ("content-type", "application/json"),
         ("cache-control", "no-store"),
@@ -27,8 +23,7 @@ fn tells_nothing(answer: &Answer, case: &str) {
 }
 
 async fn ask(app: &App, caller: &TestClient, token: &str) -> Answer {
-    app.machine("/oauth/introspect", caller, &[("token", token)])
-        .await
+    app.machine("/oauth/introspect", caller, &[("token", token)]).await
 }
 
 /// A resource server for these audiences.
@@ -49,11 +44,9 @@ async fn a_good_token_of_a_person_is_told_whole_rfc7662_2_2() {
     let tokens = client.tokens_of_ada(&app, "orders:read people:read").await;
     let answer = ask(&app, &server, &tokens.text("access_token")).await;
     answer.is_ok();
-    for (name, value) in [
-        ("content-type", "application/json"),
-        ("cache-control", "no-store"),
-        ("pragma", "no-cache"),
-    ] {
+    for (name, value) in
+        [("content-type", "application/json"), ("cache-control", "no-store"), ("pragma", "no-cache")]
+    {
         assert_eq!(answer.header(name), value, "{name}");
     }
     let mut told = answer.json();
@@ -97,10 +90,7 @@ async fn a_stranger_is_refused_before_the_token_is_looked_at_rfc7662_2_1() {
     for asked in [token.as_str(), "x", ""] {
         let stranger = app.post("/oauth/introspect", &[("token", asked)], None).await;
         stranger.is_refusal(401, "invalid_client", "client authentication is required");
-        let bearer = app
-            .request("POST", "/oauth/introspect")
-            .bearer_auth(&token)
-            .form(&[("token", asked)]);
+        let bearer = app.request("POST", "/oauth/introspect").bearer_auth(&token).form(&[("token", asked)]);
         let bearer = Answer::to(bearer).await;
         bearer.is_refusal(401, "invalid_client", "client authentication failed");
     }
@@ -155,10 +145,7 @@ async fn what_is_not_good_or_not_the_caller_s_business_looks_the_same_rfc7662_2_
         ("a word", "x".into()),
         ("10 KB", "x".repeat(10_240)),
         ("emoji", "🦀".repeat(10)),
-        (
-            "accents where our separators are",
-            format!("gat{}", "é".repeat(18)),
-        ),
+        ("accents where our separators are", format!("gat{}", "é".repeat(18))),
         ("in capitals", access.to_uppercase()),
         ("cut short", access[..39].into()),
         ("one too many", format!("{access}x")),
@@ -187,10 +174,7 @@ async fn a_refresh_token_is_active_to_its_own_client_only() {
     let app = App::start().await;
     let owner = app.machine_client();
     let all = server_for(&app, &["*"]);
-    let refresh = owner
-        .tokens_of_ada(&app, "orders:read")
-        .await
-        .text("refresh_token");
+    let refresh = owner.tokens_of_ada(&app, "orders:read").await.text("refresh_token");
     let told = app.introspect(&owner, &refresh).await;
     assert_eq!(
         told,
@@ -261,10 +245,7 @@ async fn a_disabled_resource_server_is_told_nothing() {
 #[tokio::test]
 async fn asking_leaves_no_trace_and_gives_the_same_answer_again() {
     let app = App::start().await;
-    let client = app.register(&Registration {
-        access_token_lifetime: Some(120),
-        ..web_registration()
-    });
+    let client = app.register(&Registration { access_token_lifetime: Some(120), ..web_registration() });
     let server = app.resource_server();
     let token = client.own_token(&app, "orders:read").await.text("access_token");
     let before = app.events();

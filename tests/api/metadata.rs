@@ -61,9 +61,7 @@ async fn a_spoofed_host_changes_nothing_rfc8414_3_3() {
         let answer = Answer::to(app.request("GET", WELL_KNOWN).header(name, value)).await;
         assert_eq!((answer.status, &answer.body), (200, &plain.body), "{name}");
     }
-    let with_query = app
-        .get(&format!("{WELL_KNOWN}?issuer=https://evil.example"))
-        .await;
+    let with_query = app.get(&format!("{WELL_KNOWN}?issuer=https://evil.example")).await;
     assert_eq!((with_query.status, &with_query.body), (200, &plain.body));
 }
 
@@ -75,26 +73,17 @@ async fn every_endpoint_that_is_announced_is_there() {
     let document = app.get(WELL_KNOWN).await.json();
     let path = |name: &str| {
         let url = document[name].as_str().expect("an address");
-        url.strip_prefix("https://id.test")
-            .expect("an address of ours")
-            .to_owned()
+        url.strip_prefix("https://id.test").expect("an address of ours").to_owned()
     };
     let secret = client.secret.as_deref().expect("a secret");
     for endpoint in ["token", "revocation", "introspection"] {
         let path = path(&format!("{endpoint}_endpoint"));
         let form = [("grant_type", "client_credentials"), ("token", "x")];
         app.post(&path, &form, Some(&client)).await.is_ok();
-        let form = [
-            &form[..],
-            &[("client_id", client.id.as_str()), ("client_secret", secret)],
-        ]
-        .concat();
+        let form = [&form[..], &[("client_id", client.id.as_str()), ("client_secret", secret)]].concat();
         app.post(&path, &form, None).await.is_ok();
     }
-    let page = app
-        .browser()
-        .get_once(&format!("{}?client_id=nobody", path("authorization_endpoint")))
-        .await;
+    let page = app.browser().get_once(&format!("{}?client_id=nobody", path("authorization_endpoint"))).await;
     page.is_error_page(400);
 }
 

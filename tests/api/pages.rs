@@ -63,10 +63,7 @@ fn errors(client: &TestClient) -> Vec<(String, Option<Fields>, u16)> {
         get("/oauth/authorize?client_id=nobody", 400),
         get("/oauth/authorize?state=%00", 400),
         get("/oauth/authorize?state=%ff", 400),
-        get(
-            &client.authorize_path(&[("redirect_uri", "https://evil.example/")]),
-            400,
-        ),
+        get(&client.authorize_path(&[("redirect_uri", "https://evil.example/")]), 400),
         get("/oauth/consent", 400),
         get("/oauth/consent?interaction=nonsense", 400),
         get("/login?interaction=nonsense", 400),
@@ -100,9 +97,7 @@ async fn every_page_has_the_headers_that_keep_it_ours_rfc9700_4_16() {
     let login = browser.get("/login").await;
     is_dressed(&login, "");
     let form = login.form("/login");
-    let wrong = browser
-        .submit(&form, &[("identifier", "ada"), ("password", "wrong")])
-        .await;
+    let wrong = browser.submit(&form, &[("identifier", "ada"), ("password", "wrong")]).await;
     is_dressed(&wrong, "");
     browser.sign_in(ADA).await;
     for path in ["/account/apps", "/logout"] {
@@ -146,9 +141,7 @@ async fn the_policy_names_the_place_the_form_leads_to_and_no_other() {
         assert!(login.is_login());
         is_dressed(&login, leads_to);
         let form = login.form("/login");
-        let again = anonymous
-            .submit(&form, &[("identifier", uri), ("password", "wrong")])
-            .await;
+        let again = anonymous.submit(&form, &[("identifier", uri), ("password", "wrong")]).await;
         assert_eq!(again.status, 403);
         is_dressed(&again, leads_to);
         let consent = ada.get(&client.authorize_path(&[])).await;
@@ -185,15 +178,9 @@ async fn whatever_is_reflected_is_escaped() {
     // The name that a person typed.
     let mut stranger = app.browser();
     let form = stranger.get("/login").await.form("/login");
-    let page = stranger
-        .submit(&form, &[("identifier", EVIL), ("password", EVIL)])
-        .await;
+    let page = stranger.submit(&form, &[("identifier", EVIL), ("password", EVIL)]).await;
     is_escaped(&page, true);
-    assert_eq!(
-        page.body.matches("evil()").count(),
-        1,
-        "the password is not shown"
-    );
+    assert_eq!(page.body.matches("evil()").count(), 1, "the password is not shown");
 
     // What a stranger put into an address is not shown at all.
     let evil = encode(&[("x", EVIL)]);
@@ -226,11 +213,8 @@ async fn a_forged_host_changes_nothing() {
     let mut browser = app.browser();
     browser.sign_in(ADA).await;
     client.code_from(&mut browser, "orders:read").await;
-    let cookies: Vec<String> = browser
-        .cookies
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let cookies: Vec<String> =
+        browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let metadata = "/.well-known/oauth-authorization-server".to_owned();
     let paths = [
         client.authorize_path(&[]),
@@ -240,23 +224,10 @@ async fn a_forged_host_changes_nothing() {
         "/nothing-here".to_owned(),
     ];
     for path in paths {
-        for header in [
-            "host",
-            "x-forwarded-host",
-            "forwarded",
-            "x-original-host",
-            "x-forwarded-proto",
-        ] {
+        for header in ["host", "x-forwarded-host", "forwarded", "x-original-host", "x-forwarded-proto"] {
             let request = app.http.get(format!("{}{path}", app.address));
             let request = request
-                .header(
-                    header,
-                    if header == "forwarded" {
-                        "host=evil.example"
-                    } else {
-                        "evil.example"
-                    },
-                )
+                .header(header, if header == "forwarded" { "host=evil.example" } else { "evil.example" })
                 .header("cookie", cookies.join("; "));
             let answer = Answer::of(request.send().await.expect("an answer")).await;
             let whole = format!("{:?}{}", answer.headers, answer.body);
@@ -268,10 +239,7 @@ async fn a_forged_host_changes_nothing() {
             if location.starts_with("https://shop.example/cb?code=") {
                 assert!(location.ends_with("&iss=https%3A%2F%2Fid.test"), "{location}");
             } else {
-                assert!(
-                    location.is_empty() || location.starts_with("/login?"),
-                    "{location}"
-                );
+                assert!(location.is_empty() || location.starts_with("/login?"), "{location}");
             }
         }
     }
@@ -292,15 +260,9 @@ async fn no_page_leads_away_rfc9700_4_11() {
     ] {
         let evil = encode(&[("", evil)]);
         let evil = evil.trim_start_matches('=');
-        for name in [
-            "next",
-            "return_to",
-            "redirect",
-            "redirect_uri",
-            "url",
-            "continue",
-            "post_logout_redirect_uri",
-        ] {
+        for name in
+            ["next", "return_to", "redirect", "redirect_uri", "url", "continue", "post_logout_redirect_uri"]
+        {
             let mut browser = app.browser();
             for path in ["/login", "/logout", "/", "/account/apps"] {
                 let page = browser.get(&format!("{path}?{name}={evil}")).await;
@@ -322,26 +284,15 @@ async fn no_page_leads_away_rfc9700_4_11() {
         assert_eq!((page.status, page.location().as_str()), (303, "/account/apps"));
         let page = browser.get("/logout").await;
         let form = page.form("/logout");
-        let page = browser
-            .submit(&form, &[("post_logout_redirect_uri", evil), ("next", evil)])
-            .await;
+        let page = browser.submit(&form, &[("post_logout_redirect_uri", evil), ("next", evil)]).await;
         assert_eq!((page.status, page.location().as_str()), (200, ""));
         assert!(!page.body.contains("evil"), "{}", page.body);
     }
     // A path that looks like a host is not redirected to it.
-    for path in [
-        "//evil.example/",
-        "//evil.example/%2e%2e",
-        "/login//evil.example",
-        "/oauth/authorize/",
-    ] {
+    for path in ["//evil.example/", "//evil.example/%2e%2e", "/login//evil.example", "/oauth/authorize/"] {
         let request = app.http.get(format!("{}{path}", app.address));
         let answer = Answer::of(request.send().await.expect("an answer")).await;
-        assert_eq!(
-            (answer.status, answer.header("location").as_str()),
-            (404, ""),
-            "{path}"
-        );
+        assert_eq!((answer.status, answer.header("location").as_str()), (404, ""), "{path}");
     }
     // The only way out is the registered one.
     let mut browser = app.browser();

@@ -85,10 +85,7 @@ async fn a_verifier_with_a_null_byte_is_malformed_rfc7636_4_1() {
     let mut browser = app.browser();
     browser.sign_in(ADA).await;
     let code = client.code_from(&mut browser, "orders:read").await;
-    client
-        .redeem_with(&app, &code, &format!("{verifier}\0"))
-        .await
-        .is_error(400, "invalid_request");
+    client.redeem_with(&app, &code, &format!("{verifier}\0")).await.is_error(400, "invalid_request");
     client.redeem_with(&app, &code, verifier).await.is_ok();
 }
 

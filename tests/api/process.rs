@@ -130,10 +130,7 @@ async fn a_stop_lets_requests_under_way_end_and_exits_with_0() {
     client.own_token(&app, "orders:read").await.is_ok();
     let at = server.address.trim_start_matches("http://").to_owned();
     let secret = client.secret.as_deref().expect("a secret");
-    let body = format!(
-        "grant_type=client_credentials&client_id={}&client_secret={secret}",
-        client.id
-    );
+    let body = format!("grant_type=client_credentials&client_id={}&client_secret={secret}", client.id);
     let (early, late) = body.split_at(10);
     let head = format!(
         "POST /oauth/token HTTP/1.1\r\nhost: {at}\r\ncontent-type: application/x-www-form-urlencoded\r\n\
@@ -144,22 +141,13 @@ async fn a_stop_lets_requests_under_way_end_and_exits_with_0() {
     under_way.write_all(head.as_bytes()).await.expect("a head");
     // The interim answer says that the server has the request.
     let mut interim = [0; 25];
-    under_way
-        .read_exact(&mut interim)
-        .await
-        .expect("an interim answer");
+    under_way.read_exact(&mut interim).await.expect("an interim answer");
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
     under_way.write_all(early.as_bytes()).await.expect("half a body");
 
     server.ask_to_end();
-    eventually("closed to others", || async {
-        TcpStream::connect(&at).await.is_err()
-    })
-    .await;
-    under_way
-        .write_all(late.as_bytes())
-        .await
-        .expect("the rest of the body");
+    eventually("closed to others", || async { TcpStream::connect(&at).await.is_err() }).await;
+    under_way.write_all(late.as_bytes()).await.expect("the rest of the body");
     let mut answer = String::new();
     under_way.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");

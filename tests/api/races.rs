@@ -21,10 +21,7 @@ pub(crate) async fn redeemed_by_many(nodes: &[&App]) {
     let app = nodes[0];
     let (client, server) = (app.web_client(), app.resource_server());
     let good = client.redeem(app, &code(app, &client).await).await;
-    assert!(
-        app.is_active(&server, &good.text("access_token")).await,
-        "the twin"
-    );
+    assert!(app.is_active(&server, &good.text("access_token")).await, "the twin");
 
     let code = code(app, &client).await;
     let answers = all_at_once(MANY, |turn| client.redeem(nodes[turn % nodes.len()], &code)).await;
@@ -42,10 +39,7 @@ pub(crate) async fn redeemed_by_many(nodes: &[&App]) {
     }
     assert_eq!(told(&app.db, "code.redeemed").len(), 2);
     assert_eq!(told(&app.db, "code.replayed").len(), 1);
-    assert!(
-        app.is_active(&server, &good.text("access_token")).await,
-        "another family"
-    );
+    assert!(app.is_active(&server, &good.text("access_token")).await, "another family");
 }
 
 /// C06
@@ -79,10 +73,7 @@ pub(crate) async fn refreshed_by_many(nodes: &[&App]) {
     for node in nodes {
         assert!(node.is_active(&server, &answers[0].text("access_token")).await);
     }
-    client
-        .refresh(app, &answers[0].text("refresh_token"))
-        .await
-        .is_ok();
+    client.refresh(app, &answers[0].text("refresh_token")).await.is_ok();
     assert!(told(&app.db, "refresh.reused").is_empty());
 }
 
@@ -138,10 +129,7 @@ async fn a_revocation_amid_refreshes_leaves_nothing_alive_rfc7009_2_1() {
     assert_eq!((answers[10].status, answers[10].body.as_str()), (200, ""));
     for (turn, answer) in answers.iter().enumerate().filter(|(turn, _)| *turn != 10) {
         match answer.status {
-            200 => assert!(
-                !app.is_active(&server, &answer.text("access_token")).await,
-                "{turn}"
-            ),
+            200 => assert!(!app.is_active(&server, &answer.text("access_token")).await, "{turn}"),
             _ => answer.is_error(400, "invalid_grant"),
         }
     }
@@ -160,10 +148,7 @@ async fn what_is_revoked_on_one_node_is_dead_on_the_other() {
     assert!(app.is_active(&server, &new).await && second.is_active(&server, &old).await);
     client.revoke(&app, &old).await.is_ok();
     assert!(!second.is_active(&server, &old).await);
-    assert!(
-        second.is_active(&server, &new).await,
-        "an access token dies alone"
-    );
+    assert!(second.is_active(&server, &new).await, "an access token dies alone");
     client.revoke(&second, &next.text("refresh_token")).await.is_ok();
     assert!(!app.is_active(&server, &new).await);
 }
@@ -200,12 +185,7 @@ async fn a_consent_that_is_posted_many_times_at_once_yields_one_code() {
     let codes: Vec<String> = pages.iter().filter_map(|page| page.returned("code")).collect();
     assert_eq!(codes.len(), 1);
     for page in pages.iter().filter(|page| page.returned("code").is_none()) {
-        assert_eq!(
-            (page.status, page.location().as_str()),
-            (400, ""),
-            "{}",
-            page.body
-        );
+        assert_eq!((page.status, page.location().as_str()), (400, ""), "{}", page.body);
     }
     assert_eq!(count(&app.db, "authorization_codes"), 1);
     let tokens = client.redeem(&app, &codes[0]).await;
@@ -228,10 +208,7 @@ async fn two_different_consents_at_once_both_count() {
     }
     assert_eq!(count(&app.db, "grants"), 1);
     assert_eq!(
-        count(
-            &app.db,
-            "grants WHERE scopes = '{orders:read,people:read}' AND withdrawn_at IS NULL"
-        ),
+        count(&app.db, "grants WHERE scopes = '{orders:read,people:read}' AND withdrawn_at IS NULL"),
         1
     );
 }
@@ -276,10 +253,8 @@ async fn a_consent_that_sign_out_everywhere_overtakes_gives_nothing_that_works()
     held.await.expect("the person's row is held");
     let overtake = async {
         eventually("waited for the person", || async {
-            count(
-                &app.db,
-                "pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
-            ) > 0
+            count(&app.db, "pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+                > 0
         })
         .await;
         released.send(()).expect("the holder");
@@ -288,11 +263,7 @@ async fn a_consent_that_sign_out_everywhere_overtakes_gives_nothing_that_works()
     assert_ne!(page.status, 500, "{}", page.body);
     if let Some(code) = page.returned("code") {
         let tokens = client.redeem(&app, &code).await;
-        assert_ne!(
-            tokens.status, 200,
-            "a code that outlived signing out everywhere: {}",
-            tokens.body
-        );
+        assert_ne!(tokens.status, 200, "a code that outlived signing out everywhere: {}", tokens.body);
     }
     assert!(!app.is_active(&server, &twin.text("access_token")).await);
 }

@@ -77,9 +77,7 @@ fn registration(uris: &[&str]) -> Registration {
 }
 
 async fn ask(browser: &mut Browser<'_>, client: &TestClient, uri: &str) -> Page {
-    browser
-        .get(&client.authorize_path(&[("redirect_uri", uri)]))
-        .await
+    browser.get(&client.authorize_path(&[("redirect_uri", uri)])).await
 }
 
 /// Asserts that a code is brought to this address.
@@ -88,10 +86,7 @@ async fn brings_a_code(browser: &mut Browser<'_>, client: &TestClient, uri: &str
     let page = browser.allow(page).await;
     assert!(page.returned("code").is_some(), "{uri}: {}", page.body);
     let (start, with) = (page.location(), format!("{uri}?code="));
-    assert!(
-        start.starts_with(&with) || start.starts_with(&format!("{uri}&code=")),
-        "{start}"
-    );
+    assert!(start.starts_with(&with) || start.starts_with(&format!("{uri}&code=")), "{start}");
 }
 
 /// Asserts a page of ours that neither leads there nor repeats the address.
@@ -116,9 +111,7 @@ async fn only_the_registered_address_byte_for_byte_gets_an_answer_rfc9700_4_1_3(
     }
     // A NUL is nobody's text.
     let path = client.authorize_path(&[("redirect_uri", "")]);
-    let page = browser
-        .get(&format!("{path}&redirect_uri=https://rp.example/cb%00"))
-        .await;
+    let page = browser.get(&format!("{path}&redirect_uri=https://rp.example/cb%00")).await;
     is_refused(&page, "a NUL");
 }
 
@@ -214,19 +207,11 @@ async fn the_port_is_free_on_a_loopback_address_only_rfc8252_7_3() {
 #[tokio::test]
 async fn an_app_s_own_scheme_gets_the_code_rfc8252_7_1() {
     let app = App::start().await;
-    let client = app.register(&Registration {
-        public: true,
-        ..registration(&["com.example.app:/cb"])
-    });
+    let client = app.register(&Registration { public: true, ..registration(&["com.example.app:/cb"]) });
     let mut browser = app.browser();
     browser.sign_in(ADA).await;
     brings_a_code(&mut browser, &client, "com.example.app:/cb").await;
-    for uri in [
-        "com.example.app:/CB",
-        "com.example.app:",
-        "com.example.app2:/cb",
-        "com.example.app://cb",
-    ] {
+    for uri in ["com.example.app:/CB", "com.example.app:", "com.example.app2:/cb", "com.example.app://cb"] {
         is_refused(&ask(&mut browser, &client, uri).await, uri);
     }
 }
@@ -236,10 +221,7 @@ async fn an_app_s_own_scheme_gets_the_code_rfc8252_7_1() {
 async fn an_omitted_address_is_the_only_registered_one_or_none_rfc6749_3_1_2_3() {
     let app = App::start().await;
     let one = app.register(&registration(&["https://rp.example/cb"]));
-    let two = app.register(&registration(&[
-        "https://rp.example/cb",
-        "https://rp.example/cb2",
-    ]));
+    let two = app.register(&registration(&["https://rp.example/cb", "https://rp.example/cb2"]));
     let mut browser = app.browser();
     browser.sign_in(ADA).await;
     let page = ask(&mut browser, &one, "").await;
@@ -280,10 +262,7 @@ async fn a_dangerous_address_cannot_be_registered_rfc9700_4_1_3() {
         assert!(words.starts_with(&format!("redirect_uri {uri}: ")), "{words}");
     }
     let words = refusal(&app, &registration(&[]));
-    assert_eq!(
-        words,
-        "a client of the authorization_code grant needs a redirect_uri"
-    );
+    assert_eq!(words, "a client of the authorization_code grant needs a redirect_uri");
 }
 
 /// What an operator is told of a registration that is refused.

@@ -13,11 +13,7 @@ use crate::support::{
 
 /// Refreshes, asking for a scope.
 async fn refresh_for(app: &App, client: &TestClient, token: &str, scope: &str) -> Answer {
-    let form = [
-        ("grant_type", "refresh_token"),
-        ("refresh_token", token),
-        ("scope", scope),
-    ];
+    let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("scope", scope)];
     app.token(client, &form).await
 }
 
@@ -58,15 +54,8 @@ async fn reuse_after_the_grace_kills_the_family_rfc9700_4_14_2() {
     newest.is_error(400, "invalid_grant");
 
     assert!(app.is_active(&server, &other_device.text("access_token")).await);
-    client
-        .refresh(&app, &other_device.text("refresh_token"))
-        .await
-        .is_ok();
-    assert_eq!(
-        told(&app.db, "refresh.reused").len(),
-        1,
-        "a thief in a loop is told once"
-    );
+    client.refresh(&app, &other_device.text("refresh_token")).await.is_ok();
+    assert_eq!(told(&app.db, "refresh.reused").len(), 1, "a thief in a loop is told once");
 }
 
 /// F05, F06
@@ -102,10 +91,7 @@ async fn a_lost_reply_logs_nobody_out() {
     let (client, server) = (app.public_client(), app.resource_server());
     let tokens = client.tokens_of_ada(&app, "orders:read").await;
     let old = tokens.text("refresh_token");
-    let body = format!(
-        "grant_type=refresh_token&refresh_token={old}&client_id={}",
-        client.id
-    );
+    let body = format!("grant_type=refresh_token&refresh_token={old}&client_id={}", client.id);
     let at = app.address.trim_start_matches("http://");
     let mut socket = tokio::net::TcpStream::connect(at).await.expect("a connection");
     let head = format!(
@@ -113,14 +99,9 @@ async fn a_lost_reply_logs_nobody_out() {
          content-length: {}\r\n\r\n",
         body.len()
     );
-    socket
-        .write_all((head + &body).as_bytes())
-        .await
-        .expect("a request");
-    eventually("consumed", || async {
-        count(&app.db, "refresh_tokens WHERE consumed_at IS NOT NULL") == 1
-    })
-    .await;
+    socket.write_all((head + &body).as_bytes()).await.expect("a request");
+    eventually("consumed", || async { count(&app.db, "refresh_tokens WHERE consumed_at IS NOT NULL") == 1 })
+        .await;
     drop(socket);
 
     let again = client.refresh(&app, &old).await;
@@ -202,10 +183,7 @@ async fn the_kept_answer_opens_to_the_old_tokens_holder_only_and_is_wiped_at_the
     let everything = dump(&app.db);
     for secret in ["access_token", "refresh_token"].map(|name| second.text(name)) {
         assert!(!everything.contains(&secret));
-        assert!(
-            !everything.contains(&hexadecimal(&secret)),
-            "also not in a binary column"
-        );
+        assert!(!everything.contains(&hexadecimal(&secret)), "also not in a binary column");
     }
 
     client.refresh(&app, &second.text("refresh_token")).await.is_ok();
@@ -219,10 +197,7 @@ fn sealed_answer(app: &App) -> Sealed {
     let bytes: Option<Vec<u8>> = app
         .db
         .run_here(|connection| {
-            Ok(refresh_answers
-                .filter(sealed.is_not_null())
-                .select(sealed)
-                .first(connection)?)
+            Ok(refresh_answers.filter(sealed.is_not_null()).select(sealed).first(connection)?)
         })
         .expect("an answer");
     Sealed::from_bytes(bytes.expect("a seal"))
@@ -240,15 +215,7 @@ async fn only_a_refresh_token_refreshes_rfc6749_6() {
     let refresh = tokens.text("refresh_token");
     let (typo, access) = (format!("{refresh}x"), tokens.text("access_token"));
     let secret = client.secret.clone().expect("a secret");
-    for other in [
-        &access,
-        &code,
-        &secret,
-        &typo,
-        "grt_",
-        "nothing of ours",
-        "ü€\u{1f600}",
-    ] {
+    for other in [&access, &code, &secret, &typo, "grt_", "nothing of ours", "ü€\u{1f600}"] {
         let answer = client.refresh(&app, other).await;
         answer.is_error(400, "invalid_grant");
     }
@@ -278,10 +245,7 @@ async fn a_hundred_rotations_do_not_move_the_end_of_the_family_rfc9700_4_14_2() 
     app.advance(Duration::hours(20) - Duration::seconds(5));
     let last = client.refresh(&app, &tokens.text("refresh_token")).await;
     assert_eq!(last.json()["expires_in"], 5);
-    assert_eq!(
-        app.introspect(&client, &last.text("access_token")).await["exp"],
-        end
-    );
+    assert_eq!(app.introspect(&client, &last.text("access_token")).await["exp"], end);
     app.advance(Duration::seconds(5));
     let over = client.refresh(&app, &last.text("refresh_token")).await;
     over.is_error(400, "invalid_grant");
@@ -298,10 +262,7 @@ async fn a_scope_that_the_client_lost_is_gone_at_the_next_refresh() {
     let before = client.refresh(&app, &tokens.text("refresh_token")).await;
     assert_eq!(before.text("scope"), "orders:read orders:write");
 
-    let taken = format!(
-        "UPDATE clients SET scopes = '{{orders:read}}' WHERE client_id = '{}'",
-        client.id
-    );
+    let taken = format!("UPDATE clients SET scopes = '{{orders:read}}' WHERE client_id = '{}'", client.id);
     execute(&app.db, &taken).expect("an update");
     let told = app.introspect(&server, &before.text("access_token")).await;
     assert_eq!(told["scope"], "orders:read");
@@ -319,13 +280,7 @@ async fn a_refresh_may_ask_for_less_and_never_for_more_rfc6749_6() {
     let (client, server) = (app.web_client(), app.resource_server());
     let tokens = client.tokens_of_ada(&app, "orders:read orders:write").await;
     let refresh = tokens.text("refresh_token");
-    for more in [
-        "orders:read people:read",
-        "people:read",
-        "unknown",
-        "orders:read \"",
-        "Orders:Read",
-    ] {
+    for more in ["orders:read people:read", "people:read", "unknown", "orders:read \"", "Orders:Read"] {
         let answer = refresh_for(&app, &client, &refresh, more).await;
         answer.is_error(400, "invalid_scope");
     }
@@ -375,11 +330,7 @@ async fn a_public_client_names_itself_to_refresh_rfc6749_3_2_1() {
     let form = [("grant_type", "refresh_token"), ("refresh_token", &*refresh)];
     let nobody = app.post("/oauth/token", &form, None).await;
     nobody.is_error(401, "invalid_client");
-    let with_secret = [
-        &form[..],
-        &[("client_id", &client.id), ("client_secret", "made up")],
-    ]
-    .concat();
+    let with_secret = [&form[..], &[("client_id", &client.id), ("client_secret", "made up")]].concat();
     let pretender = app.post("/oauth/token", &with_secret, None).await;
     pretender.is_error(401, "invalid_client");
     client.refresh(&app, &refresh).await.is_ok();

@@ -9,12 +9,9 @@ use crate::support::{ADA, Answer, App, BOB, TestClient};
 #[track_caller]
 fn is_done(answer: &Answer) {
     assert_eq!((answer.status, answer.body.as_str()), (200, ""));
-    for (name, value) in [
-        ("cache-control", "no-store"),
-        ("pragma", "no-cache"),
-        ("vary", "Origin"),
-        ("content-length", "0"),
-    ] {
+    for (name, value) in
+        [("cache-control", "no-store"), ("pragma", "no-cache"), ("vary", "Origin"), ("content-length", "0")]
+    {
         assert_eq!(answer.header(name), value, "{name}");
     }
 }
@@ -72,11 +69,7 @@ async fn a_revoked_refresh_token_takes_its_family_rfc7009_2_1() {
         assert!(app.is_active(&server, token).await);
     }
     client.refresh(&app, &other_refresh).await.is_ok();
-    let killed = app
-        .events()
-        .iter()
-        .filter(|kind| kind.contains("revoked"))
-        .count();
+    let killed = app.events().iter().filter(|kind| kind.contains("revoked")).count();
     assert_eq!(killed, 1, "{:?}", app.events());
 }
 
@@ -108,10 +101,9 @@ async fn a_confidential_client_authenticates_to_revoke_rfc7009_2_1() {
     let server = app.resource_server();
     let token = client.own_token(&app, "orders:read").await.text("access_token");
     let form = [("token", token.as_str()), ("client_id", client.id.as_str())];
-    for (form, words) in [
-        (&form[..1], "client authentication is required"),
-        (&form[..], "client authentication failed"),
-    ] {
+    for (form, words) in
+        [(&form[..1], "client authentication is required"), (&form[..], "client authentication failed")]
+    {
         let answer = app.post("/oauth/revoke", form, None).await;
         answer.is_refusal(401, "invalid_client", words);
     }
@@ -137,10 +129,7 @@ async fn a_wrong_hint_saves_no_token_rfc7009_2_1() {
             is_done(&app.machine("/oauth/revoke", &client, &form).await);
         }
         assert!(!app.is_active(&server, &access).await);
-        client
-            .refresh(&app, &refresh)
-            .await
-            .is_error(400, "invalid_grant");
+        client.refresh(&app, &refresh).await.is_error(400, "invalid_grant");
     }
 }
 
@@ -154,11 +143,7 @@ async fn revoking_what_is_not_there_succeeds_rfc7009_2_2() {
         is_done(&client.revoke(&app, &access).await);
         is_done(&client.revoke(&app, &refresh).await);
     }
-    let ended = app
-        .events()
-        .iter()
-        .filter(|kind| kind.contains("revoked"))
-        .count();
+    let ended = app.events().iter().filter(|kind| kind.contains("revoked")).count();
     assert_eq!(ended, 2, "{:?}", app.events());
     let today = app.clock.now().date_naive();
     let of_nobody = Entropy.dated_bearer(DatedTag::AccessToken, today);
@@ -193,10 +178,7 @@ async fn a_revocation_outlives_the_node_that_took_it() {
     for (token, active) in [(&living, true), (&alone, false), (&access, false)] {
         assert_eq!(later.is_active(&server, token).await, active);
     }
-    client
-        .refresh(&later, &refresh)
-        .await
-        .is_error(400, "invalid_grant");
+    client.refresh(&later, &refresh).await.is_error(400, "invalid_grant");
     later.stop().await;
 }
 

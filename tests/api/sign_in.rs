@@ -15,9 +15,7 @@ const WRONG: &str = "The name or the password is wrong.";
 /// Types a name and a password into the sign-in page.
 async fn type_in(browser: &mut Browser<'_>, name: &str, password: &str) -> Page {
     let page = browser.get("/login").await;
-    let fields = page
-        .form("/login")
-        .filled(&[("identifier", name), ("password", password)]);
+    let fields = page.form("/login").filled(&[("identifier", name), ("password", password)]);
     browser.post_once("/login", &fields).await
 }
 
@@ -106,11 +104,7 @@ async fn five_wrong_passwords_are_free_and_then_this_network_waits() {
     let paused = type_in(&mut stranger, "ada", PASSWORD).await;
     assert_eq!(paused.status, 429, "{}", paused.body);
     assert_eq!(paused.answer.header("retry-after"), "30");
-    assert!(
-        paused
-            .body
-            .contains("Too many wrong passwords. Try again in a minute.")
-    );
+    assert!(paused.body.contains("Too many wrong passwords. Try again in a minute."));
     for _ in 0..5 {
         is_wrong(&type_in(&mut stranger, "nobody", "wrong").await);
     }
@@ -132,10 +126,7 @@ async fn five_wrong_passwords_are_free_and_then_this_network_waits() {
     app.advance(Duration::seconds(1));
     is_wrong(&type_in(&mut again, "ada", "wrong").await);
     let page = type_in(&mut again, "ada", PASSWORD).await;
-    assert_eq!(
-        (page.status, page.answer.header("retry-after").as_str()),
-        (429, "60")
-    );
+    assert_eq!((page.status, page.answer.header("retry-after").as_str()), (429, "60"));
 
     // Success begins anew.
     app.advance(Duration::seconds(60));
@@ -228,10 +219,7 @@ async fn the_session_id_changes_at_sign_in_step_up_and_sign_out() {
     seen.push(browser.cookies.clone());
 
     for (place, cookies) in seen.iter().enumerate() {
-        assert!(
-            !seen[..place].contains(cookies),
-            "the id of step {place} is an old one"
-        );
+        assert!(!seen[..place].contains(cookies), "the id of step {place} is an old one");
         let mut copy = app.browser();
         copy.cookies = cookies.clone();
         assert!(!is_signed_in(&mut copy).await, "the id of step {place} lives on");
@@ -269,14 +257,9 @@ async fn the_cookie_belongs_to_this_host_alone_and_is_no_script_s() {
     // A tag, a day, 27 random characters of base62 (160 bits), a checksum.
     assert_eq!(value.len(), "gbs_".len() + 3 + 27 + 6, "{value}");
 
-    let fields = page
-        .form("/login")
-        .filled(&[("identifier", "ada"), ("password", PASSWORD)]);
+    let fields = page.form("/login").filled(&[("identifier", "ada"), ("password", PASSWORD)]);
     let (_, rest) = attributes(&browser.post_once("/login", &fields).await);
-    assert_eq!(
-        rest,
-        ["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=Lax", "Secure"]
-    );
+    assert_eq!(rest, ["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=Lax", "Secure"]);
 }
 
 /// L07
@@ -308,27 +291,19 @@ async fn a_sign_in_form_of_another_page_signs_nobody_in() {
     let app = App::start().await;
     let mut browser = app.browser();
     let page = browser.get("/login").await;
-    let good = page
-        .form("/login")
-        .filled(&[("identifier", "ada"), ("password", PASSWORD)]);
+    let good = page.form("/login").filled(&[("identifier", "ada"), ("password", PASSWORD)]);
     let mut other = app.browser();
     let foreign = other.get("/login").await.form("/login");
     let foreign = foreign.field("csrf").expect("a token").to_owned();
 
     let with_token = |token: &str| {
-        page.form("/login")
-            .filled(&[("identifier", "ada"), ("password", PASSWORD), ("csrf", token)])
+        page.form("/login").filled(&[("identifier", "ada"), ("password", PASSWORD), ("csrf", token)])
     };
     for fields in [with_token(""), with_token("nonsense"), with_token(&foreign)] {
         let page = browser.post_once("/login", &fields).await;
         page.is_error_page(403);
     }
-    for origin in [
-        "null",
-        "https://evil.example",
-        "https://id.test.evil.example",
-        "http://id.test",
-    ] {
+    for origin in ["null", "https://evil.example", "https://id.test.evil.example", "http://id.test"] {
         let page = browser.post_as("/login", &good, Some(origin)).await;
         page.is_error_page(403);
     }
@@ -339,16 +314,10 @@ async fn a_sign_in_form_of_another_page_signs_nobody_in() {
     // A form that a script could send without asking first, in another type.
     for (kind, body) in [
         ("text/plain", format!("identifier=ada&password={PASSWORD}")),
-        (
-            "application/json",
-            format!(r#"{{"identifier":"ada","password":"{PASSWORD}"}}"#),
-        ),
+        ("application/json", format!(r#"{{"identifier":"ada","password":"{PASSWORD}"}}"#)),
     ] {
         let request = app.http.post(format!("{}/login", app.address));
-        let request = request
-            .header("content-type", kind)
-            .header("origin", ISSUER)
-            .body(body);
+        let request = request.header("content-type", kind).header("origin", ISSUER).body(body);
         let answer = Answer::of(request.send().await.expect("an answer")).await;
         assert_eq!((answer.status, answer.header("set-cookie").as_str()), (400, ""));
     }
@@ -373,9 +342,7 @@ async fn a_password_is_neither_cut_nor_told_apart_by_its_normal_form() {
     ] {
         is_wrong(&type_in(&mut browser, name, &password).await);
     }
-    type_in(&mut browser, "zoe", "caf\u{e9} au lait\0")
-        .await
-        .is_error_page(400);
+    type_in(&mut browser, "zoe", "caf\u{e9} au lait\0").await.is_error_page(400);
     for (name, password) in [
         ("long", format!("{long}a")),
         ("zoe", "caf\u{e9} au lait".to_owned()),
@@ -389,12 +356,8 @@ async fn a_password_is_neither_cut_nor_told_apart_by_its_normal_form() {
 /// L13: OWASP's least for argon2id, by default.
 #[test]
 fn passwords_are_hashed_as_owasp_asks_by_default() {
-    let settings = Settings::read(&Sources {
-        file: None,
-        environment: BTreeMap::new(),
-        dev: false,
-    })
-    .expect("the defaults");
+    let settings = Settings::read(&Sources { file: None, environment: BTreeMap::new(), dev: false })
+        .expect("the defaults");
     let password = Password::parse(PASSWORD.into()).expect("a password");
     let hash = hash_here(&settings.passwords, &password).expect("a hash");
     assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
@@ -411,15 +374,7 @@ async fn a_name_is_one_name_however_it_is_spelled_and_a_look_alike_another() {
         is_right(&type_in(&mut browser, spelling, PASSWORD).await);
     }
     let mut browser = app.browser();
-    for other in [
-        "аda",
-        "ada@",
-        "admin@evil@corp.com",
-        "ada\u{200b}",
-        "ada\n",
-        "ada'--",
-        "",
-    ] {
+    for other in ["аda", "ada@", "admin@evil@corp.com", "ada\u{200b}", "ada\n", "ada'--", ""] {
         is_wrong(&type_in(&mut browser, other, PASSWORD).await);
     }
     type_in(&mut browser, "ada\0", PASSWORD).await.is_error_page(400);
@@ -441,10 +396,7 @@ async fn an_old_tab_of_one_person_does_nothing_in_the_name_of_the_next() {
     shared.allow(old_tab).await.is_error_page(403);
     let form = old_apps.form("/account/sign-out-everywhere");
     shared.submit(&form, &[]).await.is_error_page(403);
-    shared
-        .submit(&old_apps.form("/logout"), &[])
-        .await
-        .is_error_page(403);
+    shared.submit(&old_apps.form("/logout"), &[]).await.is_error_page(403);
     assert!(is_signed_in(&mut shared).await, "Bob still is");
     // His own tab is his own.
     let page = shared.get(&client.authorize_path(&[])).await;

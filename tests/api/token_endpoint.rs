@@ -25,22 +25,12 @@ const PARAMETERS: [&str; 12] = [
 ];
 
 /// What no parameter may hold: NUL, and what is not UTF-8 (overlong, a lone surrogate).
-const BAD: [&[u8]; 7] = [
-    b"%00",
-    b"a%00b",
-    b"\0",
-    b"%ff",
-    b"\xff\xfe",
-    b"%c0%80",
-    b"%ed%a0%80",
-];
+const BAD: [&[u8]; 7] = [b"%00", b"a%00b", b"\0", b"%ff", b"\xff\xfe", b"%c0%80", b"%ed%a0%80"];
 
 /// POST as the client, with a body of some type.
 async fn typed(app: &App, client: &TestClient, path: &str, kind: Option<&str>, body: &str) -> Answer {
-    let request = app
-        .request("POST", path)
-        .basic_auth(&client.id, client.secret.as_deref())
-        .body(body.to_owned());
+    let request =
+        app.request("POST", path).basic_auth(&client.id, client.secret.as_deref()).body(body.to_owned());
     Answer::to(match kind {
         Some(kind) => request.header("content-type", kind),
         None => request,
@@ -57,15 +47,9 @@ async fn only_post_is_answered_rfc6749_3_2() {
         app.post(path, &[field], Some(&client)).await.is_ok();
         for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "BREW"] {
             let query = format!("{path}?{}={}", field.0, field.1);
-            let request = app
-                .request(method, &query)
-                .basic_auth(&client.id, client.secret.as_deref());
+            let request = app.request(method, &query).basic_auth(&client.id, client.secret.as_deref());
             let answer = Answer::to(request).await;
-            assert_eq!(
-                (answer.status, answer.body.as_str()),
-                (405, ""),
-                "{method} {path}"
-            );
+            assert_eq!((answer.status, answer.body.as_str()), (405, ""), "{method} {path}");
             assert!(answer.header("allow").starts_with("POST"));
         }
     }
@@ -125,11 +109,8 @@ async fn a_parameter_may_not_be_repeated_rfc6749_3_2() {
         app.post(path, &[(own, value)], Some(&client)).await.is_ok();
         for name in PARAMETERS {
             // Names that no request has are a stranger's words, which are not repeated.
-            let quoted = if name == "unheard_of" {
-                "a parameter".to_owned()
-            } else {
-                format!("the parameter {name}")
-            };
+            let quoted =
+                if name == "unheard_of" { "a parameter".to_owned() } else { format!("the parameter {name}") };
             for second in ["x", "y", ""] {
                 let twice = [(own, value), (name, "x"), (name, second)];
                 let twice = &twice[usize::from(name == own)..];
@@ -147,13 +128,7 @@ async fn an_empty_parameter_is_an_omitted_one_rfc6749_3_2() {
     let app = App::start().await;
     let client = app.machine_client();
     let grant = ("grant_type", "client_credentials");
-    let form = [
-        grant,
-        ("scope", ""),
-        ("client_id", ""),
-        ("client_secret", ""),
-        ("code", ""),
-    ];
+    let form = [grant, ("scope", ""), ("client_id", ""), ("client_secret", ""), ("code", "")];
     let answer = app.token(&client, &form).await;
     answer.is_ok();
     assert_eq!(answer.text("scope"), "orders:read orders:write people:read");
@@ -167,9 +142,7 @@ async fn an_empty_parameter_is_an_omitted_one_rfc6749_3_2() {
     for (grant, required) in [("authorization_code", "code"), ("refresh_token", "refresh_token")] {
         let form = [("grant_type", grant), (required, "")];
         let words = format!("the parameter {required} is required");
-        app.token(&client, &form)
-            .await
-            .is_refusal(400, "invalid_request", &words);
+        app.token(&client, &form).await.is_refusal(400, "invalid_request", &words);
     }
 }
 
@@ -180,12 +153,7 @@ async fn an_unknown_parameter_is_ignored_rfc6749_3_2() {
     let client = app.machine_client();
     let nested = format!("{}{}", "[".repeat(100), "]".repeat(100));
     for (path, field) in MACHINE_ENDPOINTS {
-        let form = [
-            field,
-            ("unheard_of", "x"),
-            ("authorization_details", &nested),
-            ("<b>", "1"),
-        ];
+        let form = [field, ("unheard_of", "x"), ("authorization_details", &nested), ("<b>", "1")];
         app.post(path, &form, Some(&client)).await.is_ok();
     }
 }
@@ -222,17 +190,9 @@ async fn an_unknown_grant_type_is_unsupported_and_a_known_one_needs_registration
 async fn a_blank_scope_is_malformed_and_costs_nothing_rfc6749_3_3() {
     let app = App::start().await;
     let client = app.web_client();
-    let refresh = client
-        .tokens_of_ada(&app, "orders:read")
-        .await
-        .text("refresh_token");
-    let form = |scope| {
-        [
-            ("grant_type", "refresh_token"),
-            ("refresh_token", refresh.as_str()),
-            ("scope", scope),
-        ]
-    };
+    let refresh = client.tokens_of_ada(&app, "orders:read").await.text("refresh_token");
+    let form =
+        |scope| [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str()), ("scope", scope)];
     for malformed in [" ", "   ", "\t", "orders:read\"", "é"] {
         let answer = app.token(&client, &form(malformed)).await;
         answer.is_refusal(400, "invalid_scope", "the scope is malformed");
@@ -260,11 +220,7 @@ async fn an_odd_code_or_refresh_token_is_an_invalid_grant_rfc6749_5_2() {
     ];
     for value in &odd {
         let code = client.redeem(&app, value).await;
-        assert_eq!(
-            (code.status, code.error()),
-            (400, "invalid_grant".into()),
-            "{value}"
-        );
+        assert_eq!((code.status, code.error()), (400, "invalid_grant".into()), "{value}");
         let refreshed = client.refresh(&app, value).await;
         let words = "the refresh token is invalid, expired, used, or was issued to another client";
         refreshed.is_refusal(400, "invalid_grant", words);
@@ -344,18 +300,12 @@ async fn what_is_not_text_is_refused() {
     let client = app.machine_client();
     for (path, (own, value)) in MACHINE_ENDPOINTS {
         let field = format!("{own}={value}&").into_bytes();
-        app.post_bytes(
-            path,
-            &[&field, b"unheard_of=%C3%A9%F0%9F%A6%80".as_slice()].concat(),
-            Some(&client),
-        )
-        .await
-        .is_ok();
+        app.post_bytes(path, &[&field, b"unheard_of=%C3%A9%F0%9F%A6%80".as_slice()].concat(), Some(&client))
+            .await
+            .is_ok();
         for bad in BAD {
-            let mut bodies: Vec<Vec<u8>> = PARAMETERS
-                .iter()
-                .map(|name| [name.as_bytes(), b"=", bad].concat())
-                .collect();
+            let mut bodies: Vec<Vec<u8>> =
+                PARAMETERS.iter().map(|name| [name.as_bytes(), b"=", bad].concat()).collect();
             bodies.push([bad, b"=x"].concat());
             for body in bodies {
                 let body = [&field[..], &body].concat();

@@ -43,11 +43,8 @@ impl House {
                 if path.is_dir() {
                     folders.push(path);
                 } else if path.extension().is_some_and(|extension| extension == "rs") {
-                    let inside = path
-                        .strip_prefix(&root)
-                        .unwrap_or(&path)
-                        .to_string_lossy()
-                        .replace('\\', "/");
+                    let inside =
+                        path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
                     files.push(Source::new(&inside, fs::read_to_string(&path)?));
                 }
             }
@@ -57,10 +54,7 @@ impl House {
     }
 
     pub fn lib(&self) -> Option<&str> {
-        self.files
-            .iter()
-            .find(|file| file.path == "lib.rs")
-            .map(|file| file.text.as_str())
+        self.files.iter().find(|file| file.path == "lib.rs").map(|file| file.text.as_str())
     }
 
     /// What `diesel::table!` declares in `schema.rs`.
@@ -80,10 +74,7 @@ impl House {
     }
 
     pub fn breaches(&self, rule: impl Fn(&Source, &Name) -> Option<String>) -> Vec<String> {
-        let every = self
-            .files
-            .iter()
-            .flat_map(|file| file.names.iter().map(move |name| (file, name)));
+        let every = self.files.iter().flat_map(|file| file.names.iter().map(move |name| (file, name)));
         every
             .filter_map(|(file, name)| {
                 Some(format!("src/{}:{}: {}", file.path, name.line, rule(file, name)?))
@@ -96,12 +87,7 @@ impl Source {
     pub fn new(path: &str, text: String) -> Self {
         let tokens = tokens_of(&text);
         let names = names_of(path, &tokens);
-        Self {
-            path: path.to_owned(),
-            text,
-            tokens,
-            names,
-        }
+        Self { path: path.to_owned(), text, tokens, names }
     }
 
     /// The floor's module this file is part of; none for the roots (`lib.rs`, `main.rs`, `bin/`) and the schema.
@@ -155,11 +141,7 @@ impl fmt::Display for Name {
 /// `x` of `pub mod x;`.
 pub fn declared_module(line: &str) -> Option<&str> {
     let words = ["pub mod ", "pub(crate) mod ", "mod "];
-    words
-        .iter()
-        .find_map(|word| line.strip_prefix(word))?
-        .split([';', ' ', '{'])
-        .next()
+    words.iter().find_map(|word| line.strip_prefix(word))?.split([';', ' ', '{']).next()
 }
 
 // ---- the scanner ----------------------------------------------------------------------------------------
@@ -190,11 +172,7 @@ fn tokens_of(text: &str) -> Vec<Token> {
                 sign => sign == Some("#"),
             };
             attribute += usize::from(text == "[" && (attribute > 0 || opens));
-            tokens.push(Token {
-                line,
-                attribute: attribute > 0,
-                text,
-            });
+            tokens.push(Token { line, attribute: attribute > 0, text });
             attribute -= usize::from(tokens.last().is_some_and(|token| token.text == "]") && attribute > 0);
         }
         line += token.iter().filter(|c| **c == '\n').count();
@@ -218,16 +196,8 @@ fn silence(rest: &[char]) -> usize {
             let (mut depth, mut at) = (1, 2);
             while depth > 0 && at < rest.len() {
                 let step = rest.get(at..at + 2).unwrap_or_default();
-                depth = if step == ['/', '*'] {
-                    depth + 1
-                } else {
-                    depth - usize::from(step == ['*', '/'])
-                };
-                at += if step == ['/', '*'] || step == ['*', '/'] {
-                    2
-                } else {
-                    1
-                };
+                depth = if step == ['/', '*'] { depth + 1 } else { depth - usize::from(step == ['*', '/']) };
+                at += if step == ['/', '*'] || step == ['*', '/'] { 2 } else { 1 };
             }
             at
         }
@@ -263,10 +233,7 @@ fn escaped(rest: &[char], quote: char) -> usize {
 /// Every path in the code of the file at `path`.
 fn names_of(path: &str, tokens: &[Token]) -> Vec<Name> {
     let inside = path.trim_end_matches(".rs");
-    let home = inside
-        .split('/')
-        .filter(|step| !["lib", "main", "mod"].contains(step))
-        .map(str::to_owned);
+    let home = inside.split('/').filter(|step| !["lib", "main", "mod"].contains(step)).map(str::to_owned);
     let mut home: Vec<String> = home.collect();
     let mut names = Vec::new();
     // Inline modules: how deep in braces they opened.
@@ -303,11 +270,7 @@ fn names_of(path: &str, tokens: &[Token]) -> Vec<Name> {
                 if !tail.is_empty() {
                     at += tail.len() * 2;
                     let steps = std::iter::once(word.to_owned()).chain(tail).collect();
-                    let name = Name {
-                        steps,
-                        line: token.line,
-                        attribute: token.attribute,
-                    };
+                    let name = Name { steps, line: token.line, attribute: token.attribute };
                     names.push(name.resolve(&home));
                 }
             }
@@ -325,11 +288,7 @@ fn unfold(statement: &[Token]) -> Vec<Name> {
     let mut steps: Vec<String> = Vec::new();
     let (mut line, mut renamed, mut fresh) = (0, false, false);
     let mut keep = |steps: &[String], line| {
-        names.push(Name {
-            steps: steps.to_vec(),
-            line,
-            attribute: false,
-        });
+        names.push(Name { steps: steps.to_vec(), line, attribute: false });
     };
     for token in statement {
         match token.text.as_str() {
@@ -365,17 +324,8 @@ fn unfold(statement: &[Token]) -> Vec<Name> {
 impl Name {
     /// From `self::`, `super::` and the library's own name to `crate::`.
     fn resolve(mut self, home: &[String]) -> Self {
-        let ups = self
-            .steps
-            .iter()
-            .take_while(|step| *step == "super" || *step == "self")
-            .count();
-        let supers = self
-            .steps
-            .iter()
-            .take(ups)
-            .filter(|step| *step == "super")
-            .count();
+        let ups = self.steps.iter().take_while(|step| *step == "super" || *step == "self").count();
+        let supers = self.steps.iter().take(ups).filter(|step| *step == "super").count();
         if ups > 0 {
             let base = home.iter().take(home.len().saturating_sub(supers));
             let base = std::iter::once("crate".to_owned()).chain(base.cloned());

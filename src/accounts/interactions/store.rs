@@ -41,15 +41,7 @@ pub fn insert(work: &mut Work<'_>, interaction: &Interaction) -> Result<(), Faul
     Ok(())
 }
 
-type Row = (
-    Vec<u8>,
-    Value,
-    Value,
-    Option<Uuid>,
-    DateTime<Utc>,
-    DateTime<Utc>,
-    Option<DateTime<Utc>>,
-);
+type Row = (Vec<u8>, Value, Value, Option<Uuid>, DateTime<Utc>, DateTime<Utc>, Option<DateTime<Utc>>);
 
 /// Finds an interaction, whatever its state.
 pub fn find(connection: &mut Connection, id: InteractionId) -> Result<Option<Interaction>, Fault> {
@@ -69,9 +61,7 @@ pub fn find(connection: &mut Connection, id: InteractionId) -> Result<Option<Int
     let Some((browser, request, card, signed_in_as, opened_at, expires_at, finished_at)) = row else {
         return Ok(None);
     };
-    let browser: [u8; 32] = browser
-        .try_into()
-        .map_err(|_| Fault::internal("a hash is not 32 bytes"))?;
+    let browser: [u8; 32] = browser.try_into().map_err(|_| Fault::internal("a hash is not 32 bytes"))?;
     let request: BTreeMap<String, String> = serde_json::from_value(request).map_err(Fault::internal)?;
     let card = serde_json::from_value(card).map_err(Fault::internal)?;
     Ok(Some(Interaction {

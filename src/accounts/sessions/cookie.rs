@@ -53,14 +53,9 @@ impl CookieJar {
     /// The browser that sent this request, if it has a cookie that we could have given.
     pub fn known(&self, request: &HttpRequest) -> Option<Browser> {
         let secret = PlainSecret::new(request.cookie(self.name())?.value().to_owned());
-        let bearer = Bearer::parse(secret.expose())
-            .ok()
-            .filter(|bearer| bearer.tag() == Tag::BrowserSession)?;
-        Some(Browser {
-            secret,
-            bearer,
-            is_new: false,
-        })
+        let bearer =
+            Bearer::parse(secret.expose()).ok().filter(|bearer| bearer.tag() == Tag::BrowserSession)?;
+        Some(Browser { secret, bearer, is_new: false })
     }
 
     /// The browser that sent this request, or a new one.
@@ -74,11 +69,7 @@ impl CookieJar {
             let secret = Entropy.dated_bearer(DatedTag::BrowserSession, until.date_naive());
             // What we mint parses; the loop only spares a panic.
             if let Ok(bearer) = Bearer::parse(secret.expose()) {
-                return Browser {
-                    secret,
-                    bearer,
-                    is_new: true,
-                };
+                return Browser { secret, bearer, is_new: true };
             }
         }
     }

@@ -39,22 +39,12 @@ pub async fn sign_in(
 ) -> Outcome<Opened> {
     let key = Key::of(&attempt.name, context);
     let _turn = accounts.turns.take(key.account, key.network).await?;
-    let count = settle!(
-        accounts
-            .ledger
-            .act(context, move |work| count_attempt(work, key))
-            .await?
-    );
+    let count = settle!(accounts.ledger.act(context, move |work| count_attempt(work, key)).await?);
 
     let name = attempt.name;
-    let found = accounts
-        .ledger
-        .read(move |connection| find_user_by_name(connection, &name))
-        .await?;
-    let hash = found
-        .as_ref()
-        .filter(|user| may_sign_in(user, context))
-        .and_then(|user| user.password_hash.clone());
+    let found = accounts.ledger.read(move |connection| find_user_by_name(connection, &name)).await?;
+    let hash =
+        found.as_ref().filter(|user| may_sign_in(user, context)).and_then(|user| user.password_hash.clone());
     let is_right = accounts.passwords.verify(attempt.password, hash).await?;
 
     let Some(user) = found.filter(|_| is_right) else {
@@ -73,12 +63,7 @@ pub async fn sign_in(
         ended_at: None,
     };
     let opening = Opening { user, session, key };
-    accounts
-        .ledger
-        .act(context, move |work| {
-            open_session(work, &browser, renewed, opening)
-        })
-        .await
+    accounts.ledger.act(context, move |work| open_session(work, &browser, renewed, opening)).await
 }
 
 /// Under which guesses are counted: whose name was typed, and from where.
@@ -90,13 +75,8 @@ struct Key {
 
 impl Key {
     fn of(name: &str, context: &Context) -> Self {
-        let ip = context
-            .ip
-            .unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
-        Self {
-            account: rules::account(name),
-            network: Network::of(ip),
-        }
+        let ip = context.ip.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+        Self { account: rules::account(name), network: Network::of(ip) }
     }
 }
 
@@ -158,10 +138,7 @@ fn open_session(
     sessions::store::insert(work, renewed.hash(), &session)?;
     interactions::store::rebind_all(work, browser.hash(), renewed.hash(), session.id)?;
     work.tell(Event::new(Kind::UserSignedIn, Actor::User(user.id)).on("session", session.id));
-    Ok(Ok(Opened {
-        browser: renewed,
-        session,
-    }))
+    Ok(Ok(Opened { browser: renewed, session }))
 }
 
 /// Signs this browser out: its session ends, and it goes on under a new id. An interaction it was in the middle
@@ -172,9 +149,7 @@ pub async fn sign_out(
     browser: Browser,
     interaction: Option<InteractionId>,
 ) -> Outcome<Browser> {
-    let renewed = accounts
-        .jar
-        .renewed(context.now + accounts.sessions.interaction());
+    let renewed = accounts.jar.renewed(context.now + accounts.sessions.interaction());
     let settings = accounts.sessions.clone();
     accounts
         .ledger
@@ -201,11 +176,7 @@ pub async fn situation(
     interaction: Option<InteractionId>,
 ) -> Outcome<(Option<SignedIn>, Option<Interaction>)> {
     let Some(browser) = browser else {
-        return Ok(if interaction.is_some() {
-            Err(Denial::InteractionGone)
-        } else {
-            Ok((None, None))
-        });
+        return Ok(if interaction.is_some() { Err(Denial::InteractionGone) } else { Ok((None, None)) });
     };
     let settings = accounts.sessions.clone();
     accounts

@@ -107,10 +107,7 @@ async fn submit(
     let name = form.params.get("identifier").unwrap_or_default().to_owned();
     // A password that cannot be one is wrong like any other.
     let typed = form.params.get("password").unwrap_or_default().to_owned();
-    let attempt = Password::parse(typed).map(|password| Attempt {
-        name: name.clone(),
-        password,
-    });
+    let attempt = Password::parse(typed).map(|password| Attempt { name: name.clone(), password });
     let decision = match attempt {
         Ok(attempt) => flow::sign_in(&accounts, &context, browser, attempt).await?,
         Err(_) => Err(Denial::SignInWrong),
@@ -119,15 +116,11 @@ async fn submit(
         Ok(opened) => {
             let next = interaction.map_or(HOME.to_owned(), onward);
             let until = (context.now, opened.session.expires_at);
-            Ok(accounts
-                .jar
-                .give(html::see_other(&next), &opened.browser, Some(until)))
+            Ok(accounts.jar.give(html::see_other(&next), &opened.browser, Some(until)))
         }
         Err(denial @ (Denial::SignInWrong | Denial::SignInPaused(_))) => {
             if let (Denial::SignInWrong, Some(ip)) = (&denial, context.ip) {
-                accounts
-                    .guard
-                    .failed(Failed::SignIn, Network::of(ip), context.now);
+                accounts.guard.failed(Failed::SignIn, Network::of(ip), context.now);
             }
             try_again(&accounts, &context, &request, interaction, name, &denial).await
         }
@@ -151,17 +144,12 @@ async fn try_again(
             StatusCode::TOO_MANY_REQUESTS,
             format!("Too many wrong passwords. Try again in {}.", in_words(*seconds)),
         ),
-        _ => (
-            StatusCode::FORBIDDEN,
-            "The name or the password is wrong.".to_owned(),
-        ),
+        _ => (StatusCode::FORBIDDEN, "The name or the password is wrong.".to_owned()),
     };
     let page = login_page(&browser, waiting.as_ref(), name, Some(problem));
     let mut response = answer(status, &page, waiting.as_ref());
     if let Some(seconds) = denial.retry_after() {
-        response
-            .headers_mut()
-            .insert(actix_web::http::header::RETRY_AFTER, seconds.into());
+        response.headers_mut().insert(actix_web::http::header::RETRY_AFTER, seconds.into());
     }
     Ok(response)
 }
@@ -183,10 +171,7 @@ async fn ask(
         return Ok(html::see_other("/login"));
     };
     let browser = accounts.jar.browser(&request, context.now);
-    let page = LogoutPage {
-        csrf: csrf::token(browser.secret()),
-        account: signed_in.user.name,
-    };
+    let page = LogoutPage { csrf: csrf::token(browser.secret()), account: signed_in.user.name };
     Ok(html::page(HttpResponse::Ok(), &page, None))
 }
 
@@ -209,9 +194,7 @@ async fn leave(
 fn interaction_of(params: &Params) -> Result<Option<InteractionId>, Denial> {
     match params.get("interaction") {
         None => Ok(None),
-        Some(text) => InteractionId::parse(text)
-            .map(Some)
-            .ok_or(Denial::InteractionGone),
+        Some(text) => InteractionId::parse(text).map(Some).ok_or(Denial::InteractionGone),
     }
 }
 
@@ -235,9 +218,5 @@ fn login_page(
 }
 
 fn answer(status: StatusCode, page: &LoginPage, waiting: Option<&Interaction>) -> HttpResponse {
-    html::page(
-        HttpResponse::build(status),
-        page,
-        waiting.map(|waiting| waiting.card.form_action.as_str()),
-    )
+    html::page(HttpResponse::build(status), page, waiting.map(|waiting| waiting.card.form_action.as_str()))
 }

@@ -41,10 +41,7 @@ pub(super) fn set(
     let now = work.now();
     let key = (now.date_naive(), account.as_bytes().to_vec(), network.to_string());
     diesel::update(sign_in_failures::table.find(key))
-        .set((
-            sign_in_failures::failures.eq(count),
-            sign_in_failures::last_failed_at.eq(now),
-        ))
+        .set((sign_in_failures::failures.eq(count), sign_in_failures::last_failed_at.eq(now)))
         .execute(&mut **work)?;
     Ok(())
 }

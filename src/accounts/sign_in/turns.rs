@@ -68,10 +68,7 @@ mod tests {
     async fn a_million_names_take_bounded_memory() {
         let turns = Turns::default();
         for name in 0..2 * MOST {
-            turns
-                .take(SecretHash::of(&name.to_string()), network("192.0.2.1"))
-                .await
-                .unwrap();
+            turns.take(SecretHash::of(&name.to_string()), network("192.0.2.1")).await.unwrap();
         }
         assert!(turns.0.lock().unwrap().len() <= MOST);
     }

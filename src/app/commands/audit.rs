@@ -22,15 +22,9 @@ pub(super) fn run(shell: &Shell, command: &Command) -> Result<(), Refusal> {
         && !Kind::ALL.iter().any(|known| known.as_str() == kind)
     {
         let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
-        return Err(Refusal(format!(
-            "there are no events {kind}; there are {}",
-            known.join(", ")
-        )));
+        return Err(Refusal(format!("there are no events {kind}; there are {}", known.join(", "))));
     }
-    let events = shell
-        .open()?
-        .ledger
-        .read_here(|connection| list(connection, kind.as_deref(), *limit))?;
+    let events = shell.open()?.ledger.read_here(|connection| list(connection, kind.as_deref(), *limit))?;
     shell.say(&events, || {
         table(
             &["WHEN", "WHAT", "OUTCOME", "WHO", "ON", "IP", "REQUEST"],
@@ -40,10 +34,8 @@ pub(super) fn run(shell: &Shell, command: &Command) -> Result<(), Refusal> {
 }
 
 fn row(event: &Listed) -> Vec<String> {
-    let who = event.actor_id.map_or_else(
-        || event.actor_kind.clone(),
-        |id| format!("{} {id}", event.actor_kind),
-    );
+    let who =
+        event.actor_id.map_or_else(|| event.actor_kind.clone(), |id| format!("{} {id}", event.actor_kind));
     let on = match (&event.target_kind, &event.target_id) {
         (Some(kind), Some(id)) => format!("{kind} {id}"),
         _ => String::new(),

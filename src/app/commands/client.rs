@@ -42,10 +42,7 @@ pub(super) enum Command {
 }
 
 #[derive(clap::Args)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of the command line"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct Add {
     /// Its name, as people read it.
     name: String,
@@ -123,9 +120,7 @@ fn add(shell: &Shell, add: Add) -> Result<(), Refusal> {
         introspection_audiences: add.introspection_audiences,
     };
     let is_imported = imported.is_some();
-    let registered = shell
-        .open()?
-        .try_act(shell, |work| register(work, &registration, imported))?;
+    let registered = shell.open()?.try_act(shell, |work| register(work, &registration, imported))?;
     // Whoever imports a secret has it; only a new one is shown.
     let secret = registered.secret.filter(|_| !is_imported);
     let secret = secret.as_ref().map(|secret| secret.expose().to_owned());
@@ -144,33 +139,14 @@ fn add(shell: &Shell, add: Add) -> Result<(), Refusal> {
 
 fn list(shell: &Shell) -> Result<(), Refusal> {
     let clients = shell.open()?.ledger.read_here(store::list)?;
-    let values: Vec<Value> = clients
-        .iter()
-        .map(|client| described(client, &[], shell.clock.now()))
-        .collect();
+    let values: Vec<Value> = clients.iter().map(|client| described(client, &[], shell.clock.now())).collect();
     shell.say(&values, || {
         let row = |client: &Client| {
-            let kind = if client.confidential {
-                "confidential"
-            } else {
-                "public"
-            };
-            let state = if client.disabled_at.is_some() {
-                "disabled"
-            } else {
-                "active"
-            };
-            vec![
-                client.name.clone(),
-                kind.to_owned(),
-                state.to_owned(),
-                client.id.to_string(),
-            ]
+            let kind = if client.confidential { "confidential" } else { "public" };
+            let state = if client.disabled_at.is_some() { "disabled" } else { "active" };
+            vec![client.name.clone(), kind.to_owned(), state.to_owned(), client.id.to_string()]
         };
-        table(
-            &["NAME", "KIND", "STATE", "CLIENT_ID"],
-            &clients.iter().map(row).collect::<Vec<_>>(),
-        )
+        table(&["NAME", "KIND", "STATE", "CLIENT_ID"], &clients.iter().map(row).collect::<Vec<_>>())
     })
 }
 
@@ -225,9 +201,7 @@ fn described(client: &Client, secrets: &[Credential], now: DateTime<Utc>) -> Val
 fn rotate(shell: &Shell, id: &str, overlap: u32) -> Result<(), Refusal> {
     let id = parse(id)?;
     let overlap = Duration::seconds(overlap.into());
-    let secret = shell
-        .open()?
-        .try_act(shell, |work| rotate_secret(work, &id, overlap))?;
+    let secret = shell.open()?.try_act(shell, |work| rotate_secret(work, &id, overlap))?;
     let ends = shell.clock.now() + overlap;
     let value =
         json!({ "client_id": id.as_str(), "client_secret": secret.expose(), "old_secrets_end_at": ends });
@@ -242,13 +216,9 @@ fn rotate(shell: &Shell, id: &str, overlap: u32) -> Result<(), Refusal> {
 
 fn set_disabled(shell: &Shell, id: &str, disabled: bool) -> Result<(), Refusal> {
     let id = parse(id)?;
-    shell
-        .open()?
-        .try_act(shell, |work| disable(work, &id, disabled))?;
+    shell.open()?.try_act(shell, |work| disable(work, &id, disabled))?;
     let word = if disabled { "disabled" } else { "enabled" };
-    shell.say(&json!({ "client_id": id.as_str(), "disabled": disabled }), || {
-        format!("{id} is {word}.")
-    })
+    shell.say(&json!({ "client_id": id.as_str(), "disabled": disabled }), || format!("{id} is {word}."))
 }
 
 fn parse(id: &str) -> Result<ClientId, Refusal> {

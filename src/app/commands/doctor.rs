@@ -22,11 +22,7 @@ pub(super) fn run(shell: &Shell) -> ExitCode {
     let mut findings = vec![settings(shell)];
     match shell.open() {
         Ok(open) => findings.extend(database(shell, &open)),
-        Err(refusal) => findings.push(Finding {
-            what: "database",
-            good: false,
-            words: refusal.0,
-        }),
+        Err(refusal) => findings.push(Finding { what: "database", good: false, words: refusal.0 }),
     }
     let good = findings.iter().all(|finding| finding.good);
     let values: Vec<_> = findings
@@ -35,44 +31,24 @@ pub(super) fn run(shell: &Shell) -> ExitCode {
         .collect();
     let said = shell.say(&json!({ "ok": good, "checks": values }), || {
         let line = |finding: &Finding| {
-            format!(
-                "{:5} {:12} {}",
-                if finding.good { "ok" } else { "BAD" },
-                finding.what,
-                finding.words
-            )
+            format!("{:5} {:12} {}", if finding.good { "ok" } else { "BAD" }, finding.what, finding.words)
         };
         findings.iter().map(line).collect::<Vec<_>>().join("\n")
     });
-    if good && said.is_ok() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if good && said.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn settings(shell: &Shell) -> Finding {
     let words = if shell.settings.is_https() {
         format!("issuer {}", shell.settings.issuer)
     } else {
-        format!(
-            "issuer {}: plain http, for this machine only",
-            shell.settings.issuer
-        )
+        format!("issuer {}: plain http, for this machine only", shell.settings.issuer)
     };
-    Finding {
-        what: "settings",
-        good: true,
-        words,
-    }
+    Finding { what: "settings", good: true, words }
 }
 
 fn database(shell: &Shell, open: &Open) -> Vec<Finding> {
-    let kind = if open.database.is_private() {
-        "private"
-    } else {
-        "outside"
-    };
+    let kind = if open.database.is_private() { "private" } else { "outside" };
     vec![
         finding("database", Ok(format!("{kind}, answers, migrated"))),
         finding("permissions", permissions(open)),
@@ -82,16 +58,8 @@ fn database(shell: &Shell, open: &Open) -> Vec<Finding> {
 
 fn finding(what: &'static str, result: Result<String, String>) -> Finding {
     match result {
-        Ok(words) => Finding {
-            what,
-            good: true,
-            words,
-        },
-        Err(words) => Finding {
-            what,
-            good: false,
-            words,
-        },
+        Ok(words) => Finding { what, good: true, words },
+        Err(words) => Finding { what, good: false, words },
     }
 }
 
@@ -105,10 +73,7 @@ fn permissions(open: &Open) -> Result<String, String> {
 }
 
 fn clock(shell: &Shell, open: &Open) -> Result<String, String> {
-    let theirs = open
-        .db
-        .run_here(db::database_time)
-        .map_err(|fault: Fault| fault.to_string())?;
+    let theirs = open.db.run_here(db::database_time).map_err(|fault: Fault| fault.to_string())?;
     let apart = (shell.clock.now() - theirs).num_seconds();
     if apart.abs() <= CLOCK_TOLERANCE {
         Ok(format!("within {CLOCK_TOLERANCE} s of the database's"))

@@ -142,11 +142,7 @@ impl Shell {
         let database = Database::for_command(&self.settings.database, self.search_path.clone())?;
         let db = Db::new(&database.url, &self.settings.database.pool);
         database.prepare(&db, self.clock.now().date_naive())?;
-        Ok(Open {
-            ledger: Ledger::new(db.clone()),
-            db,
-            database,
-        })
+        Ok(Open { ledger: Ledger::new(db.clone()), db, database })
     }
 
     /// Says the result: `words` to a person, `value` to a program.
@@ -165,9 +161,7 @@ impl Open {
     /// Runs an act of the operator's.
     fn act<T>(&self, shell: &Shell, act: impl FnOnce(&mut Work<'_>) -> Outcome<T>) -> Result<T, Refusal> {
         let context = Context::operator(shell.clock.now());
-        self.ledger
-            .act_here(&context, act)?
-            .map_err(|denial| Refusal::new(denial.description()))
+        self.ledger.act_here(&context, act)?.map_err(|denial| Refusal::new(denial.description()))
     }
 
     /// Runs an act whose refusals have words of their own. What is wrong rolls it back.
@@ -191,26 +185,14 @@ impl Open {
 /// Lines of a table: columns as wide as their widest cell.
 fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
-        let cells = rows
-            .iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count());
-        cells
-            .chain(heads.get(column).map(|head| head.chars().count()))
-            .max()
-            .unwrap_or_default()
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(heads.get(column).map(|head| head.chars().count())).max().unwrap_or_default()
     };
     let widths: Vec<usize> = (0..heads.len()).map(width).collect();
     let line = |cells: Vec<String>| {
-        let padded = cells
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     let head = line(heads.iter().map(|head| (*head).to_owned()).collect());
-    std::iter::once(head)
-        .chain(rows.iter().cloned().map(line))
-        .collect::<Vec<_>>()
-        .join("\n")
+    std::iter::once(head).chain(rows.iter().cloned().map(line)).collect::<Vec<_>>().join("\n")
 }

@@ -9,19 +9,12 @@ const MOST: u64 = 4096;
 
 /// Reads a secret: the first line of standard input if it is piped, else from the terminal, unseen and twice.
 pub(super) fn read(what: &str) -> Result<PlainSecret, Refusal> {
-    if std::io::stdin().is_terminal() {
-        ask_twice(what)
-    } else {
-        piped(what)
-    }
+    if std::io::stdin().is_terminal() { ask_twice(what) } else { piped(what) }
 }
 
 fn piped(what: &str) -> Result<PlainSecret, Refusal> {
     let mut text = String::new();
-    std::io::stdin()
-        .take(MOST)
-        .read_to_string(&mut text)
-        .map_err(Refusal::new)?;
+    std::io::stdin().take(MOST).read_to_string(&mut text).map_err(Refusal::new)?;
     let line = text.lines().next().unwrap_or_default().to_owned();
     if line.is_empty() {
         return Err(Refusal(format!("standard input holds no {what}")));

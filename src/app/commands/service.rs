@@ -54,13 +54,7 @@ const RESERVED: [&str; 16] = [
 
 pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
     match command {
-        Command::Add {
-            name,
-            audience,
-            display_name,
-            scopes,
-            optional_scopes,
-        } => {
+        Command::Add { name, audience, display_name, scopes, optional_scopes } => {
             let mut parsed = Vec::new();
             for (typed, optional) in [(&scopes, false), (&optional_scopes, true)] {
                 for one in typed {
@@ -76,23 +70,15 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
 fn scope(typed: &str, optional: bool) -> Result<ServiceScope, Refusal> {
     const MOST_OF_A_SENTENCE: usize = 120;
     let (value, sentence) = typed.split_once('=').ok_or_else(|| {
-        Refusal(format!(
-            "write {typed} as SCOPE=SENTENCE, e.g. \"orders:read=Read your orders\""
-        ))
+        Refusal(format!("write {typed} as SCOPE=SENTENCE, e.g. \"orders:read=Read your orders\""))
     })?;
     let value = ScopeToken::parse(value).map_err(|problem| Refusal(format!("{value}: {problem}")))?;
     if value.is_management() {
-        return Err(Refusal(format!(
-            "{value} is a scope of this server's own management"
-        )));
+        return Err(Refusal(format!("{value} is a scope of this server's own management")));
     }
     let sentence = DisplayText::parse(sentence, MOST_OF_A_SENTENCE)
         .map_err(|problem| Refusal(format!("the sentence of {value}: {problem}")))?;
-    Ok(ServiceScope {
-        value,
-        sentence: sentence.as_str().to_owned(),
-        optional,
-    })
+    Ok(ServiceScope { value, sentence: sentence.as_str().to_owned(), optional })
 }
 
 fn add(
@@ -109,39 +95,23 @@ fn add(
         || !audience.chars().all(|c| c.is_ascii_graphic())
         || audience == "*"
     {
-        return Err(Refusal::new(
-            "the audience must be 1 to 255 visible ASCII characters, and not `*`",
-        ));
+        return Err(Refusal::new("the audience must be 1 to 255 visible ASCII characters, and not `*`"));
     }
     let display_name =
         DisplayText::parse(display_name.as_deref().unwrap_or(&name), 60).map_err(Refusal::new)?;
     let open = shell.open()?;
     let id = ServiceId::from_uuid(Entropy.id(shell.clock.now()));
-    let service = Service {
-        id,
-        name,
-        audience,
-        display_name: display_name.as_str().to_owned(),
-        scopes,
-    };
+    let service = Service { id, name, audience, display_name: display_name.as_str().to_owned(), scopes };
     open.try_act(shell, |work| {
         if !insert(work, &service)? {
             return Ok(Err("the name, the audience or one of the scopes is taken"));
         }
         let data = json!({ "name": service.name, "audience": service.audience });
-        work.tell(
-            Event::new(Kind::ServiceCreated, Actor::Operator)
-                .on("service", id)
-                .with(data),
-        );
+        work.tell(Event::new(Kind::ServiceCreated, Actor::Operator).on("service", id).with(data));
         Ok(Ok(()))
     })?;
     shell.say(&described(&service), || {
-        format!(
-            "The service {} has {} scopes.",
-            service.name,
-            service.scopes.len()
-        )
+        format!("The service {} has {} scopes.", service.name, service.scopes.len())
     })
 }
 

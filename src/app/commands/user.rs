@@ -46,11 +46,7 @@ pub(super) enum Command {
 
 pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
     match command {
-        Command::Add {
-            identifier,
-            name,
-            email,
-        } => add(shell, &identifier, name, email),
+        Command::Add { identifier, name, email } => add(shell, &identifier, name, email),
         Command::List => list(shell),
         Command::Disable { user } => disable(shell, &user, true),
         Command::Enable { user } => disable(shell, &user, false),
@@ -63,11 +59,7 @@ fn add(shell: &Shell, identifier: &str, name: Option<String>, email: Option<Stri
     let identifier = UserIdentifier::parse(identifier).map_err(Refusal::new)?;
     let name = name.unwrap_or_else(|| identifier.to_string());
     let name = DisplayText::parse(&name, MOST_OF_A_NAME).map_err(Refusal::new)?;
-    let email = email
-        .as_deref()
-        .map(EmailAddress::parse)
-        .transpose()
-        .map_err(Refusal::new)?;
+    let email = email.as_deref().map(EmailAddress::parse).transpose().map_err(Refusal::new)?;
     let hash = new_hash(shell)?;
     let open = shell.open()?;
     let id = open.try_act(shell, |work| {
@@ -78,17 +70,12 @@ fn add(shell: &Shell, identifier: &str, name: Option<String>, email: Option<Stri
             return Ok(Err("the identifier or the e-mail address is taken"));
         }
         let data = json!({ "identifier": identifier.as_str() });
-        work.tell(
-            Event::new(Kind::UserCreated, Actor::Operator)
-                .on("user", id)
-                .with(data),
-        );
+        work.tell(Event::new(Kind::UserCreated, Actor::Operator).on("user", id).with(data));
         Ok(Ok(id))
     })?;
-    shell.say(
-        &json!({ "id": id, "identifier": identifier.as_str(), "name": name.as_str() }),
-        || format!("{identifier} can sign in."),
-    )
+    shell.say(&json!({ "id": id, "identifier": identifier.as_str(), "name": name.as_str() }), || {
+        format!("{identifier} can sign in.")
+    })
 }
 
 fn new_hash(shell: &Shell) -> Result<String, Refusal> {
@@ -111,24 +98,11 @@ fn list(shell: &Shell) -> Result<(), Refusal> {
         .collect();
     shell.say(&values, || {
         let row = |user: &User| {
-            let state = if user.disabled_at.is_some() {
-                "disabled"
-            } else {
-                "active"
-            };
+            let state = if user.disabled_at.is_some() { "disabled" } else { "active" };
             let email = user.email.clone().unwrap_or_default();
-            vec![
-                user.identifier.clone(),
-                user.name.clone(),
-                email,
-                state.to_owned(),
-                user.id.to_string(),
-            ]
+            vec![user.identifier.clone(), user.name.clone(), email, state.to_owned(), user.id.to_string()]
         };
-        table(
-            &["IDENTIFIER", "NAME", "E-MAIL", "STATE", "ID"],
-            &users.iter().map(row).collect::<Vec<_>>(),
-        )
+        table(&["IDENTIFIER", "NAME", "E-MAIL", "STATE", "ID"], &users.iter().map(row).collect::<Vec<_>>())
     })
 }
 
@@ -148,16 +122,9 @@ fn disable(shell: &Shell, name: &str, disabled: bool) -> Result<(), Refusal> {
         Ok(Ok(changed))
     })?;
     let word = if disabled { "disabled" } else { "enabled" };
-    shell.say(
-        &json!({ "id": user.id, "changed": changed, "disabled": disabled }),
-        || {
-            if changed {
-                format!("{name} is {word}.")
-            } else {
-                format!("{name} was {word} already.")
-            }
-        },
-    )
+    shell.say(&json!({ "id": user.id, "changed": changed, "disabled": disabled }), || {
+        if changed { format!("{name} is {word}.") } else { format!("{name} was {word} already.") }
+    })
 }
 
 fn password(shell: &Shell, name: &str) -> Result<(), Refusal> {
@@ -169,9 +136,8 @@ fn password(shell: &Shell, name: &str) -> Result<(), Refusal> {
         end(work, &user, Kind::UserPasswordChanged, "password_changed")?;
         Ok(Ok(()))
     })?;
-    shell.say(&json!({ "id": user.id }), || {
-        format!("{name} has a new password and is signed out everywhere.")
-    })
+    shell
+        .say(&json!({ "id": user.id }), || format!("{name} has a new password and is signed out everywhere."))
 }
 
 /// Ends all that acts for the person, and tells so.
@@ -183,8 +149,6 @@ fn end(work: &mut Work<'_>, user: &User, kind: Kind, reason: &str) -> Result<(),
 }
 
 fn named(open: &Open, name: &str) -> Result<User, Refusal> {
-    let found = open
-        .ledger
-        .read_here(|connection| find_user_by_name(connection, name))?;
+    let found = open.ledger.read_here(|connection| find_user_by_name(connection, name))?;
     found.ok_or_else(|| Refusal(format!("there is no user {name}")))
 }

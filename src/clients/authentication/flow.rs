@@ -34,8 +34,7 @@ impl Clients {
         if let (Err(denial), Some(ip)) = (&decision, context.ip)
             && denial.code() == "invalid_client"
         {
-            self.guard
-                .failed(Failed::ClientAuthentication, Network::of(ip), context.now);
+            self.guard.failed(Failed::ClientAuthentication, Network::of(ip), context.now);
         }
         Ok(decision)
     }
@@ -65,8 +64,7 @@ impl Clients {
     fn may_present_bearers(&self, context: &Context, client: &Client) -> Result<(), Denial> {
         match context.ip {
             Some(ip) if !client.confidential => {
-                self.guard
-                    .check(Failed::UnknownBearer, Network::of(ip), context.now)
+                self.guard.check(Failed::UnknownBearer, Network::of(ip), context.now)
             }
             _ => Ok(()),
         }
@@ -75,8 +73,7 @@ impl Clients {
     /// Counts a code or token that nobody issued, if its bearer proved nothing by presenting it.
     pub fn unknown_bearer(&self, context: &Context, client: &Client) {
         if let (false, Some(ip)) = (client.confidential, context.ip) {
-            self.guard
-                .failed(Failed::UnknownBearer, Network::of(ip), context.now);
+            self.guard.failed(Failed::UnknownBearer, Network::of(ip), context.now);
         }
     }
 }

@@ -54,35 +54,17 @@ impl Presented {
         let client_id = ClientId::parse(&basic.client_id).map_err(|_| Denial::ClientUnknown)?;
         // Some libraries send a public client's id as Basic with an empty password.
         if basic.secret.expose().is_empty() {
-            return Ok(Self {
-                client_id,
-                secret: None,
-                method: AuthMethod::None,
-            });
+            return Ok(Self { client_id, secret: None, method: AuthMethod::None });
         }
-        Ok(Self {
-            client_id,
-            secret: Some(basic.secret),
-            method: AuthMethod::ClientSecretBasic,
-        })
+        Ok(Self { client_id, secret: Some(basic.secret), method: AuthMethod::ClientSecretBasic })
     }
 
     fn from_form(form: &Params) -> Result<Self, Denial> {
         let client_id = form.get("client_id").ok_or(Denial::ClientMissing)?;
         let client_id = ClientId::parse(client_id).map_err(|_| Denial::ClientUnknown)?;
-        let secret = form
-            .get("client_secret")
-            .map(|secret| PlainSecret::new(secret.to_owned()));
-        let method = if secret.is_some() {
-            AuthMethod::ClientSecretPost
-        } else {
-            AuthMethod::None
-        };
-        Ok(Self {
-            client_id,
-            secret,
-            method,
-        })
+        let secret = form.get("client_secret").map(|secret| PlainSecret::new(secret.to_owned()));
+        let method = if secret.is_some() { AuthMethod::ClientSecretPost } else { AuthMethod::None };
+        Ok(Self { client_id, secret, method })
     }
 }
 

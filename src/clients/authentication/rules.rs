@@ -23,19 +23,13 @@ pub fn authenticate(
         (Some(secret), true) => {
             let sent = secret.hash();
             // Every living secret is compared, so that time tells nothing of which.
-            let matching = secrets
-                .iter()
-                .filter(|own| own.lives(now) & own.hash.matches(&sent))
-                .count();
+            let matching = secrets.iter().filter(|own| own.lives(now) & own.hash.matches(&sent)).count();
             if matching == 0 {
                 return Err(Denial::ClientSecretWrong);
             }
         }
     }
-    let standing = Standing {
-        client_disabled_at: client.disabled_at,
-        ..Standing::default()
-    };
+    let standing = Standing { client_disabled_at: client.disabled_at, ..Standing::default() };
     standing.may_act(now).map_err(|_| Denial::ClientDisabled)
 }
 

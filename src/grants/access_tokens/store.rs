@@ -1,9 +1,8 @@
 //! The table `access_tokens`.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Uuid as SqlUuid};
+use diesel::sql_types::Uuid as SqlUuid;
 use uuid::Uuid;
 
 use crate::audit::{Actor, Event, Kind, WriteValue};
@@ -13,6 +12,12 @@ use crate::grants::{BearerKey, FamilyKey, NewAccessToken};
 use crate::kernel::{FamilyId, Fault, PrincipalId, TokenId};
 use crate::platform::db::Connection;
 use crate::schema::access_tokens;
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Whether a principal may act: the condition of a write, as the migration of `accounts` has it.
+    fn principal_may_act(principal: SqlUuid) -> Bool;
+}
 
 /// Stores an access token, within the write value that decided it.
 pub(in crate::grants) fn insert(connection: &mut Connection, token: &NewAccessToken) -> Result<(), Fault> {
@@ -59,13 +64,7 @@ pub fn find(connection: &mut Connection, key: BearerKey) -> Result<Option<FoundA
     let Some(row) = row else { return Ok(None) };
     let lineage = match (row.family_expires_on, row.family_id) {
         (Some(day), Some(id)) => {
-            let found = lineage(
-                connection,
-                FamilyKey {
-                    day,
-                    id: FamilyId::from_uuid(id),
-                },
-            )?;
+            let found = lineage(connection, FamilyKey { day, id: FamilyId::from_uuid(id) })?;
             Some(found.ok_or_else(|| Fault::internal("an access token without its family"))?)
         }
         _ => None,
@@ -94,12 +93,8 @@ impl WriteValue for Issue {
     fn execute(rows: &[Self], connection: &mut Connection) -> Result<Vec<bool>, Fault> {
         rows.iter()
             .map(|Self(token)| {
-                let may_act: bool = diesel::select(
-                    sql::<Bool>("principal_may_act(")
-                        .bind::<SqlUuid, _>(token.client.uuid())
-                        .sql(")"),
-                )
-                .get_result(connection)?;
+                let may_act: bool =
+                    diesel::select(principal_may_act(token.client.uuid())).get_result(connection)?;
                 if may_act {
                     insert(connection, token)?;
                 }

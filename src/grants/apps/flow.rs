@@ -48,29 +48,20 @@ pub async fn overview(accounts: &Accounts, context: &Context, browser: Browser) 
             };
             let apps = connected(work, &signed_in)?;
             let catalogue = services::store::catalogue(work)?;
-            Ok(Ok(Some(Overview {
-                signed_in,
-                apps,
-                catalogue,
-            })))
+            Ok(Ok(Some(Overview { signed_in, apps, catalogue })))
         })
         .await
 }
 
 fn connected(work: &mut Work<'_>, signed_in: &SignedIn) -> Result<Vec<Connected>, Fault> {
-    let last: HashMap<GrantId, DateTime<Utc>> = store::last_authorized(work, signed_in.user.id)?
-        .into_iter()
-        .collect();
+    let last: HashMap<GrantId, DateTime<Utc>> =
+        store::last_authorized(work, signed_in.user.id)?.into_iter().collect();
     let mut apps = Vec::new();
     for grant in store::list_living(work, signed_in.user.id)? {
         let client = clients::store::find_by_principal(work, grant.client_id)?;
         let client = client.ok_or_else(|| Fault::internal("a grant to no client"))?;
         let last_authorized = last.get(&grant.id).copied();
-        apps.push(Connected {
-            grant,
-            client,
-            last_authorized,
-        });
+        apps.push(Connected { grant, client, last_authorized });
     }
     Ok(apps)
 }
@@ -90,9 +81,7 @@ pub async fn revoke(
         .act(context, move |work| {
             let signed_in = settle!(recognise(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
             let user = signed_in.user.id;
-            let mine = store::list_living(work, user)?
-                .into_iter()
-                .find(|own| own.id == grant);
+            let mine = store::list_living(work, user)?.into_iter().find(|own| own.id == grant);
             let mine = settle!(mine.ok_or(Denial::NotFound));
             let event = match scope {
                 // The last scope taken back is the whole taken back.
@@ -124,9 +113,7 @@ pub async fn sign_out_everywhere(
     context: &Context,
     browser: Browser,
 ) -> Outcome<Browser> {
-    let renewed = accounts
-        .jar
-        .renewed(context.now + accounts.sessions.interaction());
+    let renewed = accounts.jar.renewed(context.now + accounts.sessions.interaction());
     let settings = accounts.sessions.clone();
     accounts
         .ledger

@@ -19,16 +19,8 @@ const APPS: &str = "/account/apps";
 /// Adds the routes of these pages.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(
-            web::resource("/")
-                .route(web::get().to(home))
-                .default_service(only("GET, HEAD")),
-        )
-        .service(
-            web::resource(APPS)
-                .route(web::get().to(show))
-                .default_service(only("GET, HEAD")),
-        )
+        .service(web::resource("/").route(web::get().to(home)).default_service(only("GET, HEAD")))
+        .service(web::resource(APPS).route(web::get().to(show)).default_service(only("GET, HEAD")))
         .service(
             web::resource("/account/apps/{grant}/revoke")
                 .route(web::post().to(revoke))
@@ -92,11 +84,7 @@ async fn show(
 }
 
 fn page(overview: Overview, csrf: String, done: Option<&str>, now: DateTime<Utc>) -> AppsPage {
-    let Overview {
-        signed_in,
-        apps,
-        catalogue,
-    } = overview;
+    let Overview { signed_in, apps, catalogue } = overview;
     // A word of ours, never text from the address bar.
     let notice = match done {
         Some("disconnected") => Some("The app is disconnected. It can no longer act for you.".to_owned()),
@@ -104,27 +92,17 @@ fn page(overview: Overview, csrf: String, done: Option<&str>, now: DateTime<Utc>
         _ => None,
     };
     let apps = apps.into_iter().map(|app| row(app, &catalogue, now)).collect();
-    AppsPage {
-        account: signed_in.user.name,
-        csrf,
-        apps,
-        notice,
-    }
+    AppsPage { account: signed_in.user.name, csrf, apps, notice }
 }
 
 fn row(app: Connected, catalogue: &Catalogue, now: DateTime<Utc>) -> AppRow {
-    let groups = catalogue
-        .grouped(&app.grant.scope)
-        .map(|(service, scopes)| ScopeGroup {
-            service: service.display_name.clone(),
-            scopes: scopes
-                .iter()
-                .map(|scope| ScopeLine {
-                    value: scope.value.to_string(),
-                    sentence: scope.sentence.clone(),
-                })
-                .collect(),
-        });
+    let groups = catalogue.grouped(&app.grant.scope).map(|(service, scopes)| ScopeGroup {
+        service: service.display_name.clone(),
+        scopes: scopes
+            .iter()
+            .map(|scope| ScopeLine { value: scope.value.to_string(), sentence: scope.sentence.clone() })
+            .collect(),
+    });
     AppRow {
         grant_id: app.grant.id.to_string(),
         groups: groups.collect(),
@@ -132,9 +110,7 @@ fn row(app: Connected, catalogue: &Catalogue, now: DateTime<Utc>) -> AppRow {
         publisher: app.client.publisher,
         verified: app.client.verified || app.client.first_party,
         granted: app.grant.granted_at.format("%-d %B %Y").to_string(),
-        last_authorized: app
-            .last_authorized
-            .map_or_else(|| "not now".to_owned(), |at| ago(at, now)),
+        last_authorized: app.last_authorized.map_or_else(|| "not now".to_owned(), |at| ago(at, now)),
     }
 }
 
@@ -158,17 +134,8 @@ async fn revoke(
 ) -> Result<HttpResponse, PageFace> {
     let browser = accounts.own_browser(&request, &form.params)?;
     let grant = GrantId::parse(&path).ok_or(Denial::NotFound)?;
-    let scope = form
-        .params
-        .get("scope")
-        .map(ScopeToken::parse)
-        .transpose()
-        .map_err(|_| Denial::NotFound)?;
-    let done = if scope.is_some() {
-        "removed"
-    } else {
-        "disconnected"
-    };
+    let scope = form.params.get("scope").map(ScopeToken::parse).transpose().map_err(|_| Denial::NotFound)?;
+    let done = if scope.is_some() { "removed" } else { "disconnected" };
     match flow::revoke(&accounts, &context, browser, grant, scope).await? {
         Ok(()) => Ok(html::see_other(&format!("{APPS}?done={done}"))),
         Err(Denial::LoginRequired) => Ok(html::see_other(LOGIN)),

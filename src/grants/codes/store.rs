@@ -1,14 +1,12 @@
 //! The table `authorization_codes`.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Date, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::audit::{Actor, Event, Kind, Work, WriteValue};
 use crate::grants::codes::{Code, FoundCode};
-use crate::grants::store::{lineage, scope};
+use crate::grants::store::{family_may_act, lineage, scope};
 use crate::grants::{BearerKey, FamilyKey, NewAccessToken, NewRefreshToken, access_tokens, refresh_tokens};
 use crate::kernel::{AttemptId, CodeChallenge, FamilyId, Fault, PrincipalId};
 use crate::platform::db::Connection;
@@ -53,10 +51,7 @@ pub fn find(connection: &mut Connection, key: BearerKey) -> Result<Option<FoundC
         .first(connection)
         .optional()?;
     let Some(row) = row else { return Ok(None) };
-    let family = FamilyKey {
-        day: key.day,
-        id: FamilyId::from_uuid(row.family_id),
-    };
+    let family = FamilyKey { day: key.day, id: FamilyId::from_uuid(row.family_id) };
     let lineage = lineage(connection, family)?.ok_or_else(|| Fault::internal("a code without its family"))?;
     let code = Code {
         key,
@@ -66,11 +61,7 @@ pub fn find(connection: &mut Connection, key: BearerKey) -> Result<Option<FoundC
         scope: scope(row.scopes),
         expires_at: row.expires_at,
     };
-    Ok(Some(FoundCode {
-        code,
-        consumed_at: row.consumed_at,
-        lineage,
-    }))
+    Ok(Some(FoundCode { code, consumed_at: row.consumed_at, lineage }))
 }
 
 /// Write value: exchange a code for tokens.
@@ -125,15 +116,7 @@ impl Redeem {
         let consumed = diesel::update(authorization_codes::table.find(key))
             .filter(authorization_codes::consumed_at.is_null())
             .filter(authorization_codes::expires_at.gt(self.now))
-            .filter(
-                sql::<Bool>("family_may_act(")
-                    .bind::<Date, _>(self.family.day)
-                    .sql(", ")
-                    .bind::<SqlUuid, _>(self.family.id.uuid())
-                    .sql(", ")
-                    .bind::<Timestamptz, _>(self.now)
-                    .sql(")"),
-            )
+            .filter(family_may_act(self.family.day, self.family.id.uuid(), self.now))
             .set((
                 authorization_codes::consumed_at.eq(self.now),
                 authorization_codes::consumed_by.eq(self.attempt.uuid()),

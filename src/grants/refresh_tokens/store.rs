@@ -1,14 +1,12 @@
 //! The tables `refresh_tokens` and `refresh_answers`.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Date, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::audit::{Event, WriteValue};
 use crate::grants::refresh_tokens::FoundRefreshToken;
-use crate::grants::store::{lineage, scope};
+use crate::grants::store::{family_may_act, lineage, scope};
 use crate::grants::{BearerKey, FamilyKey, NewAccessToken, NewRefreshToken, access_tokens};
 use crate::kernel::{AttemptId, FamilyId, Fault, SecretHash};
 use crate::platform::db::Connection;
@@ -53,10 +51,7 @@ pub fn find(connection: &mut Connection, key: BearerKey) -> Result<Option<FoundR
         .first(connection)
         .optional()?;
     let Some(row) = row else { return Ok(None) };
-    let family = FamilyKey {
-        day: key.day,
-        id: FamilyId::from_uuid(row.family_id),
-    };
+    let family = FamilyKey { day: key.day, id: FamilyId::from_uuid(row.family_id) };
     let lineage =
         lineage(connection, family)?.ok_or_else(|| Fault::internal("a refresh token without its family"))?;
     let successor_used = match row.successor {
@@ -80,9 +75,7 @@ pub fn find(connection: &mut Connection, key: BearerKey) -> Result<Option<FoundR
 }
 
 fn hash(bytes: Vec<u8>) -> Result<SecretHash, Fault> {
-    let bytes: [u8; 32] = bytes
-        .try_into()
-        .map_err(|_| Fault::internal("a hash is not 32 bytes"))?;
+    let bytes: [u8; 32] = bytes.try_into().map_err(|_| Fault::internal("a hash is not 32 bytes"))?;
     Ok(SecretHash::from_bytes(bytes))
 }
 
@@ -160,15 +153,7 @@ impl Rotate {
         let key = (self.old.day, self.old.hash.as_bytes().to_vec());
         let consumed = diesel::update(refresh_tokens::table.find(key))
             .filter(refresh_tokens::consumed_at.is_null())
-            .filter(
-                sql::<Bool>("family_may_act(")
-                    .bind::<Date, _>(self.family.day)
-                    .sql(", ")
-                    .bind::<SqlUuid, _>(self.family.id.uuid())
-                    .sql(", ")
-                    .bind::<Timestamptz, _>(self.now)
-                    .sql(")"),
-            )
+            .filter(family_may_act(self.family.day, self.family.id.uuid(), self.now))
             .set((
                 refresh_tokens::consumed_at.eq(self.now),
                 refresh_tokens::consumed_by.eq(self.attempt.uuid()),

@@ -74,29 +74,16 @@ mod tests {
             "a\u{2028}b",
             "x\u{feff}y",
         ] {
-            assert_eq!(
-                DisplayText::parse(bad, 80),
-                Err(DisplayTextProblem::BadCharacter),
-                "{bad:?}"
-            );
+            assert_eq!(DisplayText::parse(bad, 80), Err(DisplayTextProblem::BadCharacter), "{bad:?}");
         }
-        assert_eq!(
-            DisplayText::parse(" \u{3000}\n", 80),
-            Err(DisplayTextProblem::Empty)
-        );
-        assert_eq!(
-            DisplayText::parse("éé", 1),
-            Err(DisplayTextProblem::TooLong { max_chars: 1 })
-        );
+        assert_eq!(DisplayText::parse(" \u{3000}\n", 80), Err(DisplayTextProblem::Empty));
+        assert_eq!(DisplayText::parse("éé", 1), Err(DisplayTextProblem::TooLong { max_chars: 1 }));
     }
 
     #[test]
     fn ordinary_names_pass_trimmed() {
-        for (sent, kept) in [
-            ("  Café Ω ", "Café Ω"),
-            ("日本語 <b>", "日本語 <b>"),
-            ("😀", "😀"),
-        ] {
+        for (sent, kept) in [("  Café Ω ", "Café Ω"), ("日本語 <b>", "日本語 <b>"), ("😀", "😀")]
+        {
             assert_eq!(DisplayText::parse(sent, 10).unwrap().as_str(), kept);
         }
     }

@@ -32,11 +32,7 @@ impl EmailAddress {
         let (local, domain) = text.split_once('@').ok_or(InvalidEmailAddress)?;
         let address = EmailAddress(format!("{local}@{}", fold(domain)));
         // Checked as kept and as folded: `⑴` is harmless until it becomes `(1)`.
-        if is_sane(&address.0) && is_sane(&address.key()) {
-            Ok(address)
-        } else {
-            Err(InvalidEmailAddress)
-        }
+        if is_sane(&address.0) && is_sane(&address.key()) { Ok(address) } else { Err(InvalidEmailAddress) }
     }
 
     /// The address to show and to write to.
@@ -66,12 +62,8 @@ fn is_sane(address: &str) -> bool {
         return false;
     };
     let letter = |c: char| c.is_alphanumeric() && !is_deceptive(c);
-    let word = |word: &str| {
-        !word.is_empty()
-            && word
-                .chars()
-                .all(|c| letter(c) || "!#$%&'*+-/=?^_`{|}~".contains(c))
-    };
+    let word =
+        |word: &str| !word.is_empty() && word.chars().all(|c| letter(c) || "!#$%&'*+-/=?^_`{|}~".contains(c));
     let label = |label: &str| {
         let hyphen_at_an_end = label.starts_with('-') || label.ends_with('-');
         (1..=63).contains(&label.len()) && !hyphen_at_an_end && label.chars().all(|c| letter(c) || c == '-')

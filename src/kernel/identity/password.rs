@@ -46,11 +46,7 @@ impl Password {
         let mut normal = String::with_capacity(3 * text.len());
         normal.extend(text.nfc());
         let password = Password(PlainSecret::new(normal));
-        if password.expose().len() > MAX_BYTES {
-            Err(PasswordProblem::TooLong)
-        } else {
-            Ok(password)
-        }
+        if password.expose().len() > MAX_BYTES { Err(PasswordProblem::TooLong) } else { Ok(password) }
     }
 
     /// Reads a new password, which must have at least `min_chars` characters (NIST SP 800-63B §3.1.1.2);
@@ -58,11 +54,7 @@ impl Password {
     pub fn choose(text: String, min_chars: usize) -> Result<Password, PasswordProblem> {
         let password = Password::parse(text)?;
         let long_enough = password.expose().chars().count() >= min_chars;
-        if long_enough {
-            Ok(password)
-        } else {
-            Err(PasswordProblem::TooShort { min_chars })
-        }
+        if long_enough { Ok(password) } else { Err(PasswordProblem::TooShort { min_chars }) }
     }
 
     /// The normalised text, for the hash.
@@ -84,47 +76,29 @@ mod tests {
 
     #[test]
     fn l12_nfc_and_nfd_are_the_same_password() {
-        let (nfc, nfd) = (
-            Password::parse("caf\u{e9}".into()),
-            Password::parse("cafe\u{301}".into()),
-        );
+        let (nfc, nfd) = (Password::parse("caf\u{e9}".into()), Password::parse("cafe\u{301}".into()));
         assert_eq!(nfc.unwrap().expose(), nfd.unwrap().expose());
     }
 
     #[test]
     fn l12_too_long_is_said_and_not_cut() {
         assert_eq!(Password::parse("x".repeat(1024)).unwrap().expose().len(), 1024);
-        assert_eq!(
-            Password::parse("x".repeat(1025)).err(),
-            Some(PasswordProblem::TooLong)
-        );
+        assert_eq!(Password::parse("x".repeat(1025)).err(), Some(PasswordProblem::TooLong));
         // U+1D160 is four bytes and twelve in NFC.
-        assert_eq!(
-            Password::parse("\u{1D160}".repeat(256)).err(),
-            Some(PasswordProblem::TooLong)
-        );
-        assert_eq!(
-            Password::parse("a\0b".into()).err(),
-            Some(PasswordProblem::HasNul)
-        );
+        assert_eq!(Password::parse("\u{1D160}".repeat(256)).err(), Some(PasswordProblem::TooLong));
+        assert_eq!(Password::parse("a\0b".into()).err(), Some(PasswordProblem::HasNul));
     }
 
     #[test]
     fn length_is_counted_in_characters() {
         assert!(Password::choose("éééééééé".into(), 8).is_ok());
-        assert_eq!(
-            Password::choose("ééé".into(), 8).err(),
-            Some(PasswordProblem::TooShort { min_chars: 8 })
-        );
+        assert_eq!(Password::choose("ééé".into(), 8).err(), Some(PasswordProblem::TooShort { min_chars: 8 }));
         assert!(Password::parse(String::new()).is_ok());
     }
 
     #[test]
     fn it_is_not_printed() {
-        assert_eq!(
-            format!("{:?}", Password::parse("hunter2".into()).unwrap()),
-            "Password(…)"
-        );
+        assert_eq!(format!("{:?}", Password::parse("hunter2".into()).unwrap()), "Password(…)");
     }
 
     proptest! {

@@ -33,11 +33,7 @@ impl UserIdentifier {
         let name: String = text.nfkc().flat_map(char::to_lowercase).nfkc().collect();
         let allowed = |c: char| (c.is_alphanumeric() || matches!(c, '.' | '_' | '-')) && !is_deceptive(c);
         let sound = (1..=MAX_CHARS).contains(&name.chars().count()) && name.chars().all(allowed);
-        if sound {
-            Ok(UserIdentifier(name))
-        } else {
-            Err(InvalidUserIdentifier)
-        }
+        if sound { Ok(UserIdentifier(name)) } else { Err(InvalidUserIdentifier) }
     }
 
     /// The normal form: what is stored, compared and shown.

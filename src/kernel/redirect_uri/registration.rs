@@ -109,11 +109,7 @@ fn check_scheme(scheme: &str) -> Result<(), RedirectUriProblem> {
     if !private_use && lower != "https" && lower != "http" {
         return Err(RedirectUriProblem::ForbiddenScheme);
     }
-    if scheme == lower {
-        Ok(())
-    } else {
-        Err(RedirectUriProblem::NotCanonical)
-    }
+    if scheme == lower { Ok(()) } else { Err(RedirectUriProblem::NotCanonical) }
 }
 
 /// A host that browsers read as it is written, and over plain http only this device.
@@ -124,10 +120,9 @@ fn check_web(parts: &Parts<'_>, url: Result<Url, RedirectUriProblem>) -> Result<
     }
     let url = url?;
     // An explicit default port may stay: it is textually different, yet no browser reads it otherwise.
-    let port_as_written = host.port.is_none_or(|port| {
-        url.port_or_known_default()
-            .is_some_and(|p| p != 0 && p.to_string() == port)
-    });
+    let port_as_written = host
+        .port
+        .is_none_or(|port| url.port_or_known_default().is_some_and(|p| p != 0 && p.to_string() == port));
     if !host.has_plain_host() || url.host_str() != Some(host.host) || !port_as_written {
         return Err(RedirectUriProblem::NotCanonical);
     }
@@ -140,11 +135,8 @@ fn check_web(parts: &Parts<'_>, url: Result<Url, RedirectUriProblem>) -> Result<
 /// Every `%` starts a `%XX` (RFC 3986 §2.1) that is not a control character.
 fn is_well_encoded(text: &str) -> bool {
     text.split('%').skip(1).all(|after| {
-        let hex = after
-            .get(..2)
-            .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
-        hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())
-            .is_some_and(|byte| !byte.is_ascii_control())
+        let hex = after.get(..2).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).is_some_and(|byte| !byte.is_ascii_control())
     })
 }
 
@@ -180,10 +172,7 @@ mod tests {
             "https://rp.example/a.b/..c/%C3%A9;v=1",
             "https://10.0.0.1/cb",
         ] {
-            assert_eq!(
-                RedirectUri::register(good).map(|uri| uri.as_str().to_owned()),
-                Ok(good.to_owned())
-            );
+            assert_eq!(RedirectUri::register(good).map(|uri| uri.as_str().to_owned()), Ok(good.to_owned()));
         }
     }
 

@@ -44,28 +44,18 @@ pub(super) fn issue(
     let grant = allow(work, target, signed_in, scope)?;
     let expires_at = now + house.tokens.family_lifetime(client);
     let family = Family {
-        key: FamilyKey {
-            day: expires_at.date_naive(),
-            id: FamilyId::from_uuid(Entropy.id(now)),
-        },
+        key: FamilyKey { day: expires_at.date_naive(), id: FamilyId::from_uuid(Entropy.id(now)) },
         expires_at,
         revoked_at: None,
     };
     store::open_family(work, &family, &grant)?;
 
-    let authorization = Authorization {
-        client,
-        redirect_uri: &target.uri,
-        scope,
-        owner: &user.id.to_string(),
-    };
+    let authorization =
+        Authorization { client, redirect_uri: &target.uri, scope, owner: &user.id.to_string() };
     let mut mint = || Entropy.dated_bearer(DatedTag::AuthorizationCode, family.key.day);
     let secret = settle!(engine::authorize(&authorization, &mut mint));
     let code = Code {
-        key: BearerKey {
-            day: family.key.day,
-            hash: secret.hash(),
-        },
+        key: BearerKey { day: family.key.day, hash: secret.hash() },
         redirect_uri: target.uri.clone(),
         redirect_uri_sent: target.was_sent,
         challenge: asked.challenge.clone(),

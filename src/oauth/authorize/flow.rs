@@ -109,23 +109,12 @@ fn decide(work: &mut Work<'_>, house: &House, browser: &Browser, entry: Entry) -
             .as_ref()
             .is_some_and(|waiting| waiting.signed_in_as == Some(signed_in.session.id)),
     });
-    let next = rules::next(
-        &asked,
-        &target,
-        &catalogue,
-        person.as_ref(),
-        request.answer.as_ref(),
-    );
+    let next = rules::next(&asked, &target, &catalogue, person.as_ref(), request.answer.as_ref());
     match (next, signed_in) {
         (Next::Give(scope), Some(signed_in)) => {
             settle!(finish(work, browser, request.waiting.as_ref())?);
             let code = settle!(code::issue(work, house, &target, &asked, &signed_in, &scope)?);
-            Ok(Ok(Step::Return(back(
-                house,
-                &target,
-                &request.params,
-                &[("code", code.expose())],
-            ))))
+            Ok(Ok(Step::Return(back(house, &target, &request.params, &[("code", code.expose())]))))
         }
         (Next::Ask, Some(signed_in)) => match request.waiting {
             Some(waiting) => Ok(Ok(Step::Show(Box::new(Consent {
@@ -159,11 +148,7 @@ fn decide(work: &mut Work<'_>, house: &House, browser: &Browser, entry: Entry) -
 fn load(work: &mut Work<'_>, browser: &Browser, entry: Entry) -> Outcome<Request> {
     let (id, answer) = match entry {
         Entry::Fresh(params) => {
-            return Ok(Ok(Request {
-                params,
-                waiting: None,
-                answer: None,
-            }));
+            return Ok(Ok(Request { params, waiting: None, answer: None }));
         }
         Entry::Resumed(id) => (id, None),
         Entry::Answered(id, answer) => (id, Some(answer)),
@@ -171,11 +156,7 @@ fn load(work: &mut Work<'_>, browser: &Browser, entry: Entry) -> Outcome<Request
     let waiting = settle!(interactions::store::find(work, id)?.ok_or(Denial::InteractionGone));
     settle!(waiting.is_open_to(browser.hash(), work.now()));
     let params = Params::from_pairs(waiting.request.clone());
-    Ok(Ok(Request {
-        params,
-        waiting: Some(waiting),
-        answer,
-    }))
+    Ok(Ok(Request { params, waiting: Some(waiting), answer }))
 }
 
 /// The redirect target first: an unknown client or an unregistered address is a page, never a redirect.
@@ -188,10 +169,7 @@ fn settle_target(work: &mut Work<'_>, params: &Params) -> Outcome<Target> {
         return Ok(Err(Denial::ClientUnknown));
     };
     let client = settle!(clients::store::find(work, &id)?.ok_or(Denial::ClientUnknown));
-    let standing = Standing {
-        client_disabled_at: client.disabled_at,
-        ..Standing::default()
-    };
+    let standing = Standing { client_disabled_at: client.disabled_at, ..Standing::default() };
     settle!(standing.may_act(work.now()).map_err(|_| Denial::ClientDisabled));
     Ok(target(client, params))
 }
@@ -229,20 +207,13 @@ fn open(
 fn finish(work: &mut Work<'_>, browser: &Browser, waiting: Option<&Interaction>) -> Outcome<()> {
     let Some(waiting) = waiting else { return Ok(Ok(())) };
     let finished = interactions::store::finish(work, waiting.id, browser.hash())?;
-    Ok(if finished {
-        Ok(())
-    } else {
-        Err(Denial::InteractionGone)
-    })
+    Ok(if finished { Ok(()) } else { Err(Denial::InteractionGone) })
 }
 
 /// The error as the app is told it (RFC 6749 §4.1.2.1).
 fn refuse(house: &House, target: &Target, params: &Params, denial: &Denial) -> Step {
     let description = denial.description();
-    let error = [
-        ("error", denial.code()),
-        ("error_description", description.as_str()),
-    ];
+    let error = [("error", denial.code()), ("error_description", description.as_str())];
     Step::Return(back(house, target, params, &error))
 }
 

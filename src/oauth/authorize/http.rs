@@ -55,11 +55,7 @@ async fn resume(
 ) -> Result<HttpResponse, PageFace> {
     let query = Params::parse(request.query_string().as_bytes())?;
     let id = interaction(&query)?;
-    let browser = oauth
-        .accounts
-        .jar
-        .known(&request)
-        .ok_or(Denial::InteractionGone)?;
+    let browser = oauth.accounts.jar.known(&request).ok_or(Denial::InteractionGone)?;
     proceed(&oauth, &context, browser, Entry::Resumed(id)).await
 }
 
@@ -81,17 +77,11 @@ async fn answer(
 }
 
 fn interaction(params: &Params) -> Result<InteractionId, Denial> {
-    params
-        .get("interaction")
-        .and_then(InteractionId::parse)
-        .ok_or(Denial::InteractionGone)
+    params.get("interaction").and_then(InteractionId::parse).ok_or(Denial::InteractionGone)
 }
 
 fn ticked(form: &Params) -> Result<Scope, Denial> {
-    let tokens = form
-        .all("scope")
-        .map(ScopeToken::parse)
-        .collect::<Result<Scope, _>>();
+    let tokens = form.all("scope").map(ScopeToken::parse).collect::<Result<Scope, _>>();
     tokens.map_err(|_| Denial::Malformed("scope"))
 }
 

@@ -67,24 +67,21 @@ impl ConsentPage {
 }
 
 fn groups(consent: &Consent) -> Vec<ScopeGroup> {
-    let groups = consent
-        .catalogue
-        .grouped(&consent.scope)
-        .map(|(service, scopes)| ScopeGroup {
-            service: service.display_name.clone(),
-            scopes: scopes
-                .iter()
-                .map(|scope| {
-                    let already = consent.remembered.contains(&scope.value);
-                    ScopeLine {
-                        value: scope.value.to_string(),
-                        sentence: scope.sentence.clone(),
-                        optional: scope.optional && !already,
-                        already,
-                    }
-                })
-                .collect(),
-        });
+    let groups = consent.catalogue.grouped(&consent.scope).map(|(service, scopes)| ScopeGroup {
+        service: service.display_name.clone(),
+        scopes: scopes
+            .iter()
+            .map(|scope| {
+                let already = consent.remembered.contains(&scope.value);
+                ScopeLine {
+                    value: scope.value.to_string(),
+                    sentence: scope.sentence.clone(),
+                    optional: scope.optional && !already,
+                    already,
+                }
+            })
+            .collect(),
+    });
     groups.collect()
 }
 

@@ -22,26 +22,13 @@ pub(super) fn target(client: Client, params: &Params) -> Result<Target, Denial> 
         return Err(Denial::Repeated("redirect_uri"));
     }
     if let Some(sent) = params.get("redirect_uri") {
-        let registered = client
-            .redirect_uri(sent)
-            .ok_or(Denial::RedirectUnregistered)?
-            .clone();
-        return Ok(Target {
-            client,
-            registered,
-            uri: sent.to_owned(),
-            was_sent: true,
-        });
+        let registered = client.redirect_uri(sent).ok_or(Denial::RedirectUnregistered)?.clone();
+        return Ok(Target { client, registered, uri: sent.to_owned(), was_sent: true });
     }
     match client.redirect_uris.as_slice() {
         [only] => {
             let registered = only.clone();
-            Ok(Target {
-                client,
-                uri: registered.as_str().to_owned(),
-                registered,
-                was_sent: false,
-            })
+            Ok(Target { client, uri: registered.as_str().to_owned(), registered, was_sent: false })
         }
         _ => Err(Denial::RedirectMissing),
     }
@@ -107,16 +94,8 @@ impl Asked {
             return Err(Denial::ClientNotAllowed);
         }
         let challenge = challenge(params)?;
-        let prompt = params
-            .get("prompt")
-            .map(Prompt::parse)
-            .transpose()?
-            .unwrap_or_default();
-        Ok(Self {
-            scope: scope(params, client)?,
-            challenge,
-            prompt,
-        })
+        let prompt = params.get("prompt").map(Prompt::parse).transpose()?.unwrap_or_default();
+        Ok(Self { scope: scope(params, client)?, challenge, prompt })
     }
 }
 
@@ -135,11 +114,7 @@ fn scope(params: &Params, client: &Client) -> Result<Scope, Denial> {
     };
     let scope = Scope::requested(text).map_err(|_| Denial::ScopeMalformed)?;
     // No registration holds a scope of our own management, so none can be granted by a person.
-    if client.scope.contains_all(&scope) {
-        Ok(scope)
-    } else {
-        Err(Denial::ScopeNotAllowed)
-    }
+    if client.scope.contains_all(&scope) { Ok(scope) } else { Err(Denial::ScopeNotAllowed) }
 }
 
 #[cfg(test)]
@@ -151,11 +126,7 @@ mod tests {
         assert!(Prompt::parse("none").unwrap().none);
         assert_eq!(
             Prompt::parse("login consent").unwrap(),
-            Prompt {
-                none: false,
-                login: true,
-                consent: true
-            }
+            Prompt { none: false, login: true, consent: true }
         );
         for bad in ["none login", "foo", "login foo", "None"] {
             assert_eq!(Prompt::parse(bad), Err(Denial::Malformed("prompt")), "{bad}");

@@ -58,11 +58,7 @@ pub(super) fn next(
 }
 
 fn sign_in(asked: &Asked) -> Next {
-    if asked.prompt.none {
-        Next::Refuse(Denial::LoginRequired)
-    } else {
-        Next::SignIn
-    }
+    if asked.prompt.none { Next::Refuse(Denial::LoginRequired) } else { Next::SignIn }
 }
 
 /// Whether the person need not be asked (again).

@@ -64,11 +64,8 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn holding(mut self, issued_to: &ClientId, owner: &str, scope: &Scope) -> Self {
-        self.held = Some(Held {
-            issued_to: issued_to.to_string(),
-            owner: owner.to_owned(),
-            scope: scope.clone(),
-        });
+        self.held =
+            Some(Held { issued_to: issued_to.to_string(), owner: owner.to_owned(), scope: scope.clone() });
         self
     }
 
@@ -103,14 +100,9 @@ impl<'a> Engine<'a> {
 impl Registrar for Engine<'_> {
     fn bound_redirect<'b>(&self, bound: ClientUrl<'b>) -> Result<BoundClient<'b>, RegistrarError> {
         // Settled by our rules before anything could redirect.
-        let url: ExactUrl = self
-            .redirect_uri
-            .parse()
-            .map_err(|_| self.refuse(Denial::RedirectUnregistered))?;
-        Ok(BoundClient {
-            client_id: bound.client_id,
-            redirect_uri: Cow::Owned(RegisteredUrl::Exact(url)),
-        })
+        let url: ExactUrl =
+            self.redirect_uri.parse().map_err(|_| self.refuse(Denial::RedirectUnregistered))?;
+        Ok(BoundClient { client_id: bound.client_id, redirect_uri: Cow::Owned(RegisteredUrl::Exact(url)) })
     }
 
     fn negotiate(
@@ -118,11 +110,8 @@ impl Registrar for Engine<'_> {
         client: BoundClient<'_>,
         asked: Option<EngineScope>,
     ) -> Result<PreGrant, RegistrarError> {
-        let allowed: EngineScope = self
-            .allowed
-            .to_string()
-            .parse()
-            .map_err(|_| self.refuse(Denial::ScopeMalformed))?;
+        let allowed: EngineScope =
+            self.allowed.to_string().parse().map_err(|_| self.refuse(Denial::ScopeMalformed))?;
         let scope = asked.unwrap_or_else(|| allowed.clone());
         if !allowed.priviledged_to(&scope) {
             return Err(self.refuse(Denial::ScopeNotAllowed));
@@ -136,11 +125,7 @@ impl Registrar for Engine<'_> {
 
     fn check(&self, client_id: &str, _: Option<&[u8]>) -> Result<(), RegistrarError> {
         // The client was authenticated by `clients::authentication`; here it only must be the same one.
-        if client_id == self.client.as_str() {
-            Ok(())
-        } else {
-            Err(self.refuse(Denial::ClientUnknown))
-        }
+        if client_id == self.client.as_str() { Ok(()) } else { Err(self.refuse(Denial::ClientUnknown)) }
     }
 }
 

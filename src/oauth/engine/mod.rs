@@ -6,10 +6,7 @@
 //! a `redirect_uri` at the token endpoint always, read only Basic credentials as they stand, swallow repeated
 //! parameters, and judge expiry by a clock of its own.
 
-#![allow(
-    clippy::result_large_err,
-    reason = "the engine's errors are as large as they are"
-)]
+#![allow(clippy::result_large_err, reason = "the engine's errors are as large as they are")]
 
 mod endpoint;
 mod request;
@@ -40,9 +37,8 @@ pub struct Authorization<'a> {
 /// Runs the authorization endpoint's flow (RFC 6749 §4.1.1) to a code.
 pub fn authorize(asked: &Authorization<'_>, mint: Mint<'_>) -> Result<PlainSecret, Denial> {
     let request = EngineRequest::authorize(&asked.client.id, asked.redirect_uri, asked.scope);
-    let mut engine = Engine::new(&asked.client.id, mint)
-        .allowing(&asked.client.scope)
-        .redirecting(asked.redirect_uri);
+    let mut engine =
+        Engine::new(&asked.client.id, mint).allowing(&asked.client.scope).redirecting(asked.redirect_uri);
     let pending = authorization::authorization_code(&mut engine, &request);
     let done = pending.and_then(|pending| pending.authorize(&mut engine, asked.owner.into()));
     match (done, engine.take_minted()) {
@@ -68,13 +64,12 @@ pub struct Redemption<'a> {
 /// Runs the token endpoint's flow for a code (RFC 6749 §4.1.3) to an access token.
 pub fn redeem(code: &Redemption<'_>, mint: Mint<'_>) -> Result<PlainSecret, Denial> {
     let request = EngineRequest::code(code.client, code.redirect_uri);
-    let mut engine = Engine::new(code.client, mint)
-        .redirecting(code.redirect_uri)
-        .holding(code.issued_to, code.owner, code.scope);
-    match (
-        accesstoken::access_token(&mut engine, &request),
-        engine.take_minted(),
-    ) {
+    let mut engine = Engine::new(code.client, mint).redirecting(code.redirect_uri).holding(
+        code.issued_to,
+        code.owner,
+        code.scope,
+    );
+    match (accesstoken::access_token(&mut engine, &request), engine.take_minted()) {
         (Ok(_), Some(access)) => Ok(access),
         _ => Err(engine.refusal().unwrap_or(Denial::CodeUnknown)),
     }

@@ -17,10 +17,7 @@ pub(super) async fn introspect(
 ) -> Outcome<Option<Active>> {
     settle!(rules::may_introspect(caller));
     let now = context.now;
-    let decision = oauth
-        .ledger
-        .read(move |connection| decide(connection, token.expose(), now))
-        .await?;
+    let decision = oauth.ledger.read(move |connection| decide(connection, token.expose(), now)).await?;
     Ok(Ok(match decision {
         Ok(active) if rules::concerns(caller, &active) => Some(active),
         Ok(_) => None,

@@ -3,7 +3,6 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use crate::clients::authentication::Presented;
 use crate::decision::{Active, BearerKind};
 use crate::kernel::{PlainSecret, Scope};
 use crate::oauth::OAuth;
@@ -20,8 +19,7 @@ pub async fn post(
     request: HttpRequest,
     form: Form<OAuthFace>,
 ) -> Result<HttpResponse, OAuthFace> {
-    let presented = Presented::read(&request, &form.params);
-    let caller = oauth.clients.authenticate(&context, presented).await??;
+    let caller = oauth.client(&context, &request, &form.params).await?;
     form.params.refuse_repeated(&[])?;
     let token = PlainSecret::new(form.params.required("token")?.to_owned());
     let found = flow::introspect(&oauth, &context, &caller, token).await??;

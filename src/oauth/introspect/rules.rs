@@ -6,11 +6,7 @@ use crate::kernel::Denial;
 
 /// The permission to introspect is a property of the client, none by default (RFC 7662 §2.1).
 pub(super) fn may_introspect(caller: &Client) -> Result<(), Denial> {
-    if caller.may_introspect() {
-        Ok(())
-    } else {
-        Err(Denial::IntrospectionNotAllowed)
-    }
+    if caller.may_introspect() { Ok(()) } else { Err(Denial::IntrospectionNotAllowed) }
 }
 
 /// Whether this token is the caller's business; to everybody else it is not active (RFC 7662 §2.2).

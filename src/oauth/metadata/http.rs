@@ -43,10 +43,7 @@ async fn get(oauth: web::Data<OAuth>) -> HttpResponse {
 
 /// The document (RFC 8414 §2). Every URL is made of the issuer in the settings, never of the request.
 fn document(issuer: &str) -> Value {
-    let with_secret = [
-        AuthMethod::ClientSecretBasic.as_str(),
-        AuthMethod::ClientSecretPost.as_str(),
-    ];
+    let with_secret = [AuthMethod::ClientSecretBasic.as_str(), AuthMethod::ClientSecretPost.as_str()];
     json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/oauth/authorize"),

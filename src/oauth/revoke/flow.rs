@@ -19,12 +19,7 @@ pub(super) async fn revoke(
 ) -> Outcome<()> {
     let bearer = Bearer::parse(token.expose()).ok();
     let target = settle!(rules::target(bearer.as_ref()));
-    let key = bearer.and_then(|bearer| {
-        Some(BearerKey {
-            day: bearer.day()?,
-            hash: bearer.hash(),
-        })
-    });
+    let key = bearer.and_then(|bearer| Some(BearerKey { day: bearer.day()?, hash: bearer.hash() }));
     let found = match (target, key) {
         (Target::AccessToken, Some(key)) => access_token(oauth, context, client, key).await?,
         (Target::RefreshToken, Some(key)) => family(oauth, context, client, key).await?,
@@ -43,18 +38,11 @@ async fn access_token(
     client: &Client,
     key: BearerKey,
 ) -> Result<bool, Fault> {
-    let found = oauth
-        .ledger
-        .read(move |connection| access_tokens::store::find(connection, key))
-        .await?;
+    let found = oauth.ledger.read(move |connection| access_tokens::store::find(connection, key)).await?;
     let Some(found) = found else { return Ok(false) };
     if rules::is_own(client, found.client) {
-        let revoke = access_tokens::store::Revoke {
-            key,
-            now: context.now,
-            id: found.id,
-            client: client.principal,
-        };
+        let revoke =
+            access_tokens::store::Revoke { key, now: context.now, id: found.id, client: client.principal };
         oauth.ledger.write(context, revoke).await?;
     }
     Ok(true)
@@ -62,22 +50,14 @@ async fn access_token(
 
 /// A refresh token takes its family with it, also one that was consumed already.
 async fn family(oauth: &OAuth, context: &Context, client: &Client, key: BearerKey) -> Result<bool, Fault> {
-    let found = oauth
-        .ledger
-        .read(move |connection| refresh_tokens::store::find(connection, key))
-        .await?;
+    let found = oauth.ledger.read(move |connection| refresh_tokens::store::find(connection, key)).await?;
     let Some(found) = found else { return Ok(false) };
     if rules::is_own(client, found.lineage.grant.client_id) {
         let family = found.lineage.family.key;
         let event = Event::new(Kind::FamilyRevoked, Actor::Client(client.principal))
             .on("family", family.id)
             .about(client.principal);
-        let kill = RevokeFamily {
-            family,
-            now: context.now,
-            reason: "revoked",
-            event,
-        };
+        let kill = RevokeFamily { family, now: context.now, reason: "revoked", event };
         oauth.ledger.write(context, kill).await?;
     }
     Ok(true)

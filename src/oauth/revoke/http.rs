@@ -2,10 +2,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::clients::authentication::Presented;
 use crate::kernel::PlainSecret;
+use crate::oauth::OAuth;
 use crate::oauth::revoke::flow;
-use crate::oauth::{OAuth, cors};
 use crate::platform::context::Context;
 use crate::platform::faces::{OAuthFace, no_store};
 use crate::platform::form::Form;
@@ -17,9 +16,7 @@ pub async fn post(
     request: HttpRequest,
     form: Form<OAuthFace>,
 ) -> Result<HttpResponse, OAuthFace> {
-    let presented = Presented::read(&request, &form.params);
-    let client = oauth.clients.authenticate(&context, presented).await??;
-    cors::identified(&request, &client);
+    let client = oauth.client(&context, &request, &form.params).await?;
     form.params.refuse_repeated(&[])?;
     let token = PlainSecret::new(form.params.required("token")?.to_owned());
     flow::revoke(&oauth, &context, &client, token).await??;

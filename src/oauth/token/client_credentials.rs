@@ -38,7 +38,5 @@ pub(super) async fn issue(
     if !oauth.ledger.write(context, Issue(token)).await? {
         return Ok(Err(Denial::ClientDisabled));
     }
-    TokenResponse::new(&access, &scope, now, expires_at)
-        .text()
-        .map(Ok)
+    TokenResponse::new(&access, &scope, now, expires_at).text().map(Ok)
 }

@@ -1,14 +1,15 @@
 //! A code for tokens (RFC 6749 §4.1.3).
 
-use crate::accounts::store::find_user;
 use crate::audit::{Actor, Event, Kind};
 use crate::clients::{Client, GrantType};
-use crate::decision::effective;
+use crate::decision::{effective, standing};
 use crate::grants::codes::store::{Redeem, Redeemed};
 use crate::grants::codes::{self, FoundCode};
 use crate::grants::store::RevokeFamily;
 use crate::grants::{BearerKey, NewAccessToken, NewRefreshToken};
-use crate::kernel::{AttemptId, Bearer, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, Tag, TokenId};
+use crate::kernel::{
+    AttemptId, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, Standing, Tag, TokenId,
+};
 use crate::oauth::OAuth;
 use crate::oauth::engine::{self, Redemption};
 use crate::oauth::token::mint::{TokenResponse, key};
@@ -31,73 +32,44 @@ pub(super) async fn redeem(
     client: &Client,
     presented: Presented,
 ) -> Outcome<PlainSecret> {
-    let Some(key) = key_of(&presented.code) else {
+    let Some(key) = BearerKey::of(&presented.code, Tag::AuthorizationCode) else {
         oauth.clients.unknown_bearer(context, client);
         return Ok(Err(Denial::CodeUnknown));
     };
-    let Some((found, user)) = load(oauth, key).await? else {
+    let Some((found, standing)) = load(oauth, client, key).await? else {
         oauth.clients.unknown_bearer(context, client);
         return Ok(Err(Denial::CodeUnknown));
     };
-    let proof = CodeProof {
-        redirect_uri: presented.redirect_uri.as_deref(),
-        verifier: presented.verifier.as_ref(),
-    };
+    let proof =
+        CodeProof { redirect_uri: presented.redirect_uri.as_deref(), verifier: presented.verifier.as_ref() };
     if let Err(denial) = rules::redeemable(&found, client, &proof, context.now) {
         return refuse(oauth, context, client, &found, denial).await;
     }
-    settle!(
-        found
-            .lineage
-            .standing(client, user)
-            .may_act(context.now)
-            .map_err(Denial::Inactive)
-    );
+    settle!(standing.may_act(context.now).map_err(Denial::Inactive));
 
     let scope = effective(&found.code.scope, Some(&found.lineage), client);
     let issued = settle!(mint(oauth, context, client, &found, &scope));
     let answer = issued.answer(&scope, context)?;
-    let audience = oauth
-        .ledger
-        .read(services::store::catalogue)
-        .await?
-        .audience(&scope);
-    match oauth
-        .ledger
-        .write(
-            context,
-            issued.into_write(&found, client, scope, audience, context),
-        )
-        .await?
-    {
+    let audience = oauth.ledger.read(services::store::catalogue).await?.audience(&scope);
+    match oauth.ledger.write(context, issued.into_write(&found, client, scope, audience, context)).await? {
         Redeemed::Done => Ok(Ok(answer)),
         Redeemed::Lost => lost(oauth, context, client, key).await,
     }
 }
 
-fn key_of(code: &PlainSecret) -> Option<BearerKey> {
-    let bearer = Bearer::parse(code.expose())
-        .ok()
-        .filter(|bearer| bearer.tag() == Tag::AuthorizationCode)?;
-    Some(BearerKey {
-        day: bearer.day()?,
-        hash: bearer.hash(),
-    })
-}
-
+/// The code, and all that the eligibility rule asks of it.
 async fn load(
     oauth: &OAuth,
+    client: &Client,
     key: BearerKey,
-) -> Result<Option<(FoundCode, crate::kernel::UserStanding)>, Fault> {
+) -> Result<Option<(FoundCode, Standing)>, Fault> {
+    let client = client.clone();
     oauth
         .ledger
         .read(move |connection| {
-            let Some(found) = codes::store::find(connection, key)? else {
-                return Ok(None);
-            };
-            let user = find_user(connection, found.lineage.grant.user_id)?;
-            let user = user.ok_or_else(|| Fault::internal("a grant of nobody"))?;
-            Ok(Some((found, user.standing())))
+            let Some(found) = codes::store::find(connection, key)? else { return Ok(None) };
+            let standing = standing(connection, &client, Some(&found.lineage))?;
+            Ok(Some((found, standing)))
         })
         .await
 }
@@ -120,31 +92,20 @@ async fn refuse(
         let event = Event::new(kind, Actor::Client(client.principal))
             .on("family", family.id)
             .about(found.lineage.grant.client_id);
-        oauth
-            .ledger
-            .write(
-                context,
-                RevokeFamily {
-                    family,
-                    now: context.now,
-                    reason,
-                    event,
-                },
-            )
-            .await?;
+        oauth.ledger.write(context, RevokeFamily { family, now: context.now, reason, event }).await?;
     }
     Ok(Err(denial))
 }
 
 /// Somebody was faster: that is a replay, whoever was first. Or what it depends on ended in between.
 async fn lost(oauth: &OAuth, context: &Context, client: &Client, key: BearerKey) -> Outcome<PlainSecret> {
-    let Some((found, user)) = load(oauth, key).await? else {
+    let Some((found, standing)) = load(oauth, client, key).await? else {
         return Ok(Err(Denial::CodeUnknown));
     };
     if found.consumed_at.is_some() {
         return refuse(oauth, context, client, &found, Denial::CodeReplayed).await;
     }
-    let now = found.lineage.standing(client, user).may_act(context.now);
+    let now = standing.may_act(context.now);
     Ok(Err(now.err().map_or(Denial::CodeExpired, Denial::Inactive)))
 }
 
@@ -177,11 +138,7 @@ fn mint(
     let refresh = client
         .may_use(GrantType::RefreshToken)
         .then(|| Entropy.dated_bearer(DatedTag::RefreshToken, family.key.day));
-    Ok(Issued {
-        access,
-        refresh,
-        expires_at,
-    })
+    Ok(Issued { access, refresh, expires_at })
 }
 
 impl Issued {
@@ -206,10 +163,7 @@ impl Issued {
             attempt: AttemptId::from_uuid(Entropy.id(context.now)),
             now: context.now,
             refresh: self.refresh.map(|refresh| NewRefreshToken {
-                key: BearerKey {
-                    day: family.day,
-                    hash: refresh.hash(),
-                },
+                key: BearerKey { day: family.day, hash: refresh.hash() },
                 family,
                 scope: found.code.scope.clone(),
                 predecessor: None,

@@ -46,16 +46,8 @@ impl Ask {
 pub async fn answer(oauth: &OAuth, context: &Context, client: &Client, ask: Ask) -> Outcome<PlainSecret> {
     settle!(rules::may_use(client, ask.grant_type()));
     match ask {
-        Ask::Code {
-            code,
-            redirect_uri,
-            verifier,
-        } => {
-            let presented = code::Presented {
-                code,
-                redirect_uri,
-                verifier,
-            };
+        Ask::Code { code, redirect_uri, verifier } => {
+            let presented = code::Presented { code, redirect_uri, verifier };
             code::redeem(oauth, context, client, presented).await
         }
         Ask::Refresh { token, scope } => refresh::refresh(oauth, context, client, token, scope).await,

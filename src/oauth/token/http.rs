@@ -4,10 +4,9 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::clients::GrantType;
-use crate::clients::authentication::Presented;
 use crate::kernel::{Denial, PlainSecret, Scope};
+use crate::oauth::OAuth;
 use crate::oauth::token::flow::{self, Ask};
-use crate::oauth::{OAuth, cors};
 use crate::platform::context::Context;
 use crate::platform::faces::{OAuthFace, no_store};
 use crate::platform::form::{Form, Params};
@@ -19,9 +18,7 @@ pub async fn post(
     request: HttpRequest,
     form: Form<OAuthFace>,
 ) -> Result<HttpResponse, OAuthFace> {
-    let presented = Presented::read(&request, &form.params);
-    let client = oauth.clients.authenticate(&context, presented).await??;
-    cors::identified(&request, &client);
+    let client = oauth.client(&context, &request, &form.params).await?;
     let ask = read(form.params)?;
     let answer = flow::answer(&oauth, &context, &client, ask).await??;
     let mut response = HttpResponse::Ok();
@@ -32,11 +29,7 @@ pub async fn post(
 fn read(params: Params) -> Result<Ask, Denial> {
     params.refuse_repeated(&["resource"])?;
     let grant = GrantType::parse(params.required("grant_type")?).ok_or(Denial::GrantTypeUnsupported)?;
-    let scope = params
-        .get("scope")
-        .map(Scope::requested)
-        .transpose()
-        .map_err(|_| Denial::ScopeMalformed)?;
+    let scope = params.get("scope").map(Scope::requested).transpose().map_err(|_| Denial::ScopeMalformed)?;
     let secret = |name| params.get(name).map(|text| PlainSecret::new(text.to_owned()));
     let required = |name| secret(name).ok_or(Denial::Missing(name));
     Ok(match grant {
@@ -45,10 +38,7 @@ fn read(params: Params) -> Result<Ask, Denial> {
             redirect_uri: params.get("redirect_uri").map(str::to_owned),
             verifier: secret("code_verifier"),
         },
-        GrantType::RefreshToken => Ask::Refresh {
-            token: required("refresh_token")?,
-            scope,
-        },
+        GrantType::RefreshToken => Ask::Refresh { token: required("refresh_token")?, scope },
         GrantType::ClientCredentials => Ask::ClientCredentials { scope },
     })
 }

@@ -27,13 +27,7 @@ impl<'a> TokenResponse<'a> {
         expires_at: DateTime<Utc>,
     ) -> Self {
         let expires_in = (expires_at - now).num_seconds();
-        Self {
-            access_token: access.expose(),
-            token_type: "Bearer",
-            expires_in,
-            refresh_token: None,
-            scope,
-        }
+        Self { access_token: access.expose(), token_type: "Bearer", expires_in, refresh_token: None, scope }
     }
 
     /// With a refresh token beside it.
@@ -44,16 +38,11 @@ impl<'a> TokenResponse<'a> {
 
     /// Its text.
     pub(super) fn text(&self) -> Result<PlainSecret, Fault> {
-        serde_json::to_string(self)
-            .map(PlainSecret::new)
-            .map_err(Fault::internal)
+        serde_json::to_string(self).map(PlainSecret::new).map_err(Fault::internal)
     }
 }
 
 /// Where the row of a bearer will be found, whose day is that of `until`.
 pub(super) fn key(bearer: &PlainSecret, until: DateTime<Utc>) -> BearerKey {
-    BearerKey {
-        day: until.date_naive(),
-        hash: bearer.hash(),
-    }
+    BearerKey { day: until.date_naive(), hash: bearer.hash() }
 }

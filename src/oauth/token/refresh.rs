@@ -2,16 +2,15 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::accounts::store::find_user;
 use crate::audit::{Actor, Event, Kind};
 use crate::clients::Client;
-use crate::decision::effective;
+use crate::decision::{effective, standing};
 use crate::grants::refresh_tokens::store::{Answer, Rotate, Rotated, find, find_answer};
 use crate::grants::refresh_tokens::{ANSWER, FoundRefreshToken, parameters};
 use crate::grants::store::RevokeFamily;
 use crate::grants::{BearerKey, NewAccessToken, NewRefreshToken};
 use crate::kernel::{
-    AttemptId, Bearer, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, Tag, TokenId, UserStanding,
+    AttemptId, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, Standing, Tag, TokenId,
 };
 use crate::oauth::OAuth;
 use crate::oauth::engine::{self, Refreshment};
@@ -30,13 +29,13 @@ pub(super) async fn refresh(
     token: PlainSecret,
     asked: Option<Scope>,
 ) -> Outcome<PlainSecret> {
-    let Some(key) = key_of(&token) else {
+    let Some(key) = BearerKey::of(&token, Tag::RefreshToken) else {
         oauth.clients.unknown_bearer(context, client);
         return Ok(Err(Denial::RefreshUnknown));
     };
     // Whoever loses the race for the token looks once more, and then finds it consumed.
     for _ in 0..2 {
-        let Some((found, user)) = load(oauth, key).await? else {
+        let Some((found, standing)) = load(oauth, client, key).await? else {
             oauth.clients.unknown_bearer(context, client);
             return Ok(Err(Denial::RefreshUnknown));
         };
@@ -45,13 +44,7 @@ pub(super) async fn refresh(
             Err(Denial::RefreshReused) => return reused(oauth, context, client, &found).await,
             other => settle!(other),
         };
-        settle!(
-            found
-                .lineage
-                .standing(client, user)
-                .may_act(context.now)
-                .map_err(Denial::Inactive)
-        );
+        settle!(standing.may_act(context.now).map_err(Denial::Inactive));
         match presented {
             Presented::WithinGrace => return again(oauth, context, &found, &token, asked.as_ref()).await,
             Presented::Living => {
@@ -62,31 +55,22 @@ pub(super) async fn refresh(
             }
         }
     }
-    Err(Fault::unavailable(
-        "a refresh token that nobody consumes and nobody gets",
-    ))
+    Err(Fault::unavailable("a refresh token that nobody consumes and nobody gets"))
 }
 
-fn key_of(token: &PlainSecret) -> Option<BearerKey> {
-    let bearer = Bearer::parse(token.expose())
-        .ok()
-        .filter(|bearer| bearer.tag() == Tag::RefreshToken)?;
-    Some(BearerKey {
-        day: bearer.day()?,
-        hash: bearer.hash(),
-    })
-}
-
-async fn load(oauth: &OAuth, key: BearerKey) -> Result<Option<(FoundRefreshToken, UserStanding)>, Fault> {
+/// The token, and all that the eligibility rule asks of it.
+async fn load(
+    oauth: &OAuth,
+    client: &Client,
+    key: BearerKey,
+) -> Result<Option<(FoundRefreshToken, Standing)>, Fault> {
+    let client = client.clone();
     oauth
         .ledger
         .read(move |connection| {
-            let Some(found) = find(connection, key)? else {
-                return Ok(None);
-            };
-            let user = find_user(connection, found.lineage.grant.user_id)?;
-            let user = user.ok_or_else(|| Fault::internal("a grant of nobody"))?;
-            Ok(Some((found, user.standing())))
+            let Some(found) = find(connection, key)? else { return Ok(None) };
+            let standing = standing(connection, &client, Some(&found.lineage))?;
+            Ok(Some((found, standing)))
         })
         .await
 }
@@ -102,12 +86,7 @@ async fn reused(
     let event = Event::new(Kind::RefreshReused, Actor::Client(client.principal))
         .on("family", family.id)
         .about(client.principal);
-    let kill = RevokeFamily {
-        family,
-        now: context.now,
-        reason: "refresh_reuse",
-        event,
-    };
+    let kill = RevokeFamily { family, now: context.now, reason: "refresh_reuse", event };
     oauth.ledger.write(context, kill).await?;
     Ok(Err(Denial::RefreshReused))
 }
@@ -126,9 +105,7 @@ async fn again(
         .ledger
         .read(move |connection| find_answer(connection, consumed_on, hash, parameters, now))
         .await?;
-    Ok(sealed
-        .and_then(|sealed| sealed.open(token, ANSWER))
-        .ok_or(Denial::RefreshDiffers))
+    Ok(sealed.and_then(|sealed| sealed.open(token, ANSWER)).ok_or(Denial::RefreshDiffers))
 }
 
 /// Replaces the token; `None` if somebody was faster.
@@ -154,14 +131,9 @@ async fn rotate(
         Err(denial) => return Ok(Some(Err(denial))),
     };
     let successor = Entropy.dated_bearer(DatedTag::RefreshToken, lineage.family.key.day);
-    let answer = TokenResponse::new(&access, &scope, now, expires_at)
-        .refreshed_by(Some(&successor))
-        .text()?;
-    let audience = oauth
-        .ledger
-        .read(services::store::catalogue)
-        .await?
-        .audience(&scope);
+    let answer =
+        TokenResponse::new(&access, &scope, now, expires_at).refreshed_by(Some(&successor)).text()?;
+    let audience = oauth.ledger.read(services::store::catalogue).await?.audience(&scope);
     let family = lineage.family.key;
     let write = Rotate {
         old: found.key,
@@ -180,10 +152,7 @@ async fn rotate(
             expires_at,
         },
         refresh: NewRefreshToken {
-            key: BearerKey {
-                day: family.day,
-                hash: successor.hash(),
-            },
+            key: BearerKey { day: family.day, hash: successor.hash() },
             family,
             // RFC 6749 §6: the new one has the scope of the old one, whatever this access token has.
             scope: found.scope.clone(),
@@ -232,9 +201,5 @@ fn kept(
     }
     let sealed = Sealed::seal(answer.expose(), token, ANSWER, Entropy)
         .ok_or_else(|| Fault::internal("sealing a refresh answer"))?;
-    Ok(Some(Answer {
-        sealed,
-        parameters: parameters(asked),
-        expires_at: now + grace,
-    }))
+    Ok(Some(Answer { sealed, parameters: parameters(asked), expires_at: now + grace }))
 }

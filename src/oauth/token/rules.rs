@@ -9,11 +9,7 @@ use crate::kernel::{CodeVerifier, Denial, PlainSecret, Scope};
 
 /// "The authenticated client is not authorized to use this authorization grant type" (RFC 6749 §5.2).
 pub(super) fn may_use(client: &Client, grant: GrantType) -> Result<(), Denial> {
-    if client.may_use(grant) {
-        Ok(())
-    } else {
-        Err(Denial::ClientNotAllowed)
-    }
+    if client.may_use(grant) { Ok(()) } else { Err(Denial::ClientNotAllowed) }
 }
 
 /// What a code is presented with.
@@ -47,9 +43,7 @@ pub(super) fn redeemable(
         None if !code.redirect_uri_sent => {}
         _ => return Err(Denial::CodeRedirectDiffers),
     }
-    let verifier = proof
-        .verifier
-        .and_then(|text| CodeVerifier::parse(text.expose()).ok());
+    let verifier = proof.verifier.and_then(|text| CodeVerifier::parse(text.expose()).ok());
     if !verifier.is_some_and(|verifier| code.challenge.is_answered_by(&verifier)) {
         return Err(Denial::CodeVerifierWrong);
     }

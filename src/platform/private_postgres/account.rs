@@ -34,32 +34,15 @@ impl Account {
                 _ => {}
             }
         }
-        let known = ["postgres", "nobody"]
-            .into_iter()
-            .find_map(|name| User::from_name(name).ok().flatten());
+        let known = ["postgres", "nobody"].into_iter().find_map(|name| User::from_name(name).ok().flatten());
         let user = known.filter(|user| !user.uid.is_root()).ok_or(Error::NoAccount)?;
-        Ok(Self {
-            uid: user.uid.as_raw(),
-            gid: user.gid.as_raw(),
-            name: user.name,
-            drops: true,
-        })
+        Ok(Self { uid: user.uid.as_raw(), gid: user.gid.as_raw(), name: user.name, drops: true })
     }
 
     fn of(uid: u32, gid: u32, drops: bool) -> Self {
         match User::from_uid(Uid::from_raw(uid)) {
-            Ok(Some(user)) => Self {
-                uid,
-                gid: user.gid.as_raw(),
-                name: user.name,
-                drops,
-            },
-            _ => Self {
-                uid,
-                gid,
-                name: uid.to_string(),
-                drops,
-            },
+            Ok(Some(user)) => Self { uid, gid: user.gid.as_raw(), name: user.name, drops },
+            _ => Self { uid, gid, name: uid.to_string(), drops },
         }
     }
 
@@ -68,11 +51,7 @@ impl Account {
     /// The environment is emptied: our secrets are none of its business, and `PG*` variables none of ours.
     pub(super) fn command(&self, program: &Path, dir: &Path) -> Command {
         let mut command = Command::new(program);
-        command
-            .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("LC_ALL", "C")
-            .env("TZ", "UTC");
+        command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LC_ALL", "C").env("TZ", "UTC");
         // A process group of its own: a terminal's Ctrl-C must not reach Postgres before we have drained.
         command.current_dir(dir).stdin(Stdio::null()).process_group(0);
         if self.drops {
@@ -89,11 +68,7 @@ impl Account {
             && cause.kind() == ErrorKind::PermissionDenied
             && let Some((dir, path)) = barred(dir).or_else(|| barred(program.parent().unwrap_or(program)))
         {
-            return Error::Unreachable {
-                account: self.name.clone(),
-                dir,
-                path,
-            };
+            return Error::Unreachable { account: self.name.clone(), dir, path };
         }
         io_error("start", program)(cause)
     }
@@ -101,10 +76,7 @@ impl Account {
     /// The topmost directory on the way to `path` that this user cannot enter.
     fn barrier(&self, path: &Path) -> Option<PathBuf> {
         let way: Vec<_> = path.ancestors().collect();
-        way.into_iter()
-            .rev()
-            .find(|dir| !self.enters(dir))
-            .map(Path::to_owned)
+        way.into_iter().rev().find(|dir| !self.enters(dir)).map(Path::to_owned)
     }
 
     fn enters(&self, dir: &Path) -> bool {
@@ -130,11 +102,7 @@ fn die_with_parent(command: &mut Command) {
     let hook = move || {
         set_pdeathsig(Signal::SIGINT)?;
         // The parent may have died before the line above, which then waits for nothing.
-        if getppid() == parent {
-            Ok(())
-        } else {
-            Err(ErrorKind::Interrupted.into())
-        }
+        if getppid() == parent { Ok(()) } else { Err(ErrorKind::Interrupted.into()) }
     };
     // SAFETY: between fork and exec the hook makes two plain system calls (prctl, getppid), which are
     // async-signal-safe; it allocates nothing and takes no lock. It runs after setuid, which would clear the setting.

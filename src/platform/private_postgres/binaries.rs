@@ -66,15 +66,8 @@ impl Binaries {
         let answer = answer.map_err(|e| layout.account.spawn_error(e, &postgres, &layout.data_dir))?;
         let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
         let number = text.split_whitespace().find_map(major);
-        let major = number.ok_or_else(|| Error::Version {
-            path: postgres.clone(),
-            text,
-        })?;
-        Ok(Self {
-            postgres,
-            initdb: dir.join("initdb"),
-            major,
-        })
+        let major = number.ok_or_else(|| Error::Version { path: postgres.clone(), text })?;
+        Ok(Self { postgres, initdb: dir.join("initdb"), major })
     }
 }
 
@@ -86,10 +79,7 @@ pub(super) fn major(word: &str) -> Option<u32> {
 
 fn configured(dir: &Path) -> Result<PathBuf, Error> {
     let dir = dir.canonicalize().map_err(io_error("open", dir))?;
-    match ["postgres", "initdb"]
-        .into_iter()
-        .find(|program| !is_program(&dir.join(program)))
-    {
+    match ["postgres", "initdb"].into_iter().find(|program| !is_program(&dir.join(program))) {
         Some(program) => Err(Error::BinDir { dir, program }),
         None => Ok(dir),
     }
@@ -97,20 +87,12 @@ fn configured(dir: &Path) -> Result<PathBuf, Error> {
 
 /// PATH's, then the distribution's. Symlinks are resolved first: often only `postgres` is linked into PATH.
 fn candidates(search_path: Option<&OsStr>, distribution: Vec<PathBuf>) -> Vec<PathBuf> {
-    let in_path = search_path
-        .map(|path| std::env::split_paths(path).collect::<Vec<_>>())
-        .unwrap_or_default();
+    let in_path = search_path.map(|path| std::env::split_paths(path).collect::<Vec<_>>()).unwrap_or_default();
     let mut found: Vec<PathBuf> = Vec::new();
-    for dir in in_path
-        .into_iter()
-        .filter(|dir| dir.is_absolute())
-        .chain(distribution)
-    {
+    for dir in in_path.into_iter().filter(|dir| dir.is_absolute()).chain(distribution) {
         let real = dir.join("postgres").canonicalize().ok();
         if let Some(dir) = real.as_deref().and_then(Path::parent)
-            && ["postgres", "initdb"]
-                .iter()
-                .all(|program| is_program(&dir.join(program)))
+            && ["postgres", "initdb"].iter().all(|program| is_program(&dir.join(program)))
             && !found.iter().any(|known| known == dir)
         {
             found.push(dir.to_owned());
@@ -130,16 +112,11 @@ fn distribution_dirs() -> Vec<PathBuf> {
         }));
     }
     versioned.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
-    versioned
-        .into_iter()
-        .map(|(_, dir)| dir)
-        .chain(UNVERSIONED.map(PathBuf::from))
-        .collect()
+    versioned.into_iter().map(|(_, dir)| dir).chain(UNVERSIONED.map(PathBuf::from)).collect()
 }
 
 fn is_program(path: &Path) -> bool {
-    path.metadata()
-        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]
@@ -162,25 +139,16 @@ mod tests {
     #[test]
     fn a_configured_directory_without_programs_is_named() {
         let scratch = Scratch::new();
-        let settings = Settings {
-            bin_dir: Some(scratch.path().to_owned()),
-            ..scratch.settings()
-        };
+        let settings = Settings { bin_dir: Some(scratch.path().to_owned()), ..scratch.settings() };
         let layout = Layout::prepare(&settings.data_dir).unwrap();
         let error = Binaries::choose(&settings, &layout).unwrap_err();
-        assert!(
-            error.to_string().contains("has no executable `postgres`"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("has no executable `postgres`"), "{error}");
     }
 
     #[test]
     fn a_lone_symlink_in_path_leads_to_the_whole_installation() {
         let scratch = Scratch::new();
-        let real = distribution_dirs()
-            .into_iter()
-            .find(|dir| is_program(&dir.join("initdb")))
-            .unwrap();
+        let real = distribution_dirs().into_iter().find(|dir| is_program(&dir.join("initdb"))).unwrap();
         symlink(real.join("postgres"), scratch.path().join("postgres")).unwrap();
         let found = candidates(Some(scratch.path().as_os_str()), Vec::new());
         assert_eq!(found, [real.canonicalize().unwrap()]);
@@ -189,10 +157,7 @@ mod tests {
     #[test]
     fn versions_are_read_from_all_their_spellings() {
         let read = |text: &str| text.split_whitespace().find_map(major);
-        assert_eq!(
-            read("postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)"),
-            Some(15)
-        );
+        assert_eq!(read("postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)"), Some(15));
         assert_eq!(read("postgres (PostgreSQL) 18beta1"), Some(18));
         assert_eq!(read("9.6"), Some(9));
         assert_eq!(read("no number"), None);

@@ -52,14 +52,9 @@ fn initdb(layout: &Layout, binaries: &Binaries, aside: &Path, sync: bool) -> Res
     let mut said = String::new();
     for locale in LOCALES {
         let mut command = layout.command(&binaries.initdb);
-        command
-            .arg("-D")
-            .arg(aside)
-            .args(["--encoding=UTF8", "--data-checksums", "--username", NAME]);
+        command.arg("-D").arg(aside).args(["--encoding=UTF8", "--data-checksums", "--username", NAME]);
         // The socket's closed directory is the guard; TCP is off, and refused should someone turn it on.
-        command
-            .args(["--auth-local=trust", "--auth-host=reject"])
-            .arg(format!("--locale={locale}"));
+        command.args(["--auth-local=trust", "--auth-host=reject"]).arg(format!("--locale={locale}"));
         if !sync {
             command.arg("--no-sync");
         }
@@ -70,8 +65,5 @@ fn initdb(layout: &Layout, binaries: &Binaries, aside: &Path, sync: bool) -> Res
         }
         said = String::from_utf8_lossy(&output.stderr).into_owned();
     }
-    Err(Error::Initdb {
-        pgdata: layout.pgdata(),
-        output: said,
-    })
+    Err(Error::Initdb { pgdata: layout.pgdata(), output: said })
 }

@@ -31,16 +31,10 @@ impl Launch {
         let (log, since) = self.layout.open_log()?;
         let copy = log.try_clone().map_err(io_error("open", &self.layout.log()))?;
         let mut command = self.layout.command(&self.postgres);
-        command
-            .arg("-D")
-            .arg(self.layout.pgdata())
-            .stdout(copy)
-            .stderr(log);
+        command.arg("-D").arg(self.layout.pgdata()).stdout(copy).stderr(log);
         // A list of directories: quoted, so that any path is one.
         let sockets = self.layout.socket_dir.to_string_lossy().replace('"', "\"\"");
-        command
-            .arg("-c")
-            .arg(format!("unix_socket_directories=\"{sockets}\""));
+        command.arg("-c").arg(format!("unix_socket_directories=\"{sockets}\""));
         for setting in SERVER_SETTINGS {
             command.args(["-c", setting]);
         }
@@ -48,11 +42,8 @@ impl Launch {
             command.arg("-c").arg(format!("{name}={value}"));
         }
         let child = command.spawn();
-        let child = child.map_err(|e| {
-            self.layout
-                .account
-                .spawn_error(e, &self.postgres, &self.layout.data_dir)
-        })?;
+        let child =
+            child.map_err(|e| self.layout.account.spawn_error(e, &self.postgres, &self.layout.data_dir))?;
         Ok((child, since))
     }
 }

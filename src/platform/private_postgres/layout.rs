@@ -47,11 +47,7 @@ impl Layout {
         let socket_dir = data_dir.join("run");
         make_private(&socket_dir)?;
         claim(&socket_dir, &account)?;
-        let mut layout = Self {
-            data_dir,
-            socket_dir,
-            account,
-        };
+        let mut layout = Self { data_dir, socket_dir, account };
         if !suits_socket(&layout.socket_dir) {
             layout.socket_dir = layout.short_socket_dir(&std::env::temp_dir())?;
         }
@@ -125,12 +121,7 @@ impl Layout {
     /// would lead us astray.
     fn open_own(&self, path: &Path) -> Result<File, Error> {
         let flags = OFlag::O_NOFOLLOW.bits();
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .custom_flags(flags)
-            .open(path);
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).custom_flags(flags).open(path);
         let file = file.map_err(io_error("open", path))?;
         hand_over(&file, &self.account).map_err(io_error("hand over", path))?;
         Ok(file)
@@ -165,11 +156,7 @@ fn suits_socket(dir: &Path) -> bool {
 fn is_foreign(data_dir: &Path) -> Result<bool, Error> {
     let entries = fs::read_dir(data_dir).map_err(io_error("read", data_dir))?;
     let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-    let ours = names.iter().any(|name| {
-        ["run", "pgdata", "supervisor.lock"]
-            .iter()
-            .any(|own| name == *own)
-    });
+    let ours = names.iter().any(|name| ["run", "pgdata", "supervisor.lock"].iter().any(|own| name == *own));
     Ok(!ours && names.iter().any(|name| name != "lost+found"))
 }
 
@@ -188,9 +175,7 @@ fn claim(dir: &Path, account: &Account) -> Result<(), Error> {
     hand_over(&handle, account).map_err(io_error("hand over", dir))?;
     let mode = handle.metadata().map_err(io_error("open", dir))?.mode();
     if mode & 0o777 != 0o700 {
-        handle
-            .set_permissions(Permissions::from_mode(0o700))
-            .map_err(io_error("close to others", dir))?;
+        handle.set_permissions(Permissions::from_mode(0o700)).map_err(io_error("close to others", dir))?;
     }
     Ok(())
 }

@@ -89,9 +89,7 @@ impl PrivatePostgres {
         let layout = Layout::prepare(&settings.data_dir)?;
         match layout.lock()? {
             Some(lock) => Self::own(settings, layout, lock),
-            None => Err(Error::Locked {
-                data_dir: layout.data_dir,
-            }),
+            None => Err(Error::Locked { data_dir: layout.data_dir }),
         }
     }
 
@@ -106,19 +104,11 @@ impl PrivatePostgres {
                 return Self::own(settings, layout, lock);
             }
             if let Some(Postmaster { socket_dir, .. }) = Postmaster::ready(&pgdata) {
-                return Ok(Self {
-                    pgdata,
-                    socket_dir,
-                    access: Access::Attached,
-                });
+                return Ok(Self { pgdata, socket_dir, access: Access::Attached });
             }
             if started.elapsed() > settings.start_timeout {
                 let seconds = settings.start_timeout.as_secs();
-                return Err(Error::NotReady {
-                    seconds,
-                    log: layout.log(),
-                    tail: layout.log_tail(0),
-                });
+                return Err(Error::NotReady { seconds, log: layout.log(), tail: layout.log_tail(0) });
             }
             sleep(POLL);
         }
@@ -127,29 +117,17 @@ impl PrivatePostgres {
     fn own(settings: &Settings, layout: Layout, lock: Flock<File>) -> Result<Self, Error> {
         let started = Instant::now();
         let binaries = Binaries::choose(settings, &layout)?;
-        let sync = !settings
-            .extra
-            .iter()
-            .any(|(name, value)| name == "fsync" && value == "off");
+        let sync = !settings.extra.iter().any(|(name, value)| name == "fsync" && value == "off");
         cluster::ensure(&layout, &binaries, sync)?;
         let (pgdata, socket_dir) = (layout.pgdata(), layout.socket_dir.clone());
         let (extra, start_timeout) = (settings.extra.clone(), settings.start_timeout);
-        let launch = Launch {
-            layout,
-            postgres: binaries.postgres,
-            extra,
-            start_timeout,
-        };
+        let launch = Launch { layout, postgres: binaries.postgres, extra, start_timeout };
         let supervisor = Supervisor::start(launch, lock)?;
         log::info!(
             pid = supervisor.pid(), version = binaries.major, milliseconds = started.elapsed().as_millis();
             "the private Postgres is ready"
         );
-        Ok(Self {
-            pgdata,
-            socket_dir,
-            access: Access::Owned(supervisor),
-        })
+        Ok(Self { pgdata, socket_dir, access: Access::Owned(supervisor) })
     }
 
     /// The connection URL of our database, `grantor`, which the caller creates over [`Self::maintenance_url`].
@@ -164,14 +142,8 @@ impl PrivatePostgres {
 
     /// The connection URL of the given database, for the superuser `grantor`.
     pub fn url_of(&self, database: &str) -> String {
-        let (database, host) = (
-            percent_encode(database),
-            percent_encode(&self.socket_dir.to_string_lossy()),
-        );
-        format!(
-            "postgresql:///{database}?host={host}&port=5432&user={}",
-            cluster::NAME
-        )
+        let (database, host) = (percent_encode(database), percent_encode(&self.socket_dir.to_string_lossy()));
+        format!("postgresql:///{database}?host={host}&port=5432&user={}", cluster::NAME)
     }
 
     /// The directory of the unix socket.

@@ -46,21 +46,11 @@ impl Supervisor {
         let (tell, told) = sync_channel(1);
         let status = Arc::new(Status::default());
         let data_dir = launch.layout.data_dir.clone();
-        let keeper = Keeper {
-            launch,
-            stopped,
-            status: Arc::clone(&status),
-            _lock: lock,
-        };
-        let thread = Builder::new()
-            .name("private-postgres".into())
-            .spawn(move || keeper.keep(&tell));
+        let keeper = Keeper { launch, stopped, status: Arc::clone(&status), _lock: lock };
+        let thread = Builder::new().name("private-postgres".into()).spawn(move || keeper.keep(&tell));
         let thread = thread.map_err(io_error("start a thread for", &data_dir))?;
         match told.recv().unwrap_or(Err(Error::ThreadLost)) {
-            Ok(()) => Ok(Self {
-                status,
-                thread: Mutex::new(Some((stop, thread))),
-            }),
+            Ok(()) => Ok(Self { status, thread: Mutex::new(Some((stop, thread))) }),
             Err(error) => {
                 // Only the end of the thread frees the lock for the next try.
                 let _ = thread.join();
@@ -162,16 +152,9 @@ impl Keeper {
         let started = Instant::now();
         let (mut child, since) = self.launch.spawn()?;
         loop {
-            if let Some(status) = child
-                .try_wait()
-                .map_err(io_error("watch", &self.launch.postgres))?
-            {
+            if let Some(status) = child.try_wait().map_err(io_error("watch", &self.launch.postgres))? {
                 let (log, tail) = (layout.log(), layout.log_tail(since));
-                return Err(Error::Exited {
-                    status: status.to_string(),
-                    log,
-                    tail,
-                });
+                return Err(Error::Exited { status: status.to_string(), log, tail });
             }
             if Postmaster::ready(&pgdata).is_some_and(|it| u32::try_from(it.pid) == Ok(child.id())) {
                 self.status.pid.store(child.id(), Ordering::Release);
@@ -185,11 +168,7 @@ impl Keeper {
             if let Some(limit) = limit.filter(|limit| started.elapsed() > *limit) {
                 let (log, tail) = (layout.log(), layout.log_tail(since));
                 shut_down(child);
-                return Err(Error::NotReady {
-                    seconds: limit.as_secs(),
-                    log,
-                    tail,
-                });
+                return Err(Error::NotReady { seconds: limit.as_secs(), log, tail });
             }
         }
     }

@@ -19,11 +19,7 @@ pub(super) struct Scratch(PathBuf);
 impl Scratch {
     pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "grantor-test-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = format!("grantor-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().canonicalize().unwrap().join(name);
         fs::create_dir(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -52,38 +48,25 @@ impl Drop for Scratch {
 /// Without fsync: these tests lose no power.
 fn quick(data_dir: PathBuf) -> Settings {
     let extra = ["fsync", "full_page_writes"].map(|name| (name.to_owned(), "off".to_owned()));
-    Settings {
-        extra: extra.into(),
-        ..Settings::new(data_dir)
-    }
+    Settings { extra: extra.into(), ..Settings::new(data_dir) }
 }
 
 fn sql(postgres: &PrivatePostgres, statement: &str) -> String {
     let output = psql(&postgres.maintenance_url(), statement).output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 fn psql(url: &str, statement: &str) -> Command {
     let mut command = Command::new("psql");
-    command
-        .args([url, "-XAtqc", statement])
-        .current_dir("/")
-        .stdin(Stdio::null());
+    command.args([url, "-XAtqc", statement]).current_dir("/").stdin(Stdio::null());
     command
 }
 
 fn until(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(
-            started.elapsed() < Duration::from_secs(30),
-            "in vain waited until {what}"
-        );
+        assert!(started.elapsed() < Duration::from_secs(30), "in vain waited until {what}");
         sleep(POLL);
     }
 }
@@ -110,9 +93,7 @@ fn the_first_start_makes_a_private_durable_utc_server() {
     );
     assert_eq!(sql(&postgres, &query), "on on on  UTC UTF8 C.UTF-8");
     sql(&postgres, "create database grantor");
-    let reached = psql(&postgres.url(), "select current_database(), current_user")
-        .output()
-        .unwrap();
+    let reached = psql(&postgres.url(), "select current_database(), current_user").output().unwrap();
     assert_eq!(String::from_utf8_lossy(&reached.stdout).trim(), "grantor|grantor");
 
     let modes =
@@ -179,17 +160,9 @@ fn another_major_version_is_refused_with_both_named() {
     drop(PrivatePostgres::open(&scratch.settings()).unwrap());
     fs::write(scratch.data_dir().join("pgdata/PG_VERSION"), "9.6\n").unwrap();
     let error = PrivatePostgres::open(&scratch.settings()).unwrap_err();
-    let Error::VersionMismatch {
-        cluster: 9, found, ..
-    } = error
-    else {
-        panic!("{error}")
-    };
+    let Error::VersionMismatch { cluster: 9, found, .. } = error else { panic!("{error}") };
     let text = error.to_string();
-    assert!(
-        text.contains("PostgreSQL 9,") && text.contains(&format!("version {found}")),
-        "{text}"
-    );
+    assert!(text.contains("PostgreSQL 9,") && text.contains(&format!("version {found}")), "{text}");
     assert!(text.contains("`pg_upgrade`"), "{text}");
 }
 
@@ -211,10 +184,8 @@ fn stop_ends_open_sessions_and_frees_the_directory() {
     let scratch = Scratch::new();
     let postgres = PrivatePostgres::open(&scratch.settings()).unwrap();
     let pid = postgres.pid().unwrap();
-    let mut session = psql(&postgres.maintenance_url(), "select pg_sleep(60)")
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut session =
+        psql(&postgres.maintenance_url(), "select pg_sleep(60)").stderr(Stdio::null()).spawn().unwrap();
     let busy = "select count(*) from pg_stat_activity where query = 'select pg_sleep(60)'";
     until("the session is busy", || sql(&postgres, busy) == "1");
     postgres.stop();
@@ -238,11 +209,7 @@ fn stop_does_not_wait_for_a_restart() {
     until("the death is noticed", || postgres.crashes() == 1);
     let started = Instant::now();
     postgres.stop();
-    assert!(
-        started.elapsed() < Duration::from_millis(900),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -251,20 +218,14 @@ fn a_failed_start_shows_the_log_and_frees_the_directory() {
     let mut settings = scratch.settings();
     settings.extra.push(("shared_buffers".into(), "nonsense".into()));
     let error = PrivatePostgres::open(&settings).unwrap_err();
-    assert!(
-        matches!(error, Error::Exited { .. }) && error.to_string().contains("nonsense"),
-        "{error}"
-    );
+    assert!(matches!(error, Error::Exited { .. }) && error.to_string().contains("nonsense"), "{error}");
     PrivatePostgres::open(&scratch.settings()).unwrap();
 }
 
 #[test]
 fn a_start_that_takes_too_long_is_an_error() {
     let scratch = Scratch::new();
-    let settings = Settings {
-        start_timeout: Duration::ZERO,
-        ..scratch.settings()
-    };
+    let settings = Settings { start_timeout: Duration::ZERO, ..scratch.settings() };
     let error = PrivatePostgres::open(&settings).unwrap_err();
     assert!(matches!(error, Error::NotReady { .. }), "{error}");
 }
@@ -273,19 +234,13 @@ fn a_start_that_takes_too_long_is_an_error() {
 fn orphan(scratch: &Scratch) -> u32 {
     let (_, module) = module_path!().split_once("::").unwrap();
     let mut supervisor = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            &format!("{module}::supervise_until_killed"),
-            "--ignored",
-        ])
+        .args(["--exact", &format!("{module}::supervise_until_killed"), "--ignored"])
         .env("SUPERVISED_DIR", scratch.data_dir())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
     let pgdata = scratch.data_dir().join("pgdata");
-    until("the other process runs it", || {
-        Postmaster::ready(&pgdata).is_some()
-    });
+    until("the other process runs it", || Postmaster::ready(&pgdata).is_some());
     let left = Postmaster::ready(&pgdata).unwrap().pid;
     supervisor.kill().unwrap();
     supervisor.wait().unwrap();
@@ -360,11 +315,7 @@ fn an_odd_but_short_path_works_as_it_is() {
     let scratch = Scratch::new();
     let postgres = PrivatePostgres::open(&quick(scratch.path().join("a \"b%&'é"))).unwrap();
     assert!(postgres.socket_dir().starts_with(scratch.path()));
-    assert!(
-        postgres.url().contains("a%20%22b%25%26%27%C3%A9/run"),
-        "{}",
-        postgres.url()
-    );
+    assert!(postgres.url().contains("a%20%22b%25%26%27%C3%A9/run"), "{}", postgres.url());
     assert_eq!(sql(&postgres, "select 1"), "1");
 }
 
@@ -381,10 +332,7 @@ fn a_directory_with_other_things_is_left_alone() {
 fn a_link_laid_for_the_log_is_not_followed() {
     let scratch = Scratch::new();
     drop(PrivatePostgres::open(&scratch.settings()).unwrap());
-    let (log, target) = (
-        scratch.data_dir().join("postgres.log"),
-        scratch.path().join("target"),
-    );
+    let (log, target) = (scratch.data_dir().join("postgres.log"), scratch.path().join("target"));
     fs::remove_file(&log).unwrap();
     symlink(&target, &log).unwrap();
     let error = PrivatePostgres::open(&scratch.settings()).unwrap_err();
@@ -399,11 +347,7 @@ fn a_parent_closed_to_the_account_is_named() {
     fs::create_dir(&closed).unwrap();
     let root = geteuid().is_root();
     // Root gets in itself, but its Postgres does not; anyone else fails at once.
-    fs::set_permissions(
-        &closed,
-        fs::Permissions::from_mode(if root { 0o700 } else { 0o000 }),
-    )
-    .unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(if root { 0o700 } else { 0o000 })).unwrap();
     let error = PrivatePostgres::open(&quick(closed.join("data"))).unwrap_err();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
     match &error {
@@ -418,12 +362,7 @@ fn a_large_log_is_put_aside_at_start() {
     let scratch = Scratch::new();
     drop(PrivatePostgres::open(&scratch.settings()).unwrap());
     let log = scratch.data_dir().join("postgres.log");
-    fs::File::options()
-        .write(true)
-        .open(&log)
-        .unwrap()
-        .set_len(11 * 1024 * 1024)
-        .unwrap();
+    fs::File::options().write(true).open(&log).unwrap().set_len(11 * 1024 * 1024).unwrap();
     drop(PrivatePostgres::open(&scratch.settings()).unwrap());
     assert!(log.metadata().unwrap().len() < 1024 * 1024);
     assert!(log.with_extension("log.1").exists());

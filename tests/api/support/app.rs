@@ -27,11 +27,8 @@ use super::{Answer, Browser, TestClient};
 pub const ISSUER: &str = "https://id.test";
 
 /// When every test begins.
-pub static START: LazyLock<DateTime<Utc>> = LazyLock::new(|| {
-    Utc.with_ymd_and_hms(2026, 11, 21, 12, 0, 0)
-        .single()
-        .expect("a moment")
-});
+pub static START: LazyLock<DateTime<Utc>> =
+    LazyLock::new(|| Utc.with_ymd_and_hms(2026, 11, 21, 12, 0, 0).single().expect("a moment"));
 
 /// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery";
@@ -50,16 +47,8 @@ impl Person {
     }
 }
 
-pub const ADA: Person = Person {
-    identifier: "ada",
-    name: "Ada Lovelace",
-    id: 0xada,
-};
-pub const BOB: Person = Person {
-    identifier: "bob",
-    name: "Bob Byron",
-    id: 0xb0b,
-};
+pub const ADA: Person = Person { identifier: "ada", name: "Ada Lovelace", id: 0xada };
+pub const BOB: Person = Person { identifier: "bob", name: "Bob Byron", id: 0xb0b };
 
 /// Settings for a test.
 pub fn settings() -> Settings {
@@ -75,16 +64,8 @@ pub fn settings() -> Settings {
         ("GRANTOR_PASSWORDS__ITERATIONS", "1"),
         ("GRANTOR_DATABASE__URL", "host=/set/later"),
     ];
-    let environment = environment
-        .iter()
-        .map(|(name, value)| ((*name).into(), (*value).into()))
-        .collect();
-    Settings::read(&Sources {
-        file: None,
-        environment,
-        dev: true,
-    })
-    .expect("good settings")
+    let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    Settings::read(&Sources { file: None, environment, dev: true }).expect("good settings")
 }
 
 /// Puts in what every test knows: two people and two services.
@@ -99,12 +80,7 @@ pub fn furnish(url: &str) {
         .act_here(&context, |work| {
             for person in [ADA, BOB] {
                 let identifier = UserIdentifier::parse(person.identifier).expect("an identifier");
-                assert!(insert_principal(
-                    work,
-                    person.id(),
-                    PrincipalKind::User,
-                    person.name
-                )?);
+                assert!(insert_principal(work, person.id(), PrincipalKind::User, person.name)?);
                 assert!(insert_user(work, person.id(), &identifier, None, Some(&hash))?);
             }
             for service in [orders(), people()] {
@@ -187,13 +163,10 @@ impl App {
         change(&mut settings);
         settings.database.url = url.to_owned();
         let db = Db::new(url, &settings.database.pool);
-        let running = startup::start(&settings, db.clone(), Clock::Test(clock.clone()), false)
-            .await
-            .expect("a server");
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .expect("a client");
+        let running =
+            startup::start(&settings, db.clone(), Clock::Test(clock.clone()), false).await.expect("a server");
+        let http =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         Self {
             address: format!("http://{}", running.front),
             ops: running.ops.map(|ops| format!("http://{ops}")).unwrap_or_default(),
@@ -211,10 +184,8 @@ impl App {
     pub fn driving(address: &str, url: &str) -> Self {
         let settings = settings();
         let db = Db::new(url, &settings.database.pool);
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .expect("a client");
+        let http =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         Self {
             address: address.to_owned(),
             ops: String::new(),
@@ -236,9 +207,7 @@ impl App {
 
     /// Makes the partitions that a day needs.
     pub fn make_partitions(&self, today: chrono::NaiveDate) {
-        self.db
-            .run_here(|connection| db::make_partitions(connection, today))
-            .expect("partitions");
+        self.db.run_here(|connection| db::make_partitions(connection, today)).expect("partitions");
     }
 
     /// An act of the operator's, at the present moment.
@@ -265,9 +234,7 @@ impl App {
                 grantor::kernel::Denial::NotFound
             }))
         });
-        let registered = registered
-            .expect("a database")
-            .unwrap_or_else(|_| panic!("{problem:?}"));
+        let registered = registered.expect("a database").unwrap_or_else(|_| panic!("{problem:?}"));
         TestClient {
             id: registered.client.id.to_string(),
             principal: registered.client.principal,
@@ -342,9 +309,7 @@ impl App {
     /// Any request, not yet sent; from the usual address.
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = method.parse().expect("a method");
-        self.http
-            .request(method, format!("{}{path}", self.address))
-            .header("x-forwarded-for", "198.51.100.1")
+        self.http.request(method, format!("{}{path}", self.address)).header("x-forwarded-for", "198.51.100.1")
     }
 
     /// POST a body as it stands, from the usual address; `basic`: with this Authorization.
@@ -373,11 +338,8 @@ impl App {
         form: &[(&str, &str)],
         basic: Option<&TestClient>,
     ) -> Answer {
-        let request = self
-            .http
-            .post(format!("{}{path}", self.address))
-            .header("x-forwarded-for", ip)
-            .form(form);
+        let request =
+            self.http.post(format!("{}{path}", self.address)).header("x-forwarded-for", ip).form(form);
         let request = match basic {
             Some(client) => request.basic_auth(&client.id, client.secret.as_deref()),
             None => request,
@@ -402,9 +364,7 @@ impl App {
 
     /// What a resource server is told of a token.
     pub async fn introspect(&self, caller: &TestClient, token: &str) -> Value {
-        let answer = self
-            .machine("/oauth/introspect", caller, &[("token", token)])
-            .await;
+        let answer = self.machine("/oauth/introspect", caller, &[("token", token)]).await;
         answer.is_ok();
         answer.json()
     }
@@ -436,10 +396,7 @@ impl App {
     }
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "what a server in another process goes by"
-)]
+#[allow(clippy::disallowed_methods, reason = "what a server in another process goes by")]
 fn machine_time() -> DateTime<Utc> {
     Utc::now()
 }
@@ -450,9 +407,7 @@ pub fn web_registration() -> Registration {
         name: "Shop".into(),
         publisher: Some("Shop Ltd".into()),
         scope: "orders:read orders:write people:read".into(),
-        grant_types: ["authorization_code", "refresh_token", "client_credentials"]
-            .map(Into::into)
-            .into(),
+        grant_types: ["authorization_code", "refresh_token", "client_credentials"].map(Into::into).into(),
         redirect_uris: vec!["https://shop.example/cb".into()],
         origins: vec!["https://shop.example".into()],
         ..Registration::default()

@@ -22,12 +22,7 @@ pub struct Page {
 
 impl Page {
     fn new(path: &str, answer: Answer) -> Self {
-        Self {
-            path: path.to_owned(),
-            body: answer.body.clone(),
-            status: answer.status,
-            answer,
-        }
+        Self { path: path.to_owned(), body: answer.body.clone(), status: answer.status, answer }
     }
 
     /// Where the answer sends the browser; empty if nowhere.
@@ -52,10 +47,7 @@ impl Page {
     pub fn form(&self, action: &str) -> Form {
         let found = self.forms().into_iter().find(|form| form.action == action);
         found.unwrap_or_else(|| {
-            panic!(
-                "no form to {action} on {} ({}): {}",
-                self.path, self.status, self.body
-            )
+            panic!("no form to {action} on {} ({}): {}", self.path, self.status, self.body)
         })
     }
 
@@ -74,21 +66,13 @@ impl Page {
     pub fn is_error_page(&self, status: u16) {
         assert_eq!(self.status, status, "{}", self.body);
         assert_eq!(self.location(), "");
-        assert!(
-            self.answer.header("content-type").starts_with("text/html"),
-            "{:?}",
-            self.answer.headers
-        );
+        assert!(self.answer.header("content-type").starts_with("text/html"), "{:?}", self.answer.headers);
     }
 }
 
 impl<'a> Browser<'a> {
     pub fn new(app: &'a App) -> Self {
-        Self {
-            app,
-            cookies: BTreeMap::new(),
-            ip: "198.51.100.7".into(),
-        }
+        Self { app, cookies: BTreeMap::new(), ip: "198.51.100.7".into() }
     }
 
     /// GET a path and follow our own redirects.
@@ -116,11 +100,7 @@ impl<'a> Browser<'a> {
 
     /// POST a form with this Origin.
     pub async fn post_as(&mut self, path: &str, form: &[(String, String)], origin: Option<&str>) -> Page {
-        let mut request = self
-            .app
-            .http
-            .post(format!("{}{path}", self.app.address))
-            .form(form);
+        let mut request = self.app.http.post(format!("{}{path}", self.app.address)).form(form);
         if let Some(origin) = origin {
             request = request.header("origin", origin);
         }
@@ -142,11 +122,7 @@ impl<'a> Browser<'a> {
     /// Fills in the sign-in form of a page.
     pub async fn log_in_on(&mut self, page: &Page, person: Person) -> Page {
         let form = page.form("/login");
-        self.submit(
-            &form,
-            &[("identifier", person.identifier), ("password", PASSWORD)],
-        )
-        .await
+        self.submit(&form, &[("identifier", person.identifier), ("password", PASSWORD)]).await
     }
 
     /// Presses "allow", with everything ticked as the page has it; a page that is no consent page is returned
@@ -177,14 +153,9 @@ impl<'a> Browser<'a> {
     }
 
     async fn send(&mut self, path: &str, request: reqwest::RequestBuilder) -> Page {
-        let cookies: Vec<String> = self
-            .cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let mut request = request
-            .header("x-forwarded-for", &self.ip)
-            .header("user-agent", "Test browser");
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut request = request.header("x-forwarded-for", &self.ip).header("user-agent", "Test browser");
         if !cookies.is_empty() {
             request = request.header("cookie", cookies.join("; "));
         }

@@ -50,8 +50,7 @@ impl TestClient {
     pub async fn code_from(&self, browser: &mut Browser<'_>, scope: &str) -> String {
         let page = browser.get(&self.authorize_path(&[("scope", scope)])).await;
         let page = browser.allow(page).await;
-        page.returned("code")
-            .unwrap_or_else(|| panic!("no code in {}: {}", page.location(), page.body))
+        page.returned("code").unwrap_or_else(|| panic!("no code in {}: {}", page.location(), page.body))
     }
 
     /// Exchanges a code.
@@ -72,8 +71,7 @@ impl TestClient {
 
     /// Refreshes.
     pub async fn refresh(&self, app: &App, token: &str) -> Answer {
-        app.token(self, &[("grant_type", "refresh_token"), ("refresh_token", token)])
-            .await
+        app.token(self, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
     }
 
     /// Revokes.

@@ -42,11 +42,7 @@ pub fn database() -> Database {
     connection
         .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
         .expect("a database from the template");
-    Database {
-        url: url_of(&cluster, &name),
-        name,
-        maintenance,
-    }
+    Database { url: url_of(&cluster, &name), name, maintenance }
 }
 
 /// A Postgres of a test's own, which it may stop and kill; with fsync, as users run it.
@@ -64,10 +60,7 @@ pub fn private_cluster(dir: &Path) -> PrivatePostgres {
 }
 
 fn url_of(cluster: &Path, database: &str) -> String {
-    format!(
-        "postgresql:///{database}?host={}&user=grantor",
-        cluster.join("run").display()
-    )
+    format!("postgresql:///{database}?host={}&user=grantor", cluster.join("run").display())
 }
 
 /// The directory of this run's cluster, started if need be.
@@ -93,10 +86,7 @@ fn open_to_all(dir: &Path) {
 }
 
 /// A keeper in a session of its own: runs the server that owns the cluster, and ends both with the runner.
-#[allow(
-    clippy::zombie_processes,
-    reason = "the keeper outlives this process, and ends by itself"
-)]
+#[allow(clippy::zombie_processes, reason = "the keeper outlives this process, and ends by itself")]
 fn start(root: &Path, data: &Path) {
     const KEEPER: &str = r#"
         "$GRANTOR" serve > "$ROOT/log" 2>&1 &
@@ -122,11 +112,7 @@ fn start(root: &Path, data: &Path) {
     let started = Instant::now();
     let log = || std::fs::read_to_string(root.join("log")).unwrap_or_default();
     while !log().contains("Grantor serves") {
-        assert!(
-            started.elapsed() < Duration::from_secs(60),
-            "the cluster did not start: {}",
-            log()
-        );
+        assert!(started.elapsed() < Duration::from_secs(60), "the cluster did not start: {}", log());
         std::thread::sleep(Duration::from_millis(20));
     }
 }

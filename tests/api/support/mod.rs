@@ -47,11 +47,7 @@ impl Answer {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = response.text().await.expect("a body that is text");
-        Self {
-            status,
-            headers,
-            body,
-        }
+        Self { status, headers, body }
     }
 
     /// The answer to a request.
@@ -69,29 +65,19 @@ impl Answer {
     /// A header, or the empty string.
     pub fn header(&self, name: &str) -> String {
         let value = self.headers.get(name);
-        value
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-            .unwrap_or_default()
+        value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
     }
 
     /// The OAuth error code in the body.
     #[track_caller]
     pub fn error(&self) -> String {
-        self.json()["error"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no error in {}", self.body))
-            .to_owned()
+        self.json()["error"].as_str().unwrap_or_else(|| panic!("no error in {}", self.body)).to_owned()
     }
 
     /// Asserts the status and the OAuth error code.
     #[track_caller]
     pub fn is_error(&self, status: u16, error: &str) {
-        assert_eq!(
-            (self.status, self.error().as_str()),
-            (status, error),
-            "{}",
-            self.body
-        );
+        assert_eq!((self.status, self.error().as_str()), (status, error), "{}", self.body);
     }
 
     /// Asserts a refusal of the OAuth face, whole: body and headers (RFC 6749 §5.2).
@@ -99,11 +85,7 @@ impl Answer {
     pub fn is_refusal(&self, status: u16, error: &str, description: &str) {
         let body = json!({ "error": error, "error_description": description });
         assert_eq!((self.status, self.json()), (status, body));
-        let challenge = if status == 401 {
-            r#"Basic realm="grantor", charset="UTF-8""#
-        } else {
-            ""
-        };
+        let challenge = if status == 401 { r#"Basic realm="grantor", charset="UTF-8""# } else { "" };
         for (name, value) in [
             ("content-type", "application/json"),
             ("cache-control", "no-store"),
@@ -126,9 +108,6 @@ impl Answer {
     /// A text member of the body.
     #[track_caller]
     pub fn text(&self, member: &str) -> String {
-        self.json()[member]
-            .as_str()
-            .unwrap_or_else(|| panic!("no {member} in {}", self.body))
-            .to_owned()
+        self.json()[member].as_str().unwrap_or_else(|| panic!("no {member} in {}", self.body)).to_owned()
     }
 }

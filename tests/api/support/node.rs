@@ -40,12 +40,7 @@ impl Node {
                 }
             }
         });
-        let mut node = Self {
-            address: String::new(),
-            child,
-            lines,
-            heard: RefCell::default(),
-        };
+        let mut node = Self { address: String::new(), child, lines, heard: RefCell::default() };
         let line = node.wait_for_line("Grantor serves");
         let at = line.rsplit(" at ").next().expect("an address").trim().to_owned();
         node.address = format!("http://{at}");
@@ -55,13 +50,10 @@ impl Node {
     /// Waits for a line of the log that holds these words.
     pub fn wait_for_line(&self, words: &str) -> String {
         loop {
-            let line = self
-                .lines
-                .recv_timeout(Duration::from_secs(60))
-                .unwrap_or_else(|why| {
-                    let heard = self.heard.borrow().join("\n");
-                    panic!("no line with {words:?} in the log ({why}):\n{heard}")
-                });
+            let line = self.lines.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|why| {
+                let heard = self.heard.borrow().join("\n");
+                panic!("no line with {words:?} in the log ({why}):\n{heard}")
+            });
             self.heard.borrow_mut().push(line.clone());
             if line.contains(words) {
                 return line;

@@ -37,10 +37,7 @@ pub struct OwnPostgres {
 impl OwnPostgres {
     pub fn start() -> Self {
         let dir = Scratch::new();
-        Self {
-            postgres: private_cluster(dir.path()),
-            dir,
-        }
+        Self { postgres: private_cluster(dir.path()), dir }
     }
 
     pub fn url(&self) -> String {

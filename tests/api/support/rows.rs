@@ -55,12 +55,8 @@ pub fn count(db: &Db, from: &str) -> i64 {
 
 /// Runs a statement; the words of the database's refusal, if it refuses.
 pub fn execute(db: &Db, statement: &str) -> Result<(), String> {
-    db.run_here(|connection| {
-        Ok(connection
-            .batch_execute(statement)
-            .map_err(|error| error.to_string()))
-    })
-    .expect("a connection")
+    db.run_here(|connection| Ok(connection.batch_execute(statement).map_err(|error| error.to_string())))
+        .expect("a connection")
 }
 
 /// A text as a binary column shows it.
@@ -83,16 +79,13 @@ pub fn dump(db: &Db) -> String {
     const TABLES: &str = "SELECT table_schema || '.' || table_name AS line FROM information_schema.tables \
                           WHERE table_schema IN ('public', 'partitions') AND table_type = 'BASE TABLE'";
     let lines = |query: String| {
-        db.run_here(|connection| Ok(diesel::sql_query(query).load::<Line>(connection)?))
-            .expect("rows")
+        db.run_here(|connection| Ok(diesel::sql_query(query).load::<Line>(connection)?)).expect("rows")
     };
     let tables = lines(TABLES.to_owned());
     assert!(tables.len() > 10, "the tables are elsewhere");
     let rows = tables.iter().flat_map(|table| {
         let name = &table.line;
-        lines(format!(
-            "SELECT '{name} ' || row_of::text AS line FROM {name} row_of"
-        ))
+        lines(format!("SELECT '{name} ' || row_of::text AS line FROM {name} row_of"))
     });
     rows.map(|row| row.line).collect::<Vec<_>>().join("\n")
 }

@@ -32,10 +32,8 @@ impl Page {
     pub fn is_refusal_with(&self, error: &str, companions: &[(&str, &str)]) {
         assert_eq!(self.status, 303, "{}", self.body);
         let told = self.told();
-        let told: Vec<(&str, &str)> = told
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
+        let told: Vec<(&str, &str)> =
+            told.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let description = told.iter().find(|(name, _)| *name == "error_description");
         let words = description.map(|(_, words)| *words).unwrap_or_default();
         assert!(!words.is_empty(), "{told:?}");
@@ -45,8 +43,7 @@ impl Page {
 
     /// The body without what differs from one request to the next.
     pub fn body_but_request_id(&self) -> String {
-        self.body
-            .replace(&self.answer.header("x-request-id"), "the request id")
+        self.body.replace(&self.answer.header("x-request-id"), "the request id")
     }
 }
 
