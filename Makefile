@@ -4,7 +4,7 @@ SHELL         := /bin/bash
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
-# Arguments for `grantor serve`: make run ARGS="--port 9000"
+# Arguments for `grantor serve`: make run ARGS="--config grantor.toml"
 ARGS ?=
 
 TOOLS := target/tools

@@ -1,1 +1,272 @@
-//! The README's walk, run.
+//! README.md, ARCHITECTURE.md and SECURITY.md say what is so: the walk runs, the settings are those there are, the
+//! map names files that are there, and a promise the tests that hold it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use grantor::app::settings::{Settings, Sources};
+use toml::{Table, Value};
+
+use crate::support::{Node, Scratch};
+
+const README: &str = include_str!("../../README.md");
+const DEFAULTS: &str = include_str!("../../src/app/defaults.toml");
+/// Where README has the server.
+const ADDRESS: &str = "http://127.0.0.1:8080";
+
+/// A fenced block: its language and its text.
+struct Block {
+    language: String,
+    text: String,
+}
+
+/// The fenced blocks of a section, in order.
+fn blocks(heading: &str) -> Vec<Block> {
+    let section = README
+        .split("\n## ")
+        .find(|section| section.starts_with(heading))
+        .unwrap_or_else(|| panic!("README has no section {heading}"));
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut open = false;
+    for line in section.lines() {
+        match (line.strip_prefix("```"), open) {
+            (Some(language), false) => blocks.push(Block {
+                language: language.to_owned(),
+                text: String::new(),
+            }),
+            (Some(_), true) => {}
+            (None, true) => {
+                let block = blocks.last_mut().expect("an open block");
+                block.text.push_str(line);
+                block.text.push('\n');
+                continue;
+            }
+            (None, false) => continue,
+        }
+        open = !open;
+    }
+    blocks
+}
+
+/// Whether `said` is what `shown` shows, in which `…` stands for anything.
+fn is_shown(shown: &str, said: &str) -> bool {
+    let mut rest = said.trim();
+    let parts: Vec<&str> = shown.trim().split('…').collect();
+    for (at, part) in parts.iter().enumerate() {
+        let found = match at {
+            0 => rest.starts_with(part).then_some(0),
+            last if last + 1 == parts.len() => rest.ends_with(part).then(|| rest.len() - part.len()),
+            _ => rest.find(part),
+        };
+        let Some(found) = found else { return false };
+        rest = &rest[found + part.len()..];
+    }
+    parts.len() > 1 || rest.is_empty()
+}
+
+#[test]
+fn what_is_shown_is_compared_to_the_end() {
+    assert!(is_shown("{\"a\":1}", "{\"a\":1}\n"));
+    assert!(!is_shown("{\"a\":1}", "{\"a\":1}{}"));
+    assert!(is_shown("gat_…,\"b\":…}", "gat_xyz,\"b\":2}"));
+    assert!(!is_shown("gat_…}", "gat_xyz} and more"));
+    assert!(!is_shown("gat_…", "grt_xyz"));
+}
+
+/// The walk, block by block as a reader pastes it, against a server with a private Postgres; what a block shows
+/// is what it says.
+#[test]
+fn the_walk_of_the_readme_runs_as_it_stands() {
+    const MARK: &str = "\u{1e}";
+    let scratch = Scratch::new();
+    let data_dir = scratch.join("data");
+    let mut node = Node::start(&[
+        ("GRANTOR_ISSUER", ADDRESS),
+        ("GRANTOR_DATABASE__DATA_DIR", &data_dir),
+    ]);
+
+    let walk = blocks("A walk through it");
+    let mut script = String::new();
+    for block in walk.iter().filter(|block| block.language == "sh") {
+        script.push_str(&block.text);
+        script.extend(["printf '", MARK, "'\n"]);
+    }
+    let binary = Path::new(env!("CARGO_BIN_EXE_grantor"));
+    let programs = binary.parent().expect("a folder").display().to_string();
+    let script = script
+        .replace("$PWD/target/debug", &programs)
+        .replace(&format!("issuer={ADDRESS}"), &format!("issuer={}", node.address));
+    assert!(
+        script.contains(&programs) && script.contains(&node.address),
+        "{script}"
+    );
+
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &script])
+        .env("GRANTOR_DATABASE__DATA_DIR", &data_dir)
+        .output()
+        .expect("bash");
+    let said = String::from_utf8(output.stdout).expect("text");
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "after {said}\nit failed: {complaints}");
+    assert_eq!(complaints, "", "a walk without a complaint");
+
+    let mut said = said.split(MARK);
+    let mut last = "";
+    let mut compared = 0;
+    for block in &walk {
+        if block.language == "sh" {
+            last = said.next().expect("what the block said");
+        } else {
+            assert!(
+                is_shown(&block.text, last),
+                "README shows\n{}but it says\n{last}",
+                block.text
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared >= 8, "only {compared} answers are shown");
+    assert!(node.terminate().success());
+}
+
+/// Every setting stands in the table with its default, and the table has no others.
+#[test]
+fn the_table_of_settings_is_that_of_the_defaults() {
+    let defaults: Table = DEFAULTS.parse().expect("TOML");
+    let mut expected = Vec::new();
+    for (key, value) in &defaults {
+        match value {
+            Value::Table(section) => {
+                expected.extend(
+                    section
+                        .iter()
+                        .map(|(own, value)| row(&format!("{key}.{own}"), value)),
+                );
+            }
+            value => expected.push(row(key, value)),
+        }
+    }
+    let table = README.split("\n## Settings\n").nth(1).expect("the section");
+    let rows = table.split("\n## ").next().expect("the section").lines();
+    let rows = rows.filter(|line| line.starts_with("| `"));
+    let mut shown: Vec<String> = rows
+        .map(|line| line.splitn(4, '|').take(3).collect::<Vec<_>>().join("|"))
+        .collect();
+    expected.sort();
+    shown.sort();
+    assert_eq!(shown, expected);
+}
+
+fn row(name: &str, value: &Value) -> String {
+    format!("| `{name}` | `{value}` ")
+}
+
+/// What the section on running it shows as settings is accepted, and what it links to is there.
+#[test]
+fn the_settings_shown_are_accepted_and_the_links_lead_somewhere() {
+    let scratch = Scratch::new();
+    for block in blocks("Running it for others") {
+        if block.language == "toml" {
+            let file = PathBuf::from(scratch.join("grantor.toml"));
+            std::fs::write(&file, &block.text).expect("a file");
+            let sources = Sources {
+                file: Some(file),
+                ..Sources::default()
+            };
+            let settings = Settings::read(&sources).expect("settings that are accepted");
+            assert!(settings.is_https());
+            assert_eq!(settings.server.trusted_proxies.len(), 1);
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let links = README
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    let links: Vec<&str> = links.filter(|link| !link.contains("://")).collect();
+    assert!(links.len() >= 4, "{links:?}");
+    for link in links {
+        assert!(
+            root.join(link).exists(),
+            "README links to {link}, which is not there"
+        );
+    }
+}
+
+const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
+
+/// The last column of the table of policies: where each one stands.
+#[test]
+fn the_map_names_modules_and_files_that_are_there() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let is_there = |name: &str| {
+        ["", "oauth", "platform"]
+            .iter()
+            .any(|dir| source.join(dir).join(name).exists())
+    };
+    let policies = ARCHITECTURE
+        .split("## Policies that are settled")
+        .nth(1)
+        .expect("the section");
+    let rows = policies.split("\n## ").next().expect("the section").lines();
+    let rows: Vec<&str> = rows.filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 20, "{rows:?}");
+    for row in rows {
+        let place = row.trim_end_matches('|').rsplit('|').next().expect("a column");
+        let names: Vec<&str> = place.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "{row} says not where");
+        for name in names {
+            assert!(is_there(name), "{row}: there is no {name}");
+        }
+    }
+
+    let house = include_str!("../../src/lib.rs");
+    let modules = house
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let floors = ARCHITECTURE.split("## Floors").nth(1).expect("the section");
+    let floors = floors.split("\n## ").next().expect("the section");
+    for module in modules.filter(|module| *module != "schema") {
+        assert!(
+            floors.contains(&format!("| `{module}` |")),
+            "the floors lack {module}"
+        );
+    }
+}
+
+/// A promise is held by tests: `file::test`, in `tests/api/` unless it says otherwise.
+#[test]
+fn every_promise_names_tests_that_are_there() {
+    let promises = include_str!("../../SECURITY.md");
+    let promises = promises.split("## What is promised").nth(1).expect("the section");
+    let promises = promises.split("\n## ").next().expect("the section").lines();
+    let rows: Vec<&str> = promises
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| promise"))
+        .collect();
+    assert!(rows.len() > 25, "{rows:?}");
+    let mut missing = Vec::new();
+    for row in rows {
+        let held_by = row.trim_end_matches('|').rsplit('|').next().expect("a column");
+        let tests: Vec<&str> = held_by.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "nothing holds {row}");
+        for test in tests {
+            let (file, name) = test
+                .split_once("::")
+                .unwrap_or_else(|| panic!("{test} is no test"));
+            let file = if file.starts_with("tests/") {
+                file.to_owned()
+            } else {
+                format!("tests/api/{file}.rs")
+            };
+            let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file));
+            if !text.is_ok_and(|text| text.contains(&format!("fn {name}("))) {
+                missing.push(test);
+            }
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "SECURITY.md names tests that are not there: {missing:?}"
+    );
+}

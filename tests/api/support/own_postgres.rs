@@ -20,6 +20,12 @@ impl Scratch {
     pub fn path(&self) -> &std::path::Path {
         &self.0
     }
+
+    /// A path in it, for a file or the environment of a process; the directory is made.
+    pub fn join(&self, name: &str) -> String {
+        std::fs::create_dir_all(&self.0).expect("a directory");
+        self.0.join(name).display().to_string()
+    }
 }
 
 impl Drop for Scratch {
