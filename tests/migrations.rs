@@ -91,10 +91,7 @@ fn catalogue(url: &str) -> Vec<String> {
 }
 
 fn plans(url: &str) -> Vec<String> {
-    lines(
-        url,
-        "SELECT partition_plans::text AS line FROM partition_plans ORDER BY line",
-    )
+    lines(url, "SELECT partition_plans::text AS line FROM partition_plans ORDER BY line")
 }
 
 /// Each migration's `down.sql` undoes its `up.sql` and no more, also when there are partitions and rows.
@@ -106,19 +103,8 @@ fn up_down_and_up_again_makes_the_same() {
     let migrated = db::migrate(&url).expect("up");
     assert_eq!(migrated.len(), migrations().len());
     let (first, first_plans) = (catalogue(&url), plans(&url));
-    for kind in [
-        "schema",
-        "relation",
-        "column",
-        "constraint",
-        "index",
-        "function",
-        "trigger",
-    ] {
-        assert!(
-            first.iter().any(|line| line.starts_with(kind)),
-            "the catalogue shows no {kind}"
-        );
+    for kind in ["schema", "relation", "column", "constraint", "index", "function", "trigger"] {
+        assert!(first.iter().any(|line| line.starts_with(kind)), "the catalogue shows no {kind}");
     }
     assert!(first_plans.len() >= 9, "{first_plans:?}");
     assert_eq!(db::migrate(&url).expect("up once more"), Vec::<String>::new());
@@ -126,10 +112,7 @@ fn up_down_and_up_again_makes_the_same() {
     let today = NaiveDate::from_ymd_opt(2026, 11, 21).expect("a day");
     let mut connection = db::connect(&url).expect("a connection");
     assert!(db::make_partitions(&mut connection, today).expect("partitions") > 9);
-    assert_eq!(
-        db::make_partitions(&mut connection, today).expect("partitions"),
-        0
-    );
+    assert_eq!(db::make_partitions(&mut connection, today).expect("partitions"), 0);
     connection
         .batch_execute(
             "INSERT INTO principals VALUES (gen_random_uuid(), 'user', 'Ada', now());
@@ -204,14 +187,8 @@ fn tables_of_the_database(url: &str) -> Tables {
     let mut tables = Tables::new();
     for column in columns {
         let plain = diesel_type(&column.sql_type);
-        let typed = if column.nullable {
-            format!("Nullable<{plain}>")
-        } else {
-            plain
-        };
-        let table = tables
-            .entry(column.table)
-            .or_insert((column.key.join(", "), Vec::new()));
+        let typed = if column.nullable { format!("Nullable<{plain}>") } else { plain };
+        let table = tables.entry(column.table).or_insert((column.key.join(", "), Vec::new()));
         table.1.push(format!("{} -> {typed}", column.name));
     }
     tables
@@ -223,13 +200,8 @@ fn tables_of_the_source(text: &str) -> Tables {
         let body = block.split("\n}").next().expect("a block");
         let (head, columns) = body.split_once('{').expect("its columns");
         let (name, key) = head.split_once('(').expect("its key");
-        let columns = columns
-            .lines()
-            .map(str::trim)
-            .filter(|line| line.contains(" -> "));
-        let columns = columns
-            .map(|line| line.trim_end_matches(',').to_owned())
-            .collect();
+        let columns = columns.lines().map(str::trim).filter(|line| line.contains(" -> "));
+        let columns = columns.map(|line| line.trim_end_matches(',').to_owned()).collect();
         let key = key.trim().trim_end_matches(')').to_owned();
         (name.trim().to_owned(), (key, columns))
     });
@@ -242,10 +214,8 @@ fn schema_rs_is_what_the_migrations_make() {
     let cluster = Cluster::start();
     let url = cluster.database("fresh");
     db::migrate(&url).expect("up");
-    let (database, source) = (
-        tables_of_the_database(&url),
-        tables_of_the_source(include_str!("../src/schema.rs")),
-    );
+    let (database, source) =
+        (tables_of_the_database(&url), tables_of_the_source(include_str!("../src/schema.rs")));
     assert!(source.len() >= 18, "only {} tables were read", source.len());
     let names = |tables: &Tables| tables.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&source), names(&database), "run `make schema`");
@@ -258,15 +228,8 @@ fn schema_rs_is_what_the_migrations_make() {
 fn migrations() -> Vec<String> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let entries = std::fs::read_dir(dir).expect("the migrations");
-    let mut names: Vec<String> = entries
-        .map(|entry| {
-            entry
-                .expect("an entry")
-                .file_name()
-                .into_string()
-                .expect("a name")
-        })
-        .collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
     names.sort();
     names
 }
@@ -279,24 +242,13 @@ fn a_migration_is_named_for_its_slice_and_goes_both_ways() {
     assert!(names.len() >= 7, "{names:?}");
     for name in &names {
         let parts: Vec<&str> = name.splitn(3, '_').collect();
-        let [stamp, slice, what] = parts[..] else {
-            panic!("{name} has not three parts")
-        };
-        let shape: String = stamp
-            .chars()
-            .map(|c| if c.is_ascii_digit() { '9' } else { c })
-            .collect();
+        let [stamp, slice, what] = parts[..] else { panic!("{name} has not three parts") };
+        let shape: String = stamp.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
         assert_eq!(shape, "9999-99-99-999999", "{name}");
-        assert!(
-            house.contains(&format!("pub mod {slice};")),
-            "{name}: {slice} is no module"
-        );
+        assert!(house.contains(&format!("pub mod {slice};")), "{name}: {slice} is no module");
         assert!(!what.is_empty(), "{name}");
         for direction in ["up.sql", "down.sql"] {
-            let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("migrations")
-                .join(name)
-                .join(direction);
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(name).join(direction);
             let text = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("{name} lacks {direction}"));
             assert!(!text.trim().is_empty(), "{name}/{direction} is empty");
         }

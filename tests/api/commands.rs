@@ -32,9 +32,7 @@ impl Grantor {
 
     fn with(environment: &[(&str, &str)]) -> Self {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Self {
-            environment: environment.iter().map(own).collect(),
-        }
+        Self { environment: environment.iter().map(own).collect() }
     }
 
     fn run(&self, arguments: &[&str]) -> Said {
@@ -72,12 +70,7 @@ impl Grantor {
         let mut arguments = arguments.to_vec();
         arguments.push("--json");
         let said = self.run_with(&arguments, input);
-        assert_eq!(
-            (said.code, said.err.as_str()),
-            (0, ""),
-            "{arguments:?}: {}",
-            said.out
-        );
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{arguments:?}: {}", said.out);
         serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{arguments:?} said {}", said.out))
     }
 
@@ -108,10 +101,7 @@ impl Said {
 
 #[track_caller]
 fn text(value: &Value) -> String {
-    value
-        .as_str()
-        .unwrap_or_else(|| panic!("no text: {value}"))
-        .to_owned()
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }
 
 fn time(value: &Value) -> DateTime<Utc> {
@@ -199,20 +189,14 @@ fn bad_settings_are_told_all_at_once() {
         );
     }
 
-    let unknown = [
-        ("GRANTOR_TOKEN__LIFETIME", "1"),
-        ("GRANTOR_SERVER__WORKERS", "many"),
-    ];
+    let unknown = [("GRANTOR_TOKEN__LIFETIME", "1"), ("GRANTOR_SERVER__WORKERS", "many")];
     Grantor::with(&unknown).run(&["user", "list"]).is_refused(
         "the settings cannot be used:\n  \
          - GRANTOR_SERVER__WORKERS must be a whole number\n  - GRANTOR_TOKEN__LIFETIME is no setting",
     );
     let said = Grantor::with(&unknown).run(&["user", "list", "--json"]);
     let told: Value = serde_json::from_str(&said.err).expect("JSON");
-    assert!(
-        text(&told["error"]).contains("GRANTOR_TOKEN__LIFETIME is no setting"),
-        "{told}"
-    );
+    assert!(text(&told["error"]).contains("GRANTOR_TOKEN__LIFETIME is no setting"), "{told}");
 }
 
 /// Settings come from a file, and a text from a file of its own.
@@ -228,10 +212,7 @@ fn settings_come_from_files_too() {
     grantor
         .run_with(&["user", "add", "mallory", "--config", &settings], PASSWORD)
         .is_refused("password must have at least 40 characters");
-    let grantor = Grantor::with(&[
-        ("GRANTOR_DATABASE__URL_FILE", &url),
-        ("GRANTOR_CONFIG", &settings),
-    ]);
+    let grantor = Grantor::with(&[("GRANTOR_DATABASE__URL_FILE", &url), ("GRANTOR_CONFIG", &settings)]);
     grantor
         .run_with(&["user", "add", "mallory"], PASSWORD)
         .is_refused("password must have at least 40 characters");
@@ -271,18 +252,10 @@ fn a_service_is_made_once_with_scopes_of_its_own() {
     let said = grantor.run(&["service", "list"]);
     said.is_done();
     assert!(said.out.starts_with("SERVICE"), "{}", said.out);
-    assert!(
-        said.out.contains("mail:send     Send mail in your name"),
-        "{}",
-        said.out
-    );
+    assert!(said.out.contains("mail:send     Send mail in your name"), "{}", said.out);
     let listed = grantor.json(&["service", "list"]);
-    let names: Vec<String> = listed
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|one| text(&one["name"]))
-        .collect();
+    let names: Vec<String> =
+        listed.as_array().expect("a list").iter().map(|one| text(&one["name"])).collect();
     assert_eq!(names, ["mail", "orders", "people"]);
 
     let taken = "the name, the audience or one of the scopes is taken";
@@ -290,23 +263,11 @@ fn a_service_is_made_once_with_scopes_of_its_own() {
         (&["mail"], taken),
         (&["post", "--audience", "https://mail.test"], taken),
         (&["post", "--scope", "mail:read=Read it"], taken),
-        (
-            &["Post"],
-            "a service's name has 1 to 63 characters a-z, 0-9, - and _, and starts with a letter",
-        ),
+        (&["Post"], "a service's name has 1 to 63 characters a-z, 0-9, - and _, and starts with a letter"),
         (&["oauth"], "oauth is a name of this server's own"),
-        (
-            &["post", "--audience", "*"],
-            "the audience must be 1 to 255 visible ASCII characters, and not `*`",
-        ),
-        (
-            &["post", "--scope", "read"],
-            "write read as SCOPE=SENTENCE, e.g. \"orders:read=Read your orders\"",
-        ),
-        (
-            &["post", "--scope", "post:read="],
-            "the sentence of post:read: text is empty",
-        ),
+        (&["post", "--audience", "*"], "the audience must be 1 to 255 visible ASCII characters, and not `*`"),
+        (&["post", "--scope", "read"], "write read as SCOPE=SENTENCE, e.g. \"orders:read=Read your orders\""),
+        (&["post", "--scope", "post:read="], "the sentence of post:read: text is empty"),
         (
             &["post", "--scope", "clients:write=Manage"],
             "clients:write is a scope of this server's own management",
@@ -316,14 +277,7 @@ fn a_service_is_made_once_with_scopes_of_its_own() {
         let said = grantor.run(&[&["service", "add"], arguments].concat());
         said.is_refused(words);
     }
-    assert_eq!(
-        grantor
-            .json(&["service", "list"])
-            .as_array()
-            .expect("a list")
-            .len(),
-        3
-    );
+    assert_eq!(grantor.json(&["service", "list"]).as_array().expect("a list").len(), 3);
 }
 
 /// U12: each act of an operator's is an event. S04: a password is in no answer.
@@ -331,60 +285,28 @@ fn a_service_is_made_once_with_scopes_of_its_own() {
 fn a_user_is_made_disabled_and_enabled_again() {
     let (_database, grantor) = over_a_database();
     let made = grantor.json_with(
-        &[
-            "user",
-            "add",
-            "Eve",
-            "--name",
-            "Eve Online",
-            "--email",
-            "Eve@Example.com",
-        ],
+        &["user", "add", "Eve", "--name", "Eve Online", "--email", "Eve@Example.com"],
         &format!("{PASSWORD}\n"),
     );
-    assert_eq!(
-        (&made["identifier"], &made["name"]),
-        (&json!("eve"), &json!("Eve Online"))
-    );
+    assert_eq!((&made["identifier"], &made["name"]), (&json!("eve"), &json!("Eve Online")));
     let listed = grantor.run(&["user", "list"]);
     listed.is_done();
     assert!(listed.out.contains("Eve Online"), "{}", listed.out);
     let listed = grantor.json(&["user", "list"]);
-    let eve = listed
-        .as_array()
-        .expect("a list")
-        .iter()
-        .find(|user| user["identifier"] == "eve");
+    let eve = listed.as_array().expect("a list").iter().find(|user| user["identifier"] == "eve");
     let eve = eve.expect("her");
-    assert_eq!(
-        (&eve["email"], &eve["disabled_at"]),
-        (&json!("Eve@example.com"), &Value::Null)
-    );
+    assert_eq!((&eve["email"], &eve["disabled_at"]), (&json!("Eve@example.com"), &Value::Null));
     assert!(!listed.to_string().contains("argon2"), "{listed}");
 
     for name in ["eve", "EVE@example.COM"] {
         let said = grantor.json(&["user", "disable", name]);
-        assert_eq!(
-            said,
-            json!({ "id": eve["id"], "changed": name == "eve", "disabled": true })
-        );
+        assert_eq!(said, json!({ "id": eve["id"], "changed": name == "eve", "disabled": true }));
     }
     let said = grantor.run(&["user", "list"]);
-    assert!(
-        said.out
-            .lines()
-            .any(|line| line.contains("eve") && line.contains("disabled")),
-        "{}",
-        said.out
-    );
+    assert!(said.out.lines().any(|line| line.contains("eve") && line.contains("disabled")), "{}", said.out);
     assert_eq!(grantor.run(&["user", "enable", "eve"]).out, "eve is enabled.\n");
-    assert_eq!(
-        grantor.run(&["user", "enable", "eve"]).out,
-        "eve was enabled already.\n"
-    );
-    grantor
-        .run_with(&["user", "password", "eve"], "another long password")
-        .is_done();
+    assert_eq!(grantor.run(&["user", "enable", "eve"]).out, "eve was enabled already.\n");
+    grantor.run_with(&["user", "password", "eve"], "another long password").is_done();
 
     let events = grantor.json(&["audit", "list"]);
     let of_eve: Vec<String> = events
@@ -394,76 +316,41 @@ fn a_user_is_made_disabled_and_enabled_again() {
         .filter(|event| event["target_id"] == eve["id"])
         .map(|event| text(&event["kind"]))
         .collect();
-    assert_eq!(
-        of_eve,
-        [
-            "user.password_changed",
-            "user.enabled",
-            "user.disabled",
-            "user.created"
-        ]
-    );
+    assert_eq!(of_eve, ["user.password_changed", "user.enabled", "user.disabled", "user.created"]);
     assert!(!events.to_string().contains(PASSWORD));
 }
 
 #[test]
 fn what_is_wrong_with_a_user_is_said() {
     let (_database, grantor) = over_a_database();
-    grantor
-        .run_with(&["user", "add", "eve", "--email", "eve@example.com"], PASSWORD)
-        .is_done();
+    grantor.run_with(&["user", "add", "eve", "--email", "eve@example.com"], PASSWORD).is_done();
     let refused: [(&[&str], &str, &str); 10] = [
-        (
-            &["add", "eve"],
-            PASSWORD,
-            "the identifier or the e-mail address is taken",
-        ),
-        (
-            &["add", "EVE"],
-            PASSWORD,
-            "the identifier or the e-mail address is taken",
-        ),
+        (&["add", "eve"], PASSWORD, "the identifier or the e-mail address is taken"),
+        (&["add", "EVE"], PASSWORD, "the identifier or the e-mail address is taken"),
         (
             &["add", "eva", "--email", "Eve@example.com"],
             PASSWORD,
             "the identifier or the e-mail address is taken",
         ),
-        (
-            &["add", "e v e"],
-            PASSWORD,
-            "a user name is 1 to 64 letters, digits, dots, underscores or hyphens",
-        ),
-        (
-            &["add", "eva", "--email", "nowhere"],
-            PASSWORD,
-            "not an e-mail address",
-        ),
+        (&["add", "e v e"], PASSWORD, "a user name is 1 to 64 letters, digits, dots, underscores or hyphens"),
+        (&["add", "eva", "--email", "nowhere"], PASSWORD, "not an e-mail address"),
         (
             &["add", "eva", "--name", "E\u{202e}va"],
             PASSWORD,
             "text has a line break or an invisible character",
         ),
-        (
-            &["add", "eva"],
-            "short",
-            "password must have at least 10 characters",
-        ),
+        (&["add", "eva"], "short", "password must have at least 10 characters"),
         (&["add", "eva"], "", "standard input holds no password"),
         (&["disable", "nobody"], "", "there is no user nobody"),
         (&["password", "nobody"], PASSWORD, "there is no user nobody"),
     ];
     for (arguments, input, words) in refused {
-        grantor
-            .run_with(&[&["user"], arguments].concat(), input)
-            .is_refused(words);
+        grantor.run_with(&[&["user"], arguments].concat(), input).is_refused(words);
     }
     // A password is no argument: other processes could read it.
     let said = grantor.run(&["user", "add", "eva", "--password", PASSWORD]);
     assert_eq!(said.code, 2, "{said:?}");
-    assert_eq!(
-        grantor.json(&["user", "list"]).as_array().expect("a list").len(),
-        3
-    );
+    assert_eq!(grantor.json(&["user", "list"]).as_array().expect("a list").len(), 3);
 }
 
 /// L05: a new password, like a disabling, ends all that acts for the person.
@@ -479,19 +366,14 @@ async fn a_new_password_ends_the_tokens_and_works_at_the_door() {
     said.is_done();
     assert_eq!(said.out, "ada has a new password and is signed out everywhere.\n");
     assert!(!app.is_active(&server, &tokens.text("access_token")).await);
-    client
-        .refresh(&app, &tokens.text("refresh_token"))
-        .await
-        .is_error(400, "invalid_grant");
+    client.refresh(&app, &tokens.text("refresh_token")).await.is_error(400, "invalid_grant");
 
     let mut browser = app.browser();
     let page = browser.get("/login").await;
     let page = browser.log_in_on(&page, ADA).await;
     assert!(page.is_login(), "the old password must be wrong: {}", page.body);
     let form = page.form("/login");
-    let page = browser
-        .submit(&form, &[("identifier", "ada"), ("password", PASSWORD)])
-        .await;
+    let page = browser.submit(&form, &[("identifier", "ada"), ("password", PASSWORD)]).await;
     assert_eq!(page.path, "/account/apps");
 }
 
@@ -506,25 +388,13 @@ async fn a_client_is_registered_and_disabled_while_the_server_runs() {
     answer.is_ok();
     assert!(app.is_active(&server, &answer.text("access_token")).await);
 
-    assert_eq!(
-        grantor.json(&["client", "disable", &id]),
-        json!({ "client_id": id, "disabled": true })
-    );
+    assert_eq!(grantor.json(&["client", "disable", &id]), json!({ "client_id": id, "disabled": true }));
     client.own_token(&app, "").await.is_error(401, "invalid_client");
     assert!(!app.is_active(&server, &answer.text("access_token")).await);
     let said = grantor.run(&["client", "list"]);
-    assert!(
-        said.out
-            .lines()
-            .any(|line| line.contains("disabled") && line.contains(&id)),
-        "{}",
-        said.out
-    );
+    assert!(said.out.lines().any(|line| line.contains("disabled") && line.contains(&id)), "{}", said.out);
 
-    assert_eq!(
-        grantor.run(&["client", "enable", &id]).out,
-        format!("{id} is enabled.\n")
-    );
+    assert_eq!(grantor.run(&["client", "enable", &id]).out, format!("{id} is enabled.\n"));
     client.own_token(&app, "").await.is_ok();
 }
 
@@ -581,22 +451,12 @@ fn a_client_is_shown_whole_and_its_secret_never_again() {
     assert_eq!(text(&secrets[0]["last4"]), secret[36..]);
     assert!(secret.starts_with(&text(&secrets[0]["prefix"])));
 
-    let public = grantor.json(&[
-        "client",
-        "add",
-        "Phone",
-        "--public",
-        "--redirect-uri",
-        "com.example.phone:/cb",
-    ]);
+    let public =
+        grantor.json(&["client", "add", "Phone", "--public", "--redirect-uri", "com.example.phone:/cb"]);
     assert_eq!(public["client_secret"], Value::Null);
     let listed = grantor.json(&["client", "list"]);
-    let names: BTreeSet<String> = listed
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|one| text(&one["client_name"]))
-        .collect();
+    let names: BTreeSet<String> =
+        listed.as_array().expect("a list").iter().map(|one| text(&one["client_name"])).collect();
     assert_eq!(names, BTreeSet::from(["Phone".to_owned(), "Shop".to_owned()]));
 
     let random = &secret[4..34];
@@ -610,11 +470,7 @@ fn a_client_is_shown_whole_and_its_secret_never_again() {
     ] {
         let said = grantor.run(arguments);
         said.is_done();
-        assert!(
-            said.out.contains(&id) || arguments[0] == "audit",
-            "{arguments:?}: {}",
-            said.out
-        );
+        assert!(said.out.contains(&id) || arguments[0] == "audit", "{arguments:?}: {}", said.out);
         assert!(!said.out.contains(random), "{arguments:?} shows the secret");
     }
 }
@@ -632,35 +488,20 @@ fn what_is_wrong_with_a_client_is_said() {
             "javascript:alert(1)",
             "redirect URI must be https, http on loopback, or an app's own scheme such as com.example.app:",
         ),
-        (
-            "https://*.shop.example/",
-            "redirect URI must not have a wildcard; register each URI in full",
-        ),
+        ("https://*.shop.example/", "redirect URI must not have a wildcard; register each URI in full"),
         (
             "http://shop.example/cb",
             "redirect URI must be https, unless it is on 127.0.0.1, [::1] or localhost",
         ),
-        (
-            "https://shop.example/cb#x",
-            "redirect URI must not have a fragment",
-        ),
-        (
-            "/cb",
-            "redirect URI must be absolute, such as https://app.example/callback",
-        ),
+        ("https://shop.example/cb#x", "redirect URI must not have a fragment"),
+        ("/cb", "redirect URI must be absolute, such as https://app.example/callback"),
     ];
     for (uri, words) in redirects {
         add(&["--redirect-uri", uri]).is_refused(&format!("redirect_uri {uri}: {words}"));
     }
     let refused: [(&[&str], &str); 14] = [
-        (
-            &[],
-            "a client of the authorization_code grant needs a redirect_uri",
-        ),
-        (
-            &["--client-id", "a b"],
-            "client_id: a client_id is 1 to 128 letters, digits, or . _ ~ -",
-        ),
+        (&[], "a client of the authorization_code grant needs a redirect_uri"),
+        (&["--client-id", "a b"], "client_id: a client_id is 1 to 128 letters, digits, or . _ ~ -"),
         (
             &["--redirect-uri", REDIRECT, "--scope", "cake:eat"],
             "no service has the scope cake:eat; make the service first",
@@ -673,10 +514,7 @@ fn what_is_wrong_with_a_client_is_said() {
             &["--grant", "password"],
             "password is not a grant type; there are authorization_code, refresh_token and client_credentials",
         ),
-        (
-            &["--grant", "refresh_token"],
-            "refresh_token goes with authorization_code",
-        ),
+        (&["--grant", "refresh_token"], "refresh_token goes with authorization_code"),
         (
             &["--public", "--grant", "client_credentials"],
             "client_credentials is for confidential clients only",
@@ -686,13 +524,7 @@ fn what_is_wrong_with_a_client_is_said() {
             "a public client cannot introspect: it cannot prove who it is",
         ),
         (
-            &[
-                "--public",
-                "--redirect-uri",
-                REDIRECT,
-                "--auth-method",
-                "client_secret_post",
-            ],
+            &["--public", "--redirect-uri", REDIRECT, "--auth-method", "client_secret_post"],
             "the method none is for public clients, and the only one they have",
         ),
         (
@@ -720,32 +552,15 @@ fn what_is_wrong_with_a_client_is_said() {
         add(arguments).is_refused(words);
     }
     let said = add(&["--redirect-uri", REDIRECT, "--origin", "https://shop.example/"]);
-    assert!(
-        said.code == 1 && said.err.starts_with("grantor: origin https://shop.example/: "),
-        "{said:?}"
-    );
+    assert!(said.code == 1 && said.err.starts_with("grantor: origin https://shop.example/: "), "{said:?}");
     for command in ["show", "disable", "enable", "rotate-secret"] {
         let said = grantor.run(&["client", command, "nobody"]);
-        assert!(
-            said.code == 1 && said.err.contains("there is no"),
-            "{command}: {said:?}"
-        );
+        assert!(said.code == 1 && said.err.contains("there is no"), "{command}: {said:?}");
         assert!(said.err.contains("client"), "{command}: {said:?}");
     }
-    assert_eq!(
-        grantor
-            .json(&["client", "list"])
-            .as_array()
-            .expect("a list")
-            .len(),
-        2
-    );
+    assert_eq!(grantor.json(&["client", "list"]).as_array().expect("a list").len(), 2);
     let created = grantor.json(&["audit", "list", "--kind", "client.created"]);
-    assert_eq!(
-        created.as_array().expect("a list").len(),
-        2,
-        "what is refused leaves no event"
-    );
+    assert_eq!(created.as_array().expect("a list").len(), 2, "what is refused leaves no event");
 }
 
 /// T28: with an overlap both work, without one the old secret is dead at once.
@@ -764,19 +579,13 @@ async fn a_secret_is_rotated_with_and_without_overlap() {
     }
     app.clock.advance(Duration::seconds(1));
     as_client(&id, &second).own_token(&app, "").await.is_ok();
-    as_client(&id, &first)
-        .own_token(&app, "")
-        .await
-        .is_error(401, "invalid_client");
+    as_client(&id, &first).own_token(&app, "").await.is_error(401, "invalid_client");
 
     let third = text(&grantor.json(&["client", "rotate-secret", &id, "--overlap", "0"])["client_secret"]);
     let shown = grantor.json(&["client", "show", &id]);
     assert_eq!(shown["secrets"].as_array().expect("a list").len(), 1, "{shown}");
     as_client(&id, &third).own_token(&app, "").await.is_ok();
-    as_client(&id, &second)
-        .own_token(&app, "")
-        .await
-        .is_error(401, "invalid_client");
+    as_client(&id, &second).own_token(&app, "").await.is_error(401, "invalid_client");
 
     let public = grantor.json(&["client", "add", "Phone", "--public", "--redirect-uri", REDIRECT]);
     grantor
@@ -805,25 +614,15 @@ async fn an_imported_client_goes_on_with_its_id_and_secret() {
     };
     let long = "s3cr3t: with/odd+chars & %41 é, long";
     let made = import("old.app_1", long);
-    assert_eq!(
-        made,
-        json!({ "client_id": "old.app_1", "client_secret": null, "warning": null })
-    );
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("client_id", "old.app_1"),
-        ("client_secret", long),
-    ];
+    assert_eq!(made, json!({ "client_id": "old.app_1", "client_secret": null, "warning": null }));
+    let form = [("grant_type", "client_credentials"), ("client_id", "old.app_1"), ("client_secret", long)];
     app.post("/oauth/token", &form, None).await.is_ok();
     let shown = grantor.json(&["client", "show", "old.app_1"]);
     assert_eq!(shown["secrets"][0]["expires_at"], Value::Null);
 
     // A short one may be guessed: it is let in, but not for ever.
     let made = import("old-app-2", "hunter2");
-    assert_eq!(
-        made["warning"],
-        "the imported secret is short and ends in 90 days; rotate it before"
-    );
+    assert_eq!(made["warning"], "the imported secret is short and ends in 90 days; rotate it before");
     let short = as_client("old-app-2", "hunter2");
     short.own_token(&app, "").await.is_ok();
     let shown = grantor.json(&["client", "show", "old-app-2"]);
@@ -834,21 +633,10 @@ async fn an_imported_client_goes_on_with_its_id_and_secret() {
     short.own_token(&app, "").await.is_error(401, "invalid_client");
     app.post("/oauth/token", &form, None).await.is_ok();
 
-    let add = [
-        "client",
-        "add",
-        "Old app",
-        "--redirect-uri",
-        REDIRECT,
-        "--import-secret",
-    ];
-    grantor
-        .run_with(&add, "")
-        .is_refused("standard input holds no secret");
+    let add = ["client", "add", "Old app", "--redirect-uri", REDIRECT, "--import-secret"];
+    grantor.run_with(&add, "").is_refused("standard input holds no secret");
     let public = [&add[..], &["--public"]].concat();
-    grantor
-        .run_with(&public, "a secret that is long enough")
-        .is_refused("a public client has no secret");
+    grantor.run_with(&public, "a secret that is long enough").is_refused("a public client has no secret");
 }
 
 #[test]
@@ -857,31 +645,15 @@ fn the_log_is_listed_newest_first_and_by_kind() {
     let (id, _) = grantor.shop();
     grantor.run(&["client", "disable", &id]).is_done();
     let all = grantor.json(&["audit", "list"]);
-    let times: Vec<DateTime<Utc>> = all
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|one| time(&one["occurred_at"]))
-        .collect();
+    let times: Vec<DateTime<Utc>> =
+        all.as_array().expect("a list").iter().map(|one| time(&one["occurred_at"])).collect();
     assert!(times.is_sorted_by(|one, next| one >= next), "{times:?}");
     // The furniture came at a moment of its own.
-    let own: Vec<&Value> = all
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter(|one| one["target_kind"] == "client")
-        .collect();
-    let [disabled, created] = own[..] else {
-        panic!("{all}")
-    };
-    assert_eq!(
-        (&disabled["kind"], &created["kind"]),
-        (&json!("client.disabled"), &json!("client.created"))
-    );
-    assert_eq!(
-        (&disabled["actor_kind"], &disabled["outcome"]),
-        (&json!("operator"), &json!("success"))
-    );
+    let own: Vec<&Value> =
+        all.as_array().expect("a list").iter().filter(|one| one["target_kind"] == "client").collect();
+    let [disabled, created] = own[..] else { panic!("{all}") };
+    assert_eq!((&disabled["kind"], &created["kind"]), (&json!("client.disabled"), &json!("client.created")));
+    assert_eq!((&disabled["actor_kind"], &disabled["outcome"]), (&json!("operator"), &json!("success")));
     assert_eq!(created["data"]["client_id"], id.as_str());
     let one = grantor.json(&["audit", "list", "--limit", "1"]);
     assert_eq!(one.as_array().expect("a list").len(), 1);
@@ -889,17 +661,10 @@ fn the_log_is_listed_newest_first_and_by_kind() {
     assert_eq!(of_kind, json!([created]));
     let said = grantor.run(&["audit", "list"]);
     said.is_done();
-    assert!(
-        said.out.starts_with("WHEN") && said.out.contains("client.disabled"),
-        "{}",
-        said.out
-    );
+    assert!(said.out.starts_with("WHEN") && said.out.contains("client.disabled"), "{}", said.out);
 
     let said = grantor.run(&["audit", "list", "--kind", "client.eaten"]);
-    assert!(
-        said.code == 1 && said.err.contains("there are no events client.eaten; there are "),
-        "{said:?}"
-    );
+    assert!(said.code == 1 && said.err.contains("there are no events client.eaten; there are "), "{said:?}");
     assert_eq!(grantor.run(&["audit", "list", "--limit", "0"]).code, 2);
 }
 
@@ -940,12 +705,7 @@ fn doctor_finds_what_is_well_and_what_is_not() {
     );
     let said = grantor.run(&["doctor"]);
     said.is_done();
-    assert_eq!(
-        said.out.lines().filter(|line| line.starts_with("ok ")).count(),
-        4,
-        "{}",
-        said.out
-    );
+    assert_eq!(said.out.lines().filter(|line| line.starts_with("ok ")).count(), 4, "{}", said.out);
 
     // A role that reads and writes, but does not own the tables, would be stopped one day by the calendar.
     let role = format!("weak_{}", uuid::Uuid::now_v7().simple());
@@ -958,8 +718,7 @@ fn doctor_finds_what_is_well_and_what_is_not() {
     let said = Grantor::over(&database.url.replace("user=grantor", &format!("user={role}"))).run(&["doctor"]);
     assert_eq!(said.code, 1, "{said:?}");
     assert!(
-        said.out
-            .contains("BAD   permissions  the database role may not make partitions"),
+        said.out.contains("BAD   permissions  the database role may not make partitions"),
         "{}",
         said.out
     );
@@ -970,11 +729,7 @@ fn doctor_finds_what_is_well_and_what_is_not() {
     let said = Grantor::over(&away).run(&["doctor", "--json"]);
     assert_eq!(said.code, 1, "{said:?}");
     let told: Value = serde_json::from_str(&said.out).expect("JSON");
-    assert_eq!(
-        (&told["ok"], &told["checks"][1]["ok"]),
-        (&json!(false), &json!(false)),
-        "{told}"
-    );
+    assert_eq!((&told["ok"], &told["checks"][1]["ok"]), (&json!(false), &json!(false)), "{told}");
 }
 
 fn execute(url: &str, statements: &str) {
@@ -995,10 +750,7 @@ fn a_database_of_the_operator_s_is_migrated_by_command_only() {
         assert!(said.err.contains("migrations; run `grantor migrate`"), "{said:?}");
     }
     let said = grantor.run(&["doctor"]);
-    assert!(
-        said.code == 1 && said.out.contains("run `grantor migrate`"),
-        "{said:?}"
-    );
+    assert!(said.code == 1 && said.out.contains("run `grantor migrate`"), "{said:?}");
     // Over the one that is migrated there is nothing to do, and that is said.
     let migrated = Grantor::over(&database.url);
     assert_eq!(migrated.json(&["migrate"]), json!({ "ran": [] }));
@@ -1025,15 +777,7 @@ async fn commands_work_with_the_server_down_and_up() {
         (&told["ok"], &told["checks"][1]["message"]),
         (&json!(true), &json!("private, answers, migrated"))
     );
-    grantor
-        .run(&[
-            "service",
-            "add",
-            "orders",
-            "--scope",
-            "orders:read=Read your orders",
-        ])
-        .is_done();
+    grantor.run(&["service", "add", "orders", "--scope", "orders:read=Read your orders"]).is_done();
     assert!(!postgres_runs(&data_dir), "a command leaves no database running");
 
     let mut node = Node::start(&environment);
@@ -1049,10 +793,7 @@ async fn commands_work_with_the_server_down_and_up() {
     assert_eq!(ask(secret).await, 200);
     assert_eq!(ask("wrong".into()).await, 401);
     let said = grantor.run(&["serve"]);
-    assert_eq!(
-        said.code, 1,
-        "a second server must not own the same database: {said:?}"
-    );
+    assert_eq!(said.code, 1, "a second server must not own the same database: {said:?}");
     assert!(node.terminate().success());
     assert!(!postgres_runs(&data_dir), "the server leaves no database running");
 
@@ -1061,7 +802,5 @@ async fn commands_work_with_the_server_down_and_up() {
 }
 
 fn postgres_runs(data_dir: &str) -> bool {
-    std::path::Path::new(data_dir)
-        .join("pgdata/postmaster.pid")
-        .exists()
+    std::path::Path::new(data_dir).join("pgdata/postmaster.pid").exists()
 }

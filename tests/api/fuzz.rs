@@ -44,15 +44,9 @@ const ENDPOINTS: [(&str, &str); 17] = [
         "/oauth/token",
         "grant_type code redirect_uri code_verifier client_id client_secret refresh_token scope resource",
     ),
-    (
-        "/oauth/token",
-        "grant_type refresh_token client_id client_secret scope",
-    ),
+    ("/oauth/token", "grant_type refresh_token client_id client_secret scope"),
     ("/oauth/token", "grant_type client_id client_secret scope"),
-    (
-        "/oauth/introspect",
-        "token token_type_hint client_id client_secret",
-    ),
+    ("/oauth/introspect", "token token_type_hint client_id client_secret"),
     ("/oauth/revoke", "token token_type_hint client_id client_secret"),
     (
         "/oauth/authorize",
@@ -62,10 +56,7 @@ const ENDPOINTS: [(&str, &str); 17] = [
     ("/login", "interaction csrf identifier password"),
     ("/logout", "csrf interaction"),
     ("/account/apps", "x"),
-    (
-        "/account/apps/018f0000-0000-7000-8000-000000000000/revoke",
-        "csrf scope",
-    ),
+    ("/account/apps/018f0000-0000-7000-8000-000000000000/revoke", "csrf scope"),
     ("/account/sign-out-everywhere", "csrf"),
     ("/.well-known/oauth-authorization-server", "x"),
     ("/readyz", "x"),
@@ -103,14 +94,8 @@ const NASTY: [&str; 24] = [
 ];
 
 /// Bytes that are no text at all, as they come percent-encoded or raw.
-const NO_TEXT: [&[u8]; 6] = [
-    b"%ff%fe",
-    b"%c0%80",
-    b"%ed%a0%80",
-    b"\xff\xfe",
-    b"\xc0\x80",
-    b"%f8%88%80%80%80",
-];
+const NO_TEXT: [&[u8]; 6] =
+    [b"%ff%fe", b"%c0%80", b"%ed%a0%80", b"\xff\xfe", b"\xc0\x80", b"%f8%88%80%80%80"];
 
 /// What a run sends.
 struct Fuzz {
@@ -141,9 +126,9 @@ impl Fuzz {
                 encoded(&bytes)
             }
             10 => vec![b'a'; 1 + self.dice.below(9000)],
-            _ => (0..self.dice.below(40))
-                .flat_map(|_| encoded(&[self.dice.next().to_le_bytes()[0]]))
-                .collect(),
+            _ => {
+                (0..self.dice.below(40)).flat_map(|_| encoded(&[self.dice.next().to_le_bytes()[0]])).collect()
+            }
         }
     }
 
@@ -194,9 +179,7 @@ impl Fuzz {
         let mut value = match self.dice.below(4) {
             0 => self.dice.of(&self.good).clone().into_bytes(),
             1 => self.dice.of(&NASTY).as_bytes().to_vec(),
-            2 => (0..self.dice.below(60))
-                .map(|_| self.dice.next().to_le_bytes()[0])
-                .collect(),
+            2 => (0..self.dice.below(60)).map(|_| self.dice.next().to_le_bytes()[0]).collect(),
             _ => vec![b'a'; self.dice.below(5000)],
         };
         // A header ends at its line; breaking that is for the other test.
@@ -246,9 +229,7 @@ impl Fuzz {
         let &(path, names) = self.dice.of(&ENDPOINTS);
         let form = self.form(names);
         let method = match self.dice.below(20) {
-            0 => *self
-                .dice
-                .of(&["PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "PROPFIND", "get"]),
+            0 => *self.dice.of(&["PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "PROPFIND", "get"]),
             1..=6 => "GET",
             _ => "POST",
         };
@@ -256,11 +237,7 @@ impl Fuzz {
         let mut request = [method.as_bytes(), b" ", path.as_bytes()].concat();
         if in_query {
             // A target is visible characters only; the rest of it stays as odd as it is.
-            let query: Vec<u8> = form
-                .iter()
-                .copied()
-                .filter(|byte| byte.is_ascii_graphic())
-                .collect();
+            let query: Vec<u8> = form.iter().copied().filter(|byte| byte.is_ascii_graphic()).collect();
             request.extend([b"?", &query[..]].concat());
         }
         request.extend(b" HTTP/1.1\r\nHost: id.test\r\nConnection: close\r\n");
@@ -341,9 +318,7 @@ impl Fuzz {
                 }
                 4 => request.retain(|byte| *byte != b'\r'),
                 _ => request.extend(
-                    (0..self.dice.below(50))
-                        .map(|_| self.dice.next().to_le_bytes()[0])
-                        .collect::<Vec<_>>(),
+                    (0..self.dice.below(50)).map(|_| self.dice.next().to_le_bytes()[0]).collect::<Vec<_>>(),
                 ),
             }
             if request.is_empty() {
@@ -389,26 +364,15 @@ async fn ground(seed: u64) -> (App, TestClient, Fuzz) {
         public.code_from(&mut browser, "orders:read").await,
     ];
     let tokens = client.tokens_of_ada(&app, "orders:read orders:write").await;
-    let page = browser
-        .get(&client.authorize_path(&[("prompt", "consent")]))
-        .await;
+    let page = browser.get(&client.authorize_path(&[("prompt", "consent")])).await;
     let consent = page.form("/oauth/consent");
     let form = ["interaction", "csrf"].map(|name| consent.field(name).expect("a field").to_owned());
     let (verifier, challenge) = pkce();
     let secret = |client: &TestClient| client.secret.clone().expect("a secret");
-    let mut good = vec![
-        client.id.clone(),
-        secret(&client),
-        public.id.clone(),
-        server.id.clone(),
-        secret(&server),
-    ];
+    let mut good =
+        vec![client.id.clone(), secret(&client), public.id.clone(), server.id.clone(), secret(&server)];
     good.extend(codes);
-    good.extend([
-        tokens.text("access_token"),
-        tokens.text("refresh_token"),
-        challenge,
-    ]);
+    good.extend([tokens.text("access_token"), tokens.text("refresh_token"), challenge]);
     good.extend(form.clone());
     good.extend(browser.cookies.values().cloned());
     good.extend(
@@ -432,23 +396,12 @@ async fn ground(seed: u64) -> (App, TestClient, Fuzz) {
         .map(str::to_owned),
     );
     let pair = |client: &TestClient| STANDARD.encode(format!("{}:{}", client.id, secret(client)));
-    let basic = vec![
-        pair(&client),
-        pair(&server),
-        STANDARD.encode("a:b"),
-        STANDARD.encode(b"\xff:\x00"),
-        "=".into(),
-    ];
+    let basic =
+        vec![pair(&client), pair(&server), STANDARD.encode("a:b"), STANDARD.encode(b"\xff:\x00"), "=".into()];
     let (name, value) = browser.cookies.iter().next().expect("a cookie");
     let cookie = format!("{name}={value}");
     let dice = Dice(seed);
-    let fuzz = Fuzz {
-        dice,
-        good,
-        basic,
-        cookie,
-        form,
-    };
+    let fuzz = Fuzz { dice, good, basic, cookie, form };
     (app, client, fuzz)
 }
 
@@ -471,9 +424,7 @@ async fn exchange(app: &App, request: &[u8], hang_up: bool) -> Option<String> {
         }
         answer
     };
-    let answer = tokio::time::timeout(HANGS, answer)
-        .await
-        .expect("the server does not hang");
+    let answer = tokio::time::timeout(HANGS, answer).await.expect("the server does not hang");
     (!answer.is_empty()).then(|| String::from_utf8_lossy(&answer).into_owned())
 }
 
@@ -484,30 +435,17 @@ fn is_whole(answer: &[u8], without_body: bool) -> bool {
     let Some((head, _)) = text.split_once("\r\n\r\n") else {
         return false;
     };
-    let length = head
-        .split("\r\ncontent-length: ")
-        .nth(1)
-        .and_then(|rest| rest.lines().next());
+    let length = head.split("\r\ncontent-length: ").nth(1).and_then(|rest| rest.lines().next());
     let length: Option<usize> = length.and_then(|length| length.trim().parse().ok());
-    let end = answer
-        .windows(4)
-        .position(|four| four == b"\r\n\r\n")
-        .map_or(0, |at| at + 4);
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").map_or(0, |at| at + 4);
     let empty = without_body || ["204", "304"].iter().any(|status| head[9..].starts_with(status));
     empty || length.is_some_and(|length| answer.len() >= end + length)
 }
 
 /// What no answer may be.
 fn check(number: usize, request: &[u8], answer: &str) -> u16 {
-    let shown = || {
-        format!(
-            "request {number}:\n{}\n\nanswer:\n{answer}",
-            String::from_utf8_lossy(request)
-        )
-    };
-    let status = answer
-        .strip_prefix("HTTP/1.1 ")
-        .or_else(|| answer.strip_prefix("HTTP/1.0 "));
+    let shown = || format!("request {number}:\n{}\n\nanswer:\n{answer}", String::from_utf8_lossy(request));
+    let status = answer.strip_prefix("HTTP/1.1 ").or_else(|| answer.strip_prefix("HTTP/1.0 "));
     let status: u16 = status
         .and_then(|rest| rest.get(..3)?.parse().ok())
         .unwrap_or_else(|| panic!("no status in the answer to {}", shown()));
@@ -528,10 +466,7 @@ fn check(number: usize, request: &[u8], answer: &str) -> u16 {
 async fn serves(app: &App, client: &TestClient) {
     client.own_token(app, "orders:read").await.is_ok();
     let tokens = client.tokens_of_ada(app, "orders:read").await;
-    assert!(
-        app.is_active(&app.resource_server(), &tokens.text("access_token"))
-            .await
-    );
+    assert!(app.is_active(&app.resource_server(), &tokens.text("access_token")).await);
     assert_eq!(app.get("/readyz").await.status, 200);
 }
 
@@ -543,20 +478,14 @@ async fn good_http(seed: u64, oddness: Oddness, requests: usize) {
         let request = fuzz.request(oddness);
         let answer = exchange(&app, &request, false).await;
         let answer = answer.unwrap_or_else(|| {
-            panic!(
-                "request {number} got no answer:\n{}",
-                String::from_utf8_lossy(&request)
-            )
+            panic!("request {number} got no answer:\n{}", String::from_utf8_lossy(&request))
         });
         *reached.entry(check(number, &request, &answer)).or_default() += 1;
     }
     serves(&app, &client).await;
     // A fuzz that is stopped at the door finds nothing.
     for status in [200, 303, 400, 401] {
-        assert!(
-            reached.contains_key(&status),
-            "never answered {status}: {reached:?}"
-        );
+        assert!(reached.contains_key(&status), "never answered {status}: {reached:?}");
     }
 }
 

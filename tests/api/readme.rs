@@ -30,10 +30,9 @@ fn blocks(heading: &str) -> Vec<Block> {
     let mut open = false;
     for line in section.lines() {
         match (line.strip_prefix("```"), open) {
-            (Some(language), false) => blocks.push(Block {
-                language: language.to_owned(),
-                text: String::new(),
-            }),
+            (Some(language), false) => {
+                blocks.push(Block { language: language.to_owned(), text: String::new() })
+            }
             (Some(_), true) => {}
             (None, true) => {
                 let block = blocks.last_mut().expect("an open block");
@@ -80,10 +79,7 @@ fn the_walk_of_the_readme_runs_as_it_stands() {
     const MARK: &str = "\u{1e}";
     let scratch = Scratch::new();
     let data_dir = scratch.join("data");
-    let mut node = Node::start(&[
-        ("GRANTOR_ISSUER", ADDRESS),
-        ("GRANTOR_DATABASE__DATA_DIR", &data_dir),
-    ]);
+    let mut node = Node::start(&[("GRANTOR_ISSUER", ADDRESS), ("GRANTOR_DATABASE__DATA_DIR", &data_dir)]);
 
     let walk = blocks("A walk through it");
     let mut script = String::new();
@@ -96,10 +92,7 @@ fn the_walk_of_the_readme_runs_as_it_stands() {
     let script = script
         .replace("$PWD/target/debug", &programs)
         .replace(&format!("issuer={ADDRESS}"), &format!("issuer={}", node.address));
-    assert!(
-        script.contains(&programs) && script.contains(&node.address),
-        "{script}"
-    );
+    assert!(script.contains(&programs) && script.contains(&node.address), "{script}");
 
     let output = Command::new("bash")
         .args(["-euo", "pipefail", "-c", &script])
@@ -118,11 +111,7 @@ fn the_walk_of_the_readme_runs_as_it_stands() {
         if block.language == "sh" {
             last = said.next().expect("what the block said");
         } else {
-            assert!(
-                is_shown(&block.text, last),
-                "README shows\n{}but it says\n{last}",
-                block.text
-            );
+            assert!(is_shown(&block.text, last), "README shows\n{}but it says\n{last}", block.text);
             compared += 1;
         }
     }
@@ -138,11 +127,7 @@ fn the_table_of_settings_is_that_of_the_defaults() {
     for (key, value) in &defaults {
         match value {
             Value::Table(section) => {
-                expected.extend(
-                    section
-                        .iter()
-                        .map(|(own, value)| row(&format!("{key}.{own}"), value)),
-                );
+                expected.extend(section.iter().map(|(own, value)| row(&format!("{key}.{own}"), value)));
             }
             value => expected.push(row(key, value)),
         }
@@ -150,9 +135,8 @@ fn the_table_of_settings_is_that_of_the_defaults() {
     let table = README.split("\n## Settings\n").nth(1).expect("the section");
     let rows = table.split("\n## ").next().expect("the section").lines();
     let rows = rows.filter(|line| line.starts_with("| `"));
-    let mut shown: Vec<String> = rows
-        .map(|line| line.splitn(4, '|').take(3).collect::<Vec<_>>().join("|"))
-        .collect();
+    let mut shown: Vec<String> =
+        rows.map(|line| line.splitn(4, '|').take(3).collect::<Vec<_>>().join("|")).collect();
     expected.sort();
     shown.sort();
     assert_eq!(shown, expected);
@@ -170,27 +154,18 @@ fn the_settings_shown_are_accepted_and_the_links_lead_somewhere() {
         if block.language == "toml" {
             let file = PathBuf::from(scratch.join("grantor.toml"));
             std::fs::write(&file, &block.text).expect("a file");
-            let sources = Sources {
-                file: Some(file),
-                ..Sources::default()
-            };
+            let sources = Sources { file: Some(file), ..Sources::default() };
             let settings = Settings::read(&sources).expect("settings that are accepted");
             assert!(settings.is_https());
             assert_eq!(settings.server.trusted_proxies.len(), 1);
         }
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let links = README
-        .split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split(')').next());
+    let links = README.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let links: Vec<&str> = links.filter(|link| !link.contains("://")).collect();
     assert!(links.len() >= 4, "{links:?}");
     for link in links {
-        assert!(
-            root.join(link).exists(),
-            "README links to {link}, which is not there"
-        );
+        assert!(root.join(link).exists(), "README links to {link}, which is not there");
     }
 }
 
@@ -200,15 +175,9 @@ const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 #[test]
 fn the_map_names_modules_and_files_that_are_there() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let is_there = |name: &str| {
-        ["", "oauth", "platform"]
-            .iter()
-            .any(|dir| source.join(dir).join(name).exists())
-    };
-    let policies = ARCHITECTURE
-        .split("## Policies that are settled")
-        .nth(1)
-        .expect("the section");
+    let is_there =
+        |name: &str| ["", "oauth", "platform"].iter().any(|dir| source.join(dir).join(name).exists());
+    let policies = ARCHITECTURE.split("## Policies that are settled").nth(1).expect("the section");
     let rows = policies.split("\n## ").next().expect("the section").lines();
     let rows: Vec<&str> = rows.filter(|line| line.starts_with("| ")).skip(1).collect();
     assert!(rows.len() > 20, "{rows:?}");
@@ -222,16 +191,11 @@ fn the_map_names_modules_and_files_that_are_there() {
     }
 
     let house = include_str!("../../src/lib.rs");
-    let modules = house
-        .lines()
-        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let modules = house.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     let floors = ARCHITECTURE.split("## Floors").nth(1).expect("the section");
     let floors = floors.split("\n## ").next().expect("the section");
     for module in modules.filter(|module| *module != "schema") {
-        assert!(
-            floors.contains(&format!("| `{module}` |")),
-            "the floors lack {module}"
-        );
+        assert!(floors.contains(&format!("| `{module}` |")), "the floors lack {module}");
     }
 }
 
@@ -241,9 +205,8 @@ fn every_promise_names_tests_that_are_there() {
     let promises = include_str!("../../SECURITY.md");
     let promises = promises.split("## What is promised").nth(1).expect("the section");
     let promises = promises.split("\n## ").next().expect("the section").lines();
-    let rows: Vec<&str> = promises
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| promise"))
-        .collect();
+    let rows: Vec<&str> =
+        promises.filter(|line| line.starts_with("| ") && !line.starts_with("| promise")).collect();
     assert!(rows.len() > 25, "{rows:?}");
     let mut missing = Vec::new();
     for row in rows {
@@ -251,22 +214,14 @@ fn every_promise_names_tests_that_are_there() {
         let tests: Vec<&str> = held_by.split('`').skip(1).step_by(2).collect();
         assert!(!tests.is_empty(), "nothing holds {row}");
         for test in tests {
-            let (file, name) = test
-                .split_once("::")
-                .unwrap_or_else(|| panic!("{test} is no test"));
-            let file = if file.starts_with("tests/") {
-                file.to_owned()
-            } else {
-                format!("tests/api/{file}.rs")
-            };
+            let (file, name) = test.split_once("::").unwrap_or_else(|| panic!("{test} is no test"));
+            let file =
+                if file.starts_with("tests/") { file.to_owned() } else { format!("tests/api/{file}.rs") };
             let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file));
             if !text.is_ok_and(|text| text.contains(&format!("fn {name}("))) {
                 missing.push(test);
             }
         }
     }
-    assert!(
-        missing.is_empty(),
-        "SECURITY.md names tests that are not there: {missing:?}"
-    );
+    assert!(missing.is_empty(), "SECURITY.md names tests that are not there: {missing:?}");
 }

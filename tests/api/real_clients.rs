@@ -42,12 +42,7 @@ impl<'c> AsyncHttpClient<'c> for Proxy<'_> {
             let lost = |error: &dyn std::fmt::Display| Lost(error.to_string());
             let (head, body) = request.into_parts();
             let url = head.uri.to_string().replacen(ISSUER, &self.0.address, 1);
-            let request = self
-                .0
-                .http
-                .request(head.method, url)
-                .headers(head.headers)
-                .body(body);
+            let request = self.0.http.request(head.method, url).headers(head.headers).body(body);
             let answer = request.send().await.map_err(|error| lost(&error))?;
             let mut response = Response::builder().status(answer.status());
             for (name, value) in answer.headers() {
@@ -111,45 +106,21 @@ async fn drives_every_flow(auth_type: AuthType) {
     let server = client(&app, &app.resource_server(), auth_type.clone()).await;
     let client = client(&app, &registered, auth_type).await;
     let active = async |token: &oauth2::AccessToken| {
-        server
-            .introspect(token)
-            .request_async(&http)
-            .await
-            .expect("an answer")
-            .active()
+        server.introspect(token).request_async(&http).await.expect("an answer").active()
     };
 
     let first = tokens_of_ada(&client, &app, &mut app.browser()).await;
-    let scopes: Vec<&str> = first
-        .scopes()
-        .expect("scopes")
-        .iter()
-        .map(|scope| scope.as_str())
-        .collect();
+    let scopes: Vec<&str> = first.scopes().expect("scopes").iter().map(|scope| scope.as_str()).collect();
     assert_eq!(scopes, ["orders:read", "orders:write"]);
     assert_eq!(first.expires_in(), Some(std::time::Duration::from_secs(600)));
-    let told = server
-        .introspect(first.access_token())
-        .request_async(&http)
-        .await
-        .expect("an answer");
+    let told = server.introspect(first.access_token()).request_async(&http).await.expect("an answer");
     assert!(told.active());
     assert_eq!(told.sub(), Some(ADA.id().to_string().as_str()));
-    assert_eq!(
-        told.client_id().map(|id| id.as_str()),
-        Some(registered.id.as_str())
-    );
-    assert_eq!(
-        told.aud().map(Vec::as_slice),
-        Some(&["https://orders.test".to_owned()][..])
-    );
+    assert_eq!(told.client_id().map(|id| id.as_str()), Some(registered.id.as_str()));
+    assert_eq!(told.aud().map(Vec::as_slice), Some(&["https://orders.test".to_owned()][..]));
 
     let refresh = first.refresh_token().expect("a refresh token");
-    let second = client
-        .exchange_refresh_token(refresh)
-        .request_async(&http)
-        .await
-        .expect("tokens");
+    let second = client.exchange_refresh_token(refresh).request_async(&http).await.expect("tokens");
     assert!(active(second.access_token()).await);
     let newest = second.refresh_token().expect("a refresh token");
 
@@ -164,14 +135,10 @@ async fn drives_every_flow(auth_type: AuthType) {
     revoke(newest.into()).await;
     assert!(!active(first.access_token()).await);
     let refused = client.exchange_refresh_token(newest).request_async(&http).await;
-    let Err(RequestTokenError::ServerResponse(refused)) = refused else {
-        panic!("{refused:?}")
-    };
+    let Err(RequestTokenError::ServerResponse(refused)) = refused else { panic!("{refused:?}") };
     assert_eq!(refused.error().as_ref(), "invalid_grant");
 
-    let own = client
-        .exchange_client_credentials()
-        .add_scope(Scope::new("orders:read".into()));
+    let own = client.exchange_client_credentials().add_scope(Scope::new("orders:read".into()));
     let own = own.request_async(&http).await.expect("a token");
     assert!(own.refresh_token().is_none());
     assert!(active(own.access_token()).await);
@@ -196,11 +163,7 @@ async fn the_crate_oauth2_drives_a_public_client() {
     let client = client(&app, &app.public_client(), AuthType::BasicAuth).await;
     let tokens = tokens_of_ada(&client, &app, &mut app.browser()).await;
     let refresh = tokens.refresh_token().expect("a refresh token");
-    let again = client
-        .exchange_refresh_token(refresh)
-        .request_async(&http)
-        .await
-        .expect("tokens");
+    let again = client.exchange_refresh_token(refresh).request_async(&http).await.expect("tokens");
     let newest: &RefreshToken = again.refresh_token().expect("a refresh token");
     client
         .revoke_token(newest.into())
@@ -208,10 +171,7 @@ async fn the_crate_oauth2_drives_a_public_client() {
         .request_async(&http)
         .await
         .expect("an answer");
-    assert!(
-        !app.is_active(&app.resource_server(), again.access_token().secret())
-            .await
-    );
+    assert!(!app.is_active(&app.resource_server(), again.access_token().secret()).await);
 }
 
 /// What the server refuses reaches the application as the error it is, RFC 6749 §5.2 and RFC 7009 §2.2.1.
@@ -221,40 +181,20 @@ async fn the_crate_oauth2_reads_our_refusals() {
     let http = Proxy(&app);
     let registered = app.web_client();
     let good = client(&app, &registered, AuthType::BasicAuth).await;
-    good.exchange_client_credentials()
-        .request_async(&http)
-        .await
-        .expect("a token");
+    good.exchange_client_credentials().request_async(&http).await.expect("a token");
 
-    let stranger = TestClient {
-        secret: Some("wrong".into()),
-        ..registered.clone()
-    };
+    let stranger = TestClient { secret: Some("wrong".into()), ..registered.clone() };
     let bad = client(&app, &stranger, AuthType::RequestBody).await;
     let refused = bad.exchange_client_credentials().request_async(&http).await;
-    let Err(RequestTokenError::ServerResponse(refused)) = refused else {
-        panic!("{refused:?}")
-    };
+    let Err(RequestTokenError::ServerResponse(refused)) = refused else { panic!("{refused:?}") };
     assert_eq!(refused.error().as_ref(), "invalid_client");
-    assert_eq!(
-        refused.error_description().map(String::as_str),
-        Some("client authentication failed")
-    );
+    assert_eq!(refused.error_description().map(String::as_str), Some("client authentication failed"));
 
     // A secret is no token that could be revoked.
     let secret = oauth2::AccessToken::new(registered.secret.clone().expect("a secret"));
-    let refused = good
-        .revoke_token(secret.into())
-        .expect("an https address")
-        .request_async(&http)
-        .await;
-    let Err(RequestTokenError::ServerResponse(refused)) = refused else {
-        panic!("{refused:?}")
-    };
-    assert!(matches!(
-        refused.error(),
-        RevocationErrorResponseType::UnsupportedTokenType
-    ));
+    let refused = good.revoke_token(secret.into()).expect("an https address").request_async(&http).await;
+    let Err(RequestTokenError::ServerResponse(refused)) = refused else { panic!("{refused:?}") };
+    assert!(matches!(refused.error(), RevocationErrorResponseType::UnsupportedTokenType));
 }
 
 /// The crate revokes at https addresses only (RFC 7009 §2), so an issuer on plain http is for trying things out.
@@ -266,8 +206,5 @@ async fn the_crate_oauth2_revokes_over_https_only() {
     assert!(client.revoke_token(token()).is_ok());
     let plain = RevocationUrl::new(format!("{}/oauth/revoke", app.address)).expect("a URL");
     let plain = client.set_revocation_url(plain);
-    assert!(matches!(
-        plain.revoke_token(token()),
-        Err(ConfigurationError::InsecureUrl(_))
-    ));
+    assert!(matches!(plain.revoke_token(token()), Err(ConfigurationError::InsecureUrl(_))));
 }
