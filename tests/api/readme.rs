@@ -31,7 +31,7 @@ fn blocks(heading: &str) -> Vec<Block> {
     for line in section.lines() {
         match (line.strip_prefix("```"), open) {
             (Some(language), false) => {
-                blocks.push(Block { language: language.to_owned(), text: String::new() })
+                blocks.push(Block { language: language.to_owned(), text: String::new() });
             }
             (Some(_), true) => {}
             (None, true) => {
