@@ -30,8 +30,10 @@ BEGIN
             upper := (lower + ('1 ' || plan.grain)::interval)::date;
             child := plan.parent || '_' || to_char(lower, 'YYYYMMDD');
             IF to_regclass(format('partitions.%I', child)) IS NULL THEN
-                EXECUTE format('CREATE TABLE partitions.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L)',
-                               child, plan.parent, lower, upper);
+                -- Made apart and then attached, which lets the parent be read and written meanwhile.
+                EXECUTE format('CREATE TABLE partitions.%I (LIKE public.%I INCLUDING ALL)', child, plan.parent);
+                EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION partitions.%I FOR VALUES FROM (%L) TO (%L)',
+                               plan.parent, child, lower, upper);
                 -- A child inherits its parent's row triggers, but not those that refuse TRUNCATE (32).
                 FOR guard IN SELECT tgname, tgfoid::regproc AS does FROM pg_trigger
                              WHERE tgrelid = to_regclass(format('public.%I', plan.parent))

@@ -70,6 +70,7 @@ CREATE TABLE sign_in_failures (
 ) PARTITION BY RANGE (day);
 
 INSERT INTO partition_plans VALUES
-    ('browser_sessions', 'month', '3 months'),
+    -- Ninety days, from the 31st of January on, reach into a fourth month.
+    ('browser_sessions', 'month', '4 months'),
     ('interactions', 'day', '2 days'),
     ('sign_in_failures', 'day', '2 days');

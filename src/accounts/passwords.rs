@@ -1,13 +1,13 @@
 //! Passwords: argon2id, on threads of their own, so that a flood of sign-ins delays nothing else.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
 use serde::Deserialize;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::kernel::{Fault, Password};
 use crate::platform::entropy::Entropy;
@@ -37,15 +37,21 @@ pub struct Passwords {
     /// Verified against when there is no account, so that the answer takes the same time.
     decoy: Arc<str>,
     jobs: SyncSender<Job>,
+    places: Arc<Semaphore>,
 }
+
+/// A place in the queue, taken before an attempt is counted: who is told to try again was not counted.
+pub struct Place(OwnedSemaphorePermit);
 
 impl Passwords {
     /// Starts the threads.
     pub fn start(settings: &PasswordSettings) -> Result<Self, Fault> {
         let algorithm = algorithm(settings)?;
-        let (jobs, waiting) = sync_channel::<Job>(settings.queue);
+        let threads = settings.threads.max(1);
+        let (jobs, waiting) = sync_channel::<Job>(settings.queue + threads);
+        let places = Arc::new(Semaphore::new(settings.queue + threads));
         let waiting = Arc::new(Mutex::new(waiting));
-        for number in 0..settings.threads.max(1) {
+        for number in 0..threads {
             let waiting = Arc::clone(&waiting);
             thread::Builder::new()
                 .name(format!("password-{number}"))
@@ -53,13 +59,24 @@ impl Passwords {
                 .map_err(Fault::internal)?;
         }
         let decoy = hash_with(&algorithm, "nobody's password")?.into();
-        Ok(Self { algorithm, decoy, jobs })
+        Ok(Self { algorithm, decoy, jobs, places })
+    }
+
+    /// Takes a place in the queue; 503 if there is none.
+    pub fn place(&self) -> Result<Place, Fault> {
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        place.map(Place).map_err(|_| Fault::unavailable("too many sign-ins at once"))
     }
 
     /// Whether this is the password of that hash. Without a hash it is not, but that takes as long to say.
-    pub async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool, Fault> {
+    pub async fn verify(
+        &self,
+        place: Place,
+        password: Password,
+        hash: Option<String>,
+    ) -> Result<bool, Fault> {
         let decoy = Arc::clone(&self.decoy);
-        self.queue(move || {
+        self.queue(place, move || {
             let known = hash.is_some();
             let hash = hash.as_deref().unwrap_or(&decoy);
             let parsed = PasswordHash::new(hash).map_err(Fault::internal)?;
@@ -72,19 +89,20 @@ impl Passwords {
     /// The hash to store for a new password.
     pub async fn hash(&self, password: Password) -> Result<String, Fault> {
         let algorithm = self.algorithm.clone();
-        self.queue(move || hash_with(&algorithm, password.expose())).await
+        self.queue(self.place()?, move || hash_with(&algorithm, password.expose())).await
     }
 
     async fn queue<T: Send + 'static>(
         &self,
+        place: Place,
         work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let (answer, answered) = oneshot::channel();
-        let job = Box::new(move || drop(answer.send(work())));
-        self.jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Fault::unavailable("too many sign-ins at once"),
-            TrySendError::Disconnected(_) => Fault::internal("the password threads are gone"),
-        })?;
+        let job = Box::new(move || {
+            drop(answer.send(work()));
+            drop(place.0);
+        });
+        self.jobs.try_send(job).map_err(|_| Fault::internal("the password threads are gone"))?;
         answered.await.map_err(Fault::internal)?
     }
 }
@@ -93,7 +111,8 @@ fn work(waiting: &Mutex<Receiver<Job>>) {
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
-            Ok(job) => job(),
+            // A job that panics fails alone; its thread goes on with the next.
+            Ok(job) => drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(job))),
             Err(_) => return,
         }
     }
@@ -133,9 +152,18 @@ mod tests {
         let passwords = Passwords::start(&settings()).unwrap();
         let hash = passwords.hash(password("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(passwords.verify(password("correct horse"), Some(hash.clone())).await.unwrap());
-        assert!(!passwords.verify(password("wrong horse"), Some(hash)).await.unwrap());
-        assert!(!passwords.verify(password("nobody's password"), None).await.unwrap());
+        assert!(
+            passwords
+                .verify(passwords.place().unwrap(), password("correct horse"), Some(hash.clone()))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords.verify(passwords.place().unwrap(), password("wrong horse"), Some(hash)).await.unwrap()
+        );
+        assert!(
+            !passwords.verify(passwords.place().unwrap(), password("nobody's password"), None).await.unwrap()
+        );
     }
 
     #[tokio::test]
@@ -145,7 +173,7 @@ mod tests {
         let busy = passwords.clone();
         let (started, running) = oneshot::channel();
         let first = tokio::spawn(async move {
-            busy.queue(move || {
+            busy.queue(busy.place().unwrap(), move || {
                 let _ = started.send(());
                 held.recv().map_err(Fault::internal)
             })
@@ -153,11 +181,11 @@ mod tests {
         });
         running.await.unwrap();
         let waiting = passwords.clone();
-        let second = waiting.queue(|| Ok(()));
+        let second = waiting.queue(waiting.place().unwrap(), || Ok(()));
         let mut second = Box::pin(second);
         assert!(futures_util::future::poll_immediate(&mut second).await.is_none());
-        let third = passwords.queue(|| Ok(())).await;
-        assert_eq!(third.unwrap_err().kind(), crate::kernel::FaultKind::Unavailable);
+        let third = passwords.place();
+        assert_eq!(third.err().unwrap().kind(), crate::kernel::FaultKind::Unavailable);
         release.send(()).unwrap();
         first.await.unwrap().unwrap();
         second.await.unwrap();

@@ -151,6 +151,17 @@ pub fn lock_user(work: &mut Work<'_>, id: PrincipalId) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Holds a principal's row alone until the act ends.
+pub fn lock_principal(work: &mut Work<'_>, id: PrincipalId) -> Result<(), Fault> {
+    principals::table
+        .find(id.uuid())
+        .select(principals::id)
+        .for_no_key_update()
+        .first::<Uuid>(&mut **work)
+        .optional()?;
+    Ok(())
+}
+
 /// Finds who typed this name: an identifier, or an e-mail address.
 pub fn find_user_by_name(connection: &mut Connection, typed: &str) -> Result<Option<User>, Fault> {
     let query = users::table

@@ -5,7 +5,7 @@ use serde_json::json;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::accounts::store::{insert_principal, set_disabled};
+use crate::accounts::store::{insert_principal, lock_principal, set_disabled};
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::clients::{AuthMethod, Client, GrantType, store};
 use crate::credentials::store::{client_secrets, end_others, insert_client_secret};
@@ -265,6 +265,8 @@ pub fn rotate_secret(work: &mut Work<'_>, id: &ClientId, overlap: Duration) -> R
     if !client.confidential {
         return Ok(Err(say("a public client has no secret")));
     }
+    // Of two rotations at once the second finds the first one's secret, and ends it like any other.
+    lock_principal(work, client.principal)?;
     let rotated_from = client_secrets(work, client.principal)?.first().map(|secret| secret.id);
     let secret = Entropy.bearer(LastingTag::ClientSecret);
     let new = CredentialId::from_uuid(Entropy.id(work.now()));

@@ -54,6 +54,8 @@ pub enum NotGood {
     Expired,
     /// It was revoked.
     Revoked,
+    /// All that it could do was taken back.
+    NothingLeft,
     /// It was used, and has a successor.
     Consumed,
     /// Somebody or something it depends on may not act.
@@ -101,7 +103,9 @@ fn access_token(
     if let Err(inactive) = standing(connection, &client, found.lineage.as_ref())?.may_act(now) {
         return Ok(Err(NotGood::Inactive(inactive)));
     }
-    let scope = effective(&found.scope, found.lineage.as_ref(), &client);
+    let Some(scope) = effective(&found.scope, found.lineage.as_ref(), &client) else {
+        return Ok(Err(NotGood::NothingLeft));
+    };
     let audience = if scope == found.scope {
         found.audience
     } else {
@@ -134,11 +138,14 @@ fn refresh_token(
     if let Err(inactive) = standing(connection, &client, Some(&found.lineage))?.may_act(now) {
         return Ok(Err(NotGood::Inactive(inactive)));
     }
+    let Some(scope) = effective(&found.scope, Some(&found.lineage), &client) else {
+        return Ok(Err(NotGood::NothingLeft));
+    };
     Ok(Ok(Active {
         kind: BearerKind::RefreshToken,
         id: None,
         subject: subject(&client, Some(&found.lineage)),
-        scope: effective(&found.scope, Some(&found.lineage), &client),
+        scope,
         audience: Vec::new(),
         issued_at: found.issued_at,
         expires_at: found.lineage.family.expires_at,
@@ -164,13 +171,15 @@ pub fn standing(
     Ok(lineage.standing(client, user.standing()))
 }
 
-/// What a token may do now, so that taking one scope back works at once.
-pub fn effective(carried: &Scope, lineage: Option<&Lineage>, client: &Client) -> Scope {
+/// What a token may do now, so that taking one scope back works at once. `None`: it carried something, and
+/// nothing is left of it; it must not pass for a token that never carried anything.
+pub fn effective(carried: &Scope, lineage: Option<&Lineage>, client: &Client) -> Option<Scope> {
     let within_client = carried.intersection(&client.scope);
-    match lineage {
+    let scope = match lineage {
         Some(lineage) => within_client.intersection(&lineage.grant.scope),
         None => within_client,
-    }
+    };
+    (carried.is_empty() || !scope.is_empty()).then_some(scope)
 }
 
 /// `sub`: a person's principal id, or the client's own id; these never coincide (RFC 9700 §4.15).

@@ -82,6 +82,8 @@ pub enum Denial {
     RefreshReused,
     /// A consumed refresh token came back within its grace, with other parameters: no answer, no harm.
     RefreshDiffers,
+    /// All that the code or token could do was taken back.
+    NothingLeft,
     /// Somebody or something it depends on may no longer act.
     Inactive(Inactive),
 
@@ -171,6 +173,7 @@ impl Denial {
             | D::RefreshOfAnotherClient
             | D::RefreshReused
             | D::RefreshDiffers
+            | D::NothingLeft
             | D::Inactive(_) => "invalid_grant",
             D::TokenTypeUnsupported => "unsupported_token_type",
             D::ResponseTypeUnsupported => "unsupported_response_type",
@@ -243,7 +246,7 @@ impl Denial {
             D::RefreshUnknown | D::RefreshOfAnotherClient | D::RefreshReused | D::RefreshDiffers => {
                 "the refresh token is invalid, expired, used, or was issued to another client"
             }
-            D::Inactive(_) => "the authorization is no longer valid",
+            D::NothingLeft | D::Inactive(_) => "the authorization is no longer valid",
             D::TokenTypeUnsupported => "this kind of token cannot be revoked here",
             D::ResponseTypeUnsupported => "only response_type=code is supported",
             D::ResponseModeUnsupported => "only response_mode=query is supported",

@@ -7,6 +7,7 @@ use std::fmt;
 pub struct Fault {
     kind: FaultKind,
     cause: String,
+    is_lost_connection: bool,
 }
 
 /// Whether trying again helps.
@@ -21,12 +22,22 @@ pub enum FaultKind {
 impl Fault {
     /// Something we depend on is away or full; the same request may succeed later.
     pub fn unavailable(cause: impl fmt::Display) -> Self {
-        Self { kind: FaultKind::Unavailable, cause: cause.to_string() }
+        Self { kind: FaultKind::Unavailable, cause: cause.to_string(), is_lost_connection: false }
+    }
+
+    /// The connection to the database is gone: likewise, and others may be gone with it.
+    pub fn lost_connection(cause: impl fmt::Display) -> Self {
+        Self { is_lost_connection: true, ..Self::unavailable(cause) }
     }
 
     /// Something that cannot happen happened.
     pub fn internal(cause: impl fmt::Display) -> Self {
-        Self { kind: FaultKind::Internal, cause: cause.to_string() }
+        Self { kind: FaultKind::Internal, cause: cause.to_string(), is_lost_connection: false }
+    }
+
+    /// Whether a connection was lost.
+    pub fn is_lost_connection(&self) -> bool {
+        self.is_lost_connection
     }
 
     /// Whether trying again helps.

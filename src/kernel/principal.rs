@@ -59,7 +59,7 @@ uuid_id! {
     EventId;
     /// One HTTP request, as its answer and the logs name it.
     RequestId;
-    /// One try at signing in.
+    /// One try at exchanging a code or a refresh token.
     AttemptId;
 }
 

@@ -22,6 +22,8 @@ pub struct GuardSettings {
     pub client_authentication: u32,
     /// Unknown codes and tokens from callers that proved nothing.
     pub unknown_bearer: u32,
+    /// Authorization requests of browsers in which nobody is signed in.
+    pub interactions: u32,
 }
 
 /// What failed.
@@ -33,6 +35,9 @@ pub enum Failed {
     ClientAuthentication,
     /// A bearer that nobody issued, from a caller that proved nothing.
     UnknownBearer,
+    /// An authorization request that had to be kept for somebody to sign in. No failure yet, but a row that a
+    /// stranger had us write.
+    Interaction,
 }
 
 /// Windows kept at once; a million strangers cannot take more memory than this many.
@@ -94,6 +99,7 @@ impl Guard {
             Failed::SignIn => self.settings.sign_in,
             Failed::ClientAuthentication => self.settings.client_authentication,
             Failed::UnknownBearer => self.settings.unknown_bearer,
+            Failed::Interaction => self.settings.interactions,
         }
     }
 }
@@ -113,7 +119,7 @@ mod tests {
     use super::*;
 
     fn guard() -> Guard {
-        Guard::new(GuardSettings { sign_in: 2, client_authentication: 2, unknown_bearer: 2 })
+        Guard::new(GuardSettings { sign_in: 2, client_authentication: 2, unknown_bearer: 2, interactions: 2 })
     }
 
     fn network(ip: &str) -> Network {

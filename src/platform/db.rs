@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use diesel::connection::SimpleConnection;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager as _};
 use diesel::pg::PgConnection;
 use diesel::r2d2::{ManageConnection, Pool};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -19,7 +19,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use crate::kernel::{Fault, FaultKind};
+use crate::kernel::Fault;
 
 /// A connection to the database. Only stores look inside.
 pub type Connection = PgConnection;
@@ -44,6 +44,8 @@ pub struct Db {
     turns: Arc<Semaphore>,
     generation: Arc<AtomicU64>,
     wait: Duration,
+    longest: Duration,
+    url: Arc<str>,
 }
 
 impl Db {
@@ -64,7 +66,9 @@ impl Db {
             .error_handler(Box::new(LoggedAtTheFace))
             .build_unchecked(manager);
         let turns = Arc::new(Semaphore::new(settings.connections as usize));
-        Self { pool, turns, generation, wait }
+        let longest =
+            wait + Duration::from_millis(settings.statement_timeout_ms) + Duration::from_millis(500);
+        Self { pool, turns, generation, wait, longest, url: url.into() }
     }
 
     /// Runs blocking work with a connection, when one is free.
@@ -79,13 +83,16 @@ impl Db {
             .map_err(|_| Fault::unavailable("no connection became free in time"))?
             .map_err(Fault::internal)?;
         let db = self.clone();
-        tokio::task::spawn_blocking(move || {
+        let answer = tokio::task::spawn_blocking(move || {
             let result = db.run_here(work);
             drop(turn);
             result
-        })
-        .await
-        .map_err(Fault::internal)?
+        });
+        // A database that is frozen, and not gone, bounds nothing by itself. The thread keeps its turn.
+        tokio::time::timeout(self.longest, answer)
+            .await
+            .map_err(|_| Fault::unavailable("the database did not answer in time"))?
+            .map_err(Fault::internal)?
     }
 
     /// Runs work on the calling thread: for commands, which have no other requests to think of.
@@ -93,18 +100,28 @@ impl Db {
         let mut connection = self
             .pool
             .get()
-            .map_err(|error| Fault::unavailable(format!("no database connection: {error}")))?;
+            .map_err(|error| Fault::unavailable(format!("no database connection: {}", self.tell(&error))))?;
         let result = work(&mut connection.inner);
-        if matches!(&result, Err(fault) if fault.kind() == FaultKind::Unavailable) {
+        if matches!(&result, Err(fault) if fault.is_lost_connection()) {
             // One dead connection means that the server went away: trust none made before.
-            self.generation.fetch_add(1, Ordering::SeqCst);
+            let made_in = connection.generation;
+            let _ =
+                self.generation.compare_exchange(made_in, made_in + 1, Ordering::SeqCst, Ordering::SeqCst);
         }
         result
     }
 
+    /// An error's words without the connection string, which may hold a password.
+    fn tell(&self, error: &impl ToString) -> String {
+        error.to_string().replace(&*self.url, "…")
+    }
+
     /// Whether the database answers now.
     pub async fn ping(&self) -> Result<(), Fault> {
-        self.run(|connection| connection.batch_execute("SELECT 1").map_err(Fault::from)).await
+        let ping = self.run(|connection| connection.batch_execute("SELECT 1").map_err(Fault::from));
+        tokio::time::timeout(self.wait, ping)
+            .await
+            .map_err(|_| Fault::unavailable("the database did not answer in time"))?
     }
 }
 
@@ -153,6 +170,9 @@ impl ManageConnection for Manager {
 
     fn has_broken(&self, connection: &mut Tracked) -> bool {
         connection.generation != self.generation.load(Ordering::SeqCst)
+            // A panic leaves its transaction open: whatever came next would be answered and never committed.
+            || std::thread::panicking()
+            || AnsiTransactionManager::is_broken_transaction_manager(&mut connection.inner)
     }
 }
 
@@ -163,6 +183,10 @@ pub fn connect(url: &str) -> Result<Connection, ConnectionError> {
         .batch_execute("SET timezone = 'UTC'; SET client_min_messages = 'warning'")
         .map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
+}
+
+fn reach(url: &str) -> Result<Connection, Fault> {
+    connect(url).map_err(|error| Fault::unavailable(error.to_string().replace(url, "…")))
 }
 
 /// Adds the bounds on a dead network to a connection string, in either of libpq's two forms.
@@ -186,14 +210,14 @@ fn bounded(url: &str) -> String {
 
 /// Brings the schema up to date; returns the names of the migrations that ran.
 pub fn migrate(url: &str) -> Result<Vec<String>, Fault> {
-    let mut connection = connect(url).map_err(Fault::unavailable)?;
+    let mut connection = reach(url)?;
     let ran = connection.run_pending_migrations(MIGRATIONS).map_err(Fault::internal)?;
     Ok(ran.iter().map(ToString::to_string).collect())
 }
 
 /// Undoes every migration, last first; for the tests that hold that each one can be undone.
 pub fn migrate_down(url: &str) -> Result<(), Fault> {
-    let mut connection = connect(url).map_err(Fault::unavailable)?;
+    let mut connection = reach(url)?;
     connection.revert_all_migrations(MIGRATIONS).map_err(Fault::internal)?;
     Ok(())
 }
@@ -206,7 +230,7 @@ pub fn pending_migrations(connection: &mut Connection) -> Result<Vec<String>, Fa
 
 /// Makes the database `name` if there is none; `url` names another database of the same server.
 pub fn create_database(url: &str, name: &str) -> Result<(), Fault> {
-    let mut connection = connect(url).map_err(Fault::unavailable)?;
+    let mut connection = reach(url)?;
     match connection.batch_execute(&format!("CREATE DATABASE {name}")) {
         // Another node may have made it in the same moment.
         Err(error) if !error.to_string().contains("already exists") => Err(Fault::from(error)),
@@ -261,13 +285,17 @@ impl From<DieselError> for Fault {
     fn from(error: DieselError) -> Self {
         match &error {
             DieselError::DatabaseError(
-                DatabaseErrorKind::ClosedConnection
-                | DatabaseErrorKind::SerializationFailure
-                | DatabaseErrorKind::UnableToSendCommand
-                | DatabaseErrorKind::ReadOnlyTransaction,
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
                 _,
             )
-            | DieselError::BrokenTransactionManager
+            | DieselError::BrokenTransactionManager => Self::lost_connection(error),
+            DieselError::DatabaseError(DatabaseErrorKind::Unknown, details) if is_lost(details.message()) => {
+                Self::lost_connection(error)
+            }
+            DieselError::DatabaseError(
+                DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ReadOnlyTransaction,
+                _,
+            )
             | DieselError::RollbackErrorOnCommit { .. } => Self::unavailable(error),
             DieselError::DatabaseError(DatabaseErrorKind::Unknown, details)
                 if is_passing(details.message()) =>
@@ -280,8 +308,8 @@ impl From<DieselError> for Fault {
 }
 
 /// Postgres and libpq tell these apart in words only, as far as Diesel passes them on.
-fn is_passing(message: &str) -> bool {
-    const PASSING: [&str; 12] = [
+fn is_lost(message: &str) -> bool {
+    const LOST: [&str; 9] = [
         "terminating connection",
         "server closed the connection",
         "connection to server",
@@ -291,10 +319,13 @@ fn is_passing(message: &str) -> bool {
         "could not send data",
         "SSL connection has been closed",
         "the database system is",
-        "statement timeout",
-        "deadlock detected",
-        "lock timeout",
     ];
+    LOST.iter().any(|words| message.contains(words))
+}
+
+/// The connection lives, and the same statement may succeed later.
+fn is_passing(message: &str) -> bool {
+    const PASSING: [&str; 3] = ["statement timeout", "deadlock detected", "lock timeout"];
     PASSING.iter().any(|words| message.contains(words))
 }
 
@@ -312,7 +343,10 @@ mod tests {
 
     #[test]
     fn a_stopped_server_is_unavailable_and_a_broken_rule_is_a_defect() {
-        assert!(is_passing("FATAL: terminating connection due to administrator command"));
-        assert!(!is_passing("duplicate key value violates unique constraint"));
+        assert!(is_lost("FATAL: terminating connection due to administrator command"));
+        assert!(is_passing("canceling statement due to statement timeout"));
+        for words in ["duplicate key value violates unique constraint", "relation does not exist"] {
+            assert!(!is_lost(words) && !is_passing(words));
+        }
     }
 }

@@ -56,17 +56,19 @@ pub async fn pass<B: MessageBody>(
         request.head_mut().method = Method::GET;
     }
     let answer = AssertUnwindSafe(next.call(request)).catch_unwind();
-    let mut response = match request_id::scope(id, answer).await {
-        Ok(answer) => answer?,
-        Err(_) => return Err(request_id::scope(id, async move { broken(id) }).await),
+    let answer = match request_id::scope(id, answer).await {
+        Ok(answer) => answer,
+        Err(_) => Err(request_id::scope(id, async { broken(id) }).await),
     };
 
+    let (status, route) = match &answer {
+        Ok(response) => (response.status(), response.request().match_pattern()),
+        Err(error) => (error.as_response_error().status_code(), None),
+    };
+    let route = route.unwrap_or_else(|| "unmatched".into());
     let elapsed = started.elapsed();
-    let status = response.status().as_u16();
-    let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".into());
-    mark(response.headers_mut(), id);
     door.metrics.answered(
-        RequestLabels { route: route.clone(), method: known(&method), status: Status(status) },
+        RequestLabels { route: route.clone(), method: known(&method), status: Status(status.as_u16()) },
         elapsed.as_secs_f64(),
     );
     log::info!(
@@ -74,9 +76,12 @@ pub async fn pass<B: MessageBody>(
         request_id = id.to_string(),
         ip = ip.map(|ip| ip.to_string()).unwrap_or_default(),
         ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        "{method} {} {status}", if route == "unmatched" { &path } else { &route }
+        "{method} {} {}", if route == "unmatched" { &path } else { &route }, status.as_u16()
     );
-    Ok(response)
+    answer.map(|mut response| {
+        mark(response.headers_mut(), id);
+        response
+    })
 }
 
 fn read(door: &Door, request: &ServiceRequest) -> Context {

@@ -45,6 +45,10 @@ impl Failure {
         let id = request_id::current().map(|id| id.to_string()).unwrap_or_default();
         match self {
             Self::Denial(denial) => log::debug!(request_id = id; "denied: {denial:?}"),
+            // Strangers can bring a busy server to say this; an error is what somebody should look into.
+            Self::Fault(fault) if fault.kind() == FaultKind::Unavailable => {
+                log::warn!(request_id = id; "{fault}");
+            }
             Self::Fault(fault) => log::error!(request_id = id; "{fault}"),
         }
     }

@@ -108,10 +108,11 @@ impl Params {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
     }
 
-    /// Every name with its first value, for the record of an authorization request.
-    pub fn into_pairs(self) -> BTreeMap<String, String> {
+    /// Those of `names` that are there, each with its first value.
+    pub fn into_pairs(self, names: &[&str]) -> BTreeMap<String, String> {
         self.0
             .into_iter()
+            .filter(|(name, _)| names.contains(&name.as_str()))
             .filter_map(|(name, values)| Some((name, values.into_iter().next()?)))
             .filter(|(_, value)| !value.is_empty())
             .collect()

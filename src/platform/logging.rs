@@ -7,6 +7,8 @@ use log::kv::{Error, Key, Value, VisitSource};
 /// Writes log lines to standard error; `filter` is in the syntax of env_logger, e.g. `info,grantor=debug`.
 pub fn start(filter: &str) {
     let started = env_logger::Builder::new()
+        // What strangers send that is not HTTP is no error of ours.
+        .filter_module("actix_http", log::LevelFilter::Off)
         .parse_filters(filter)
         .format(|out, record| {
             let mut pairs = Pairs(String::new());

@@ -68,7 +68,7 @@ async fn what_a_person_does_is_told_with_who_what_where_and_in_which_request() {
     let answer = press(&mut browser, &page, "/oauth/consent", &allow).await;
     let event = told_by(&app, "grant.given", &answer, &ip);
     says(&event, "success", ada, "grant", Some(&client));
-    assert_eq!(event.data, json!({ "scope": "orders:read", "silent": false }));
+    assert_eq!(event.data, json!({ "scope": "orders:read", "first_party": false }));
     says(&told_by(&app, "code.issued", &answer, &ip), "success", ada, "family", Some(&client));
 
     let more = client.authorize_path(&[("scope", "orders:read orders:write")]);
@@ -100,7 +100,7 @@ async fn what_a_person_does_is_told_with_who_what_where_and_in_which_request() {
 
 /// U12: guesses are one event with a count past a threshold, and do not repeat what was typed.
 #[tokio::test]
-async fn wrong_passwords_are_told_with_their_number_and_without_a_name() {
+async fn wrong_passwords_are_told_with_their_number_and_without_what_was_typed() {
     let app = App::start().await;
     let mut browser = app.browser();
     let ip = browser.ip.clone();
@@ -112,7 +112,8 @@ async fn wrong_passwords_are_told_with_their_number_and_without_a_name() {
         answer = Some(press(&mut browser, &page, "/login", &wrong).await);
     }
     let event = told_by(&app, "user.sign_in_failed", &answer.expect("an answer"), &ip);
-    says(&event, "failure", ("anonymous", None), "", None);
+    says(&event, "failure", ("anonymous", None), "user", None);
+    assert_eq!(event.target_id, Some(ADA.id().to_string()));
     assert_eq!(event.data, json!({ "failures": 5 }));
 }
 

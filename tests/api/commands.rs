@@ -698,6 +698,7 @@ fn doctor_finds_what_is_well_and_what_is_not() {
         told,
         json!({ "ok": true, "checks": [
             { "check": "settings", "ok": true, "message": "issuer http://127.0.0.1:8080: plain http, for this machine only" },
+            { "check": "proxies", "ok": true, "message": "0 trusted" },
             { "check": "database", "ok": true, "message": "outside, answers, migrated" },
             { "check": "permissions", "ok": true, "message": "may read, write and make partitions" },
             { "check": "clock", "ok": true, "message": "within 2 s of the database's" },
@@ -705,7 +706,7 @@ fn doctor_finds_what_is_well_and_what_is_not() {
     );
     let said = grantor.run(&["doctor"]);
     said.is_done();
-    assert_eq!(said.out.lines().filter(|line| line.starts_with("ok ")).count(), 4, "{}", said.out);
+    assert_eq!(said.out.lines().filter(|line| line.starts_with("ok ")).count(), 5, "{}", said.out);
 
     // A role that reads and writes, but does not own the tables, would be stopped one day by the calendar.
     let role = format!("weak_{}", uuid::Uuid::now_v7().simple());
@@ -729,7 +730,13 @@ fn doctor_finds_what_is_well_and_what_is_not() {
     let said = Grantor::over(&away).run(&["doctor", "--json"]);
     assert_eq!(said.code, 1, "{said:?}");
     let told: Value = serde_json::from_str(&said.out).expect("JSON");
-    assert_eq!((&told["ok"], &told["checks"][1]["ok"]), (&json!(false), &json!(false)), "{told}");
+    assert_eq!((&told["ok"], &told["checks"][2]["ok"]), (&json!(false), &json!(false)), "{told}");
+
+    // An https issuer means a proxy; if its word is not believed, all the world is one network to the guard.
+    let behind = [("GRANTOR_DATABASE__URL", database.url.as_str()), ("GRANTOR_ISSUER", "https://id.example")];
+    let said = Grantor::with(&behind).run(&["doctor"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.out.contains("BAD   proxies"), "{}", said.out);
 }
 
 fn execute(url: &str, statements: &str) {
@@ -774,7 +781,7 @@ async fn commands_work_with_the_server_down_and_up() {
     assert_eq!(grantor.json(&["migrate"]), json!({ "ran": [] }));
     let told = grantor.json(&["doctor"]);
     assert_eq!(
-        (&told["ok"], &told["checks"][1]["message"]),
+        (&told["ok"], &told["checks"][2]["message"]),
         (&json!(true), &json!("private, answers, migrated"))
     );
     grantor.run(&["service", "add", "orders", "--scope", "orders:read=Read your orders"]).is_done();

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use diesel::RunQueryDsl as _;
+use diesel::connection::SimpleConnection as _;
 use futures_util::future::join_all;
 use grantor::app::settings::Settings;
-use grantor::kernel::Fault;
+use grantor::audit::Work;
+use grantor::kernel::{Fault, Outcome};
 use grantor::platform::clock::TestClock;
+use grantor::platform::context::Context;
 use grantor::platform::db;
 
 use crate::support::{ADA, Answer, App, Browser, OwnPostgres, START, TestClient, eventually, told};
@@ -305,4 +308,60 @@ impl Holder {
         self.release.send(()).expect("a holder");
         self.ended.await.expect("its end").expect("a connection");
     }
+}
+
+/// U09: what panics in a transaction takes its connection along; if that went back to the pool, whatever came next
+/// would be answered and never committed.
+#[tokio::test]
+async fn a_panic_in_a_transaction_does_not_swallow_what_is_acknowledged_after_it() {
+    let app = App::with(|settings| settings.database.pool.connections = 2).await;
+    let client = app.web_client();
+    let before = client.own_token(&app, "orders:read").await;
+    before.is_ok();
+    for _ in 0..4 {
+        let panicking = |_: &mut Work<'_>| -> Outcome<()> { panic!("as a defect would") };
+        assert!(app.ledger.act(&Context::operator(app.clock.now()), panicking).await.is_err());
+    }
+    let tokens = futures_util::future::join_all((0..8).map(|_| client.own_token(&app, "orders:read"))).await;
+    let server = app.resource_server();
+    // Seen by others than the connection that wrote it: committed.
+    let elsewhere = app.second_node().await;
+    for token in tokens.iter().chain([&before]) {
+        token.is_ok();
+        assert!(elsewhere.is_active(&server, &token.text("access_token")).await);
+    }
+}
+
+/// A database that neither answers nor goes away: bounded, and over when it goes on.
+#[tokio::test]
+async fn a_frozen_database_is_503_and_not_silence() {
+    let postgres = OwnPostgres::start();
+    let app = App::over(&postgres.url(), TestClock::starting_at(*START), |settings| {
+        settings.database.pool.wait_ms = 300;
+        settings.database.pool.statement_timeout_ms = 300;
+    })
+    .await;
+    let client = app.web_client();
+    client.own_token(&app, "").await.is_ok();
+    postgres.freeze();
+    let answer = client.own_token(&app, "").await;
+    cannot_know("client credentials", &answer);
+    assert!(!is_ready(&app).await);
+    assert_eq!(app.get("/livez").await.status, 200);
+    postgres.thaw();
+    eventually("it answers again", async || client.own_token(&app, "").await.status == 200).await;
+}
+
+/// Partitions are made while others read: neither waits for the other.
+#[tokio::test]
+async fn making_partitions_stops_nobody_and_is_stopped_by_nobody() {
+    let app = App::start().await;
+    let client = app.web_client();
+    let mut reader = db::connect(&app.settings.database.url).expect("a connection");
+    reader.batch_execute("BEGIN; SELECT 1 FROM access_tokens; SELECT 1 FROM events").expect("a reader");
+    let later = app.clock.now().date_naive() + chrono::Days::new(40);
+    let made = app.db.run(move |connection| db::make_partitions(connection, later)).await;
+    assert!(made.expect("partitions") > 0);
+    client.own_token(&app, "").await.is_ok();
+    reader.batch_execute("COMMIT").expect("a reader that was not disturbed");
 }

@@ -253,3 +253,27 @@ async fn an_ipv6_slash_64_is_one_network() {
         from(other, &client).await.is_ok();
     }
 }
+
+/// A request that waits for a sign-in is a row that a stranger had us write: so many, so long, and of what is read.
+#[tokio::test]
+async fn strangers_have_only_so_many_and_so_long_requests_kept() {
+    let app = App::with(|settings| settings.guard.interactions = 3).await;
+    let client = app.web_client();
+    let long = "x".repeat(9000);
+    let answer = app.browser().get_once(&client.authorize_path(&[("state", &long)])).await;
+    answer.is_error_page(413);
+    for _ in 0..3 {
+        let page = app.browser().get_once(&client.authorize_path(&[("junk", "of-a-stranger")])).await;
+        assert!(page.location().starts_with("/login?"), "{}", page.body);
+    }
+    let page = app.browser().get_once(&client.authorize_path(&[])).await;
+    page.is_error_page(429);
+    assert_eq!(page.answer.header("retry-after"), "60");
+    let dump = crate::support::dump(&app.db);
+    assert!(dump.contains("the-state") && !dump.contains("of-a-stranger"));
+
+    let mut elsewhere = app.browser();
+    elsewhere.ip = NEIGHBOUR.into();
+    let page = elsewhere.get_once(&client.authorize_path(&[])).await;
+    assert!(page.location().starts_with("/login?"), "{}", page.body);
+}

@@ -335,3 +335,26 @@ async fn a_public_client_names_itself_to_refresh_rfc6749_3_2_1() {
     pretender.is_error(401, "invalid_client");
     client.refresh(&app, &refresh).await.is_ok();
 }
+
+/// RFC 6749 §5.1: a left-out `scope` would mean "as before", so a token of which nothing is left is none.
+#[tokio::test]
+async fn a_token_of_which_nothing_is_left_is_no_token() {
+    let app = App::start().await;
+    let client = app.web_client();
+    let server = app.resource_server();
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let code = client.code_from(&mut browser, "people:read").await;
+    client.redeem(&app, &code).await.is_ok();
+    let code = client.code_from(&mut browser, "orders:read").await;
+    let tokens = client.redeem(&app, &code).await;
+    let (access, refresh) = (tokens.text("access_token"), tokens.text("refresh_token"));
+    assert!(app.is_active(&server, &access).await);
+
+    let page = browser.get("/account/apps").await;
+    let forms = page.forms();
+    let remove = forms.iter().find(|form| form.field("scope") == Some("orders:read")).expect("a button");
+    browser.submit(remove, &[]).await;
+    assert!(!app.is_active(&server, &access).await);
+    client.refresh(&app, &refresh).await.is_error(400, "invalid_grant");
+}

@@ -406,3 +406,44 @@ async fn an_old_tab_of_one_person_does_nothing_in_the_name_of_the_next() {
     let token = client.redeem(&app, &code).await.text("access_token");
     assert_eq!(app.introspect(&api, &token).await["sub"], BOB.id().to_string());
 }
+
+/// Who is told to try again, since too many others are at it, has not been counted as wrong.
+#[tokio::test]
+async fn an_attempt_that_found_no_place_is_not_counted() {
+    let app = App::with(|settings| {
+        settings.passwords.queue = 0;
+        settings.guard.sign_in = 10_000;
+    })
+    .await;
+    let attempt = async |name: String, password: &str| {
+        let mut browser = app.browser();
+        let page = browser.get("/login").await;
+        let form = page.form("/login").filled(&[("identifier", &name), ("password", password)]);
+        browser.post_once("/login", &form).await.status
+    };
+    let mut refused = 0;
+    for round in 0..12 {
+        let strangers = (0..8).map(|number| attempt(format!("nobody-{round}-{number}"), "not this one"));
+        let (status, _) =
+            tokio::join!(attempt(BOB.identifier.into(), PASSWORD), futures_util::future::join_all(strangers));
+        assert!([303, 503].contains(&status), "{status}");
+        refused += usize::from(status == 503);
+    }
+    assert!(refused > 0, "nobody was ever in the way");
+    assert_eq!(attempt(BOB.identifier.into(), PASSWORD).await, 303);
+}
+
+/// Cookies that others set, of whatever bytes and even of our name, do not hide ours.
+#[tokio::test]
+async fn foreign_cookies_do_not_hide_ours() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let (name, value) = browser.cookies.iter().next().expect("our cookie");
+    for foreign in [&b"x=\xff; "[..], b"__Host-grantor=nonsense; ", b"; ;=; "] {
+        let cookie = [foreign, name.as_bytes(), b"=", value.as_bytes()].concat();
+        let cookie = reqwest::header::HeaderValue::from_bytes(&cookie).expect("a header");
+        let request = app.http.get(format!("{}/account/apps", app.address)).header("cookie", cookie);
+        crate::support::Answer::to(request).await.is_ok();
+    }
+}

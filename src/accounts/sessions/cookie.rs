@@ -2,6 +2,7 @@
 
 use actix_web::cookie::time::Duration as CookieDuration;
 use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::header::COOKIE;
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 
@@ -50,12 +51,18 @@ impl CookieJar {
         if self.secure { "__Host-grantor" } else { "grantor" }
     }
 
-    /// The browser that sent this request, if it has a cookie that we could have given.
+    /// The browser that sent this request, if it has a cookie that we could have given. Cookies that others set
+    /// beside ours, of whatever bytes and even of our name, do not hide it.
     pub fn known(&self, request: &HttpRequest) -> Option<Browser> {
-        let secret = PlainSecret::new(request.cookie(self.name())?.value().to_owned());
-        let bearer =
-            Bearer::parse(secret.expose()).ok().filter(|bearer| bearer.tag() == Tag::BrowserSession)?;
-        Some(Browser { secret, bearer, is_new: false })
+        let headers = request.headers().get_all(COOKIE);
+        let pairs = headers.flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+        pairs.filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('=')).find_map(
+            |(name, value)| {
+                let secret = PlainSecret::new((name == self.name()).then_some(value)?.to_owned());
+                let bearer = Bearer::parse(secret.expose()).ok()?;
+                (bearer.tag() == Tag::BrowserSession).then_some(Browser { secret, bearer, is_new: false })
+            },
+        )
     }
 
     /// The browser that sent this request, or a new one.

@@ -9,7 +9,7 @@ mod recognise;
 pub mod store;
 
 pub use cookie::{Browser, CookieJar};
-pub use recognise::{SignedIn, recognise};
+pub use recognise::{SignedIn, recognise, recognise_alone};
 
 use chrono::{DateTime, Duration, Utc};
 use serde::Deserialize;

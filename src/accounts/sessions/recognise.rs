@@ -3,12 +3,12 @@
 use chrono::Duration;
 
 use crate::accounts::sessions::{Browser, Session, SessionSettings, store};
-use crate::accounts::store::{User, find_user, hold_user};
+use crate::accounts::store::{User, find_user, hold_user, lock_user};
 use crate::audit::Work;
 use crate::kernel::{Fault, Standing};
 
 /// A busy browser does not write at every click.
-const AT_MOST_EVERY: Duration = Duration::minutes(1);
+const AT_MOST_EVERY: Duration = Duration::seconds(20);
 
 /// Somebody who is signed in and may act.
 #[derive(Clone, Debug)]
@@ -19,32 +19,50 @@ pub struct SignedIn {
     pub user: User,
 }
 
-/// Finds who is signed in at this browser and notes that they were seen. A session that ended, rested too long,
+/// Finds who is signed in at this browser, and notes that they were seen. A session that ended, rested too long,
 /// or whose person may not act counts as none.
+///
+/// The person's row is held until the act ends: what takes access away ([`recognise_alone`], a new password, a
+/// disabling) comes before and is seen here, or waits until this act's doing can be found and ended.
 pub fn recognise(
     work: &mut Work<'_>,
     browser: &Browser,
     settings: &SessionSettings,
 ) -> Result<Option<SignedIn>, Fault> {
-    let Some(session) = store::find(work, browser.bearer())? else {
-        return Ok(None);
-    };
-    let Some(user) = find_user(work, session.user_id)? else {
-        return Ok(None);
-    };
+    let Some(session) = store::find(work, browser.bearer())? else { return Ok(None) };
+    let Some(user) = hold_user(work, session.user_id)? else { return Ok(None) };
+    seen(work, browser, settings, user)
+}
+
+/// The same for an act that takes access away: it waits for every act that holds the person, and they for it.
+pub fn recognise_alone(
+    work: &mut Work<'_>,
+    browser: &Browser,
+    settings: &SessionSettings,
+) -> Result<Option<SignedIn>, Fault> {
+    let Some(session) = store::find(work, browser.bearer())? else { return Ok(None) };
+    lock_user(work, session.user_id)?;
+    let Some(user) = find_user(work, session.user_id)? else { return Ok(None) };
+    seen(work, browser, settings, user)
+}
+
+/// Looks at the session once more, now that nobody can end it behind our back.
+fn seen(
+    work: &mut Work<'_>,
+    browser: &Browser,
+    settings: &SessionSettings,
+    user: User,
+) -> Result<Option<SignedIn>, Fault> {
+    let Some(session) = store::find(work, browser.bearer())? else { return Ok(None) };
     let standing = Standing {
-        client_disabled_at: None,
         user: Some(user.standing()),
-        grant: None,
-        family: None,
         session: Some(session.standing(settings)),
+        ..Standing::default()
     };
     if standing.may_act(work.now()).is_err() {
         return Ok(None);
     }
     if session.last_seen_at < work.now() - AT_MOST_EVERY {
-        // The person first, then what is theirs: see `grants::ending`.
-        hold_user(work, session.user_id)?;
         store::touch(work, browser.bearer())?;
     }
     Ok(Some(SignedIn { session, user }))

@@ -48,15 +48,6 @@ pub fn find(connection: &mut Connection, cookie: &Bearer) -> Result<Option<Sessi
     Ok(row.map(Session::from))
 }
 
-/// Whether nobody has ended this session since it was read. Final for whoever holds its person.
-pub fn is_living(connection: &mut Connection, session: &Session) -> Result<bool, Fault> {
-    let living = browser_sessions::table
-        .filter(browser_sessions::user_id.eq(session.user_id.uuid()))
-        .filter(browser_sessions::id.eq(session.id.uuid()))
-        .filter(browser_sessions::ended_at.is_null());
-    Ok(diesel::select(diesel::dsl::exists(living)).get_result(connection)?)
-}
-
 /// Opens a session under a cookie that carries the day of `session.expires_at`.
 pub fn insert(work: &mut Work<'_>, cookie: SecretHash, session: &Session) -> Result<(), Fault> {
     let context = work.context().clone();

@@ -8,7 +8,7 @@ use crate::accounts::sessions::{self, Browser, Session, SignedIn, recognise};
 use crate::accounts::sign_in::{rules, store};
 use crate::accounts::store::{User, find_user_by_name, hold_user};
 use crate::audit::{Actor, Event, Kind, Work};
-use crate::kernel::{Denial, InteractionId, Outcome, Password, SecretHash, SessionId, Standing};
+use crate::kernel::{Denial, InteractionId, Outcome, Password, PrincipalId, SecretHash, SessionId, Standing};
 use crate::platform::client_ip::Network;
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
@@ -39,17 +39,19 @@ pub async fn sign_in(
 ) -> Outcome<Opened> {
     let key = Key::of(&attempt.name, context);
     let _turn = accounts.turns.take(key.account, key.network).await?;
+    let place = accounts.passwords.place()?;
     let count = settle!(accounts.ledger.act(context, move |work| count_attempt(work, key)).await?);
 
     let name = attempt.name;
     let found = accounts.ledger.read(move |connection| find_user_by_name(connection, &name)).await?;
     let hash =
         found.as_ref().filter(|user| may_sign_in(user, context)).and_then(|user| user.password_hash.clone());
-    let is_right = accounts.passwords.verify(attempt.password, hash).await?;
+    let is_right = accounts.passwords.verify(place, attempt.password, hash).await?;
 
+    let whose = found.as_ref().map(|user| user.id);
     let Some(user) = found.filter(|_| is_right) else {
         if rules::is_worth_an_event(count) {
-            settle!(tell_failures(accounts, context, count).await?);
+            settle!(tell_failures(accounts, context, whose, count).await?);
         }
         return Ok(Err(Denial::SignInWrong));
     };
@@ -91,8 +93,14 @@ fn count_attempt(work: &mut Work<'_>, key: Key) -> Outcome<i32> {
     Ok(Ok(failures.count + 1))
 }
 
-async fn tell_failures(accounts: &Accounts, context: &Context, count: i32) -> Outcome<()> {
+async fn tell_failures(
+    accounts: &Accounts,
+    context: &Context,
+    whose: Option<PrincipalId>,
+    count: i32,
+) -> Outcome<()> {
     let event = Event::new(Kind::UserSignInFailed, Actor::Anonymous).with(json!({ "failures": count }));
+    let event = whose.into_iter().fold(event, |event, user| event.on("user", user));
     accounts
         .ledger
         .act(context, move |work| {

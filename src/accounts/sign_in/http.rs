@@ -8,8 +8,8 @@ use askama::Template;
 use crate::accounts::Accounts;
 use crate::accounts::interactions::Interaction;
 use crate::accounts::sessions::{Browser, SignedIn};
-use crate::accounts::sign_in::flow::{self, Attempt};
-use crate::kernel::{Denial, InteractionId, Password};
+use crate::accounts::sign_in::flow::{self, Attempt, Opened};
+use crate::kernel::{Denial, Fault, InteractionId, Outcome, Password};
 use crate::limits;
 use crate::limits::guard::Failed;
 use crate::platform::client_ip::Network;
@@ -109,7 +109,7 @@ async fn submit(
     let typed = form.params.get("password").unwrap_or_default().to_owned();
     let attempt = Password::parse(typed).map(|password| Attempt { name: name.clone(), password });
     let decision = match attempt {
-        Ok(attempt) => flow::sign_in(&accounts, &context, browser, attempt).await?,
+        Ok(attempt) => to_its_end(&accounts, &context, browser, attempt).await?,
         Err(_) => Err(Denial::SignInWrong),
     };
     match decision {
@@ -126,6 +126,18 @@ async fn submit(
         }
         Err(denial) => Err(denial.into()),
     }
+}
+
+/// A sign-in that is not cut short by a browser that hangs up: its attempt was counted, and would stay so.
+async fn to_its_end(
+    accounts: &web::Data<Accounts>,
+    context: &Context,
+    browser: Browser,
+    attempt: Attempt,
+) -> Outcome<Opened> {
+    let (accounts, context) = (accounts.clone(), context.clone());
+    let sign_in = async move { flow::sign_in(&accounts, &context, browser, attempt).await };
+    actix_web::rt::spawn(sign_in).await.map_err(Fault::internal)?
 }
 
 /// The same page again, with what is wrong and what was typed, but for the password.

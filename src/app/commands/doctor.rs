@@ -19,7 +19,7 @@ struct Finding {
 
 /// Checks everything it can reach; the settings were read before it, or it would not run.
 pub(super) fn run(shell: &Shell) -> ExitCode {
-    let mut findings = vec![settings(shell)];
+    let mut findings = vec![settings(shell), proxies(shell)];
     match shell.open() {
         Ok(open) => findings.extend(database(shell, &open)),
         Err(refusal) => findings.push(Finding { what: "database", good: false, words: refusal.0 }),
@@ -45,6 +45,17 @@ fn settings(shell: &Shell) -> Finding {
         format!("issuer {}: plain http, for this machine only", shell.settings.issuer)
     };
     Finding { what: "settings", good: true, words }
+}
+
+fn proxies(shell: &Shell) -> Finding {
+    let words = if shell.settings.believes_nobody() {
+        Err("the issuer is https, so a proxy stands before us: set server.trusted_proxies to its address, or one \
+             guesser makes everybody wait"
+            .to_owned())
+    } else {
+        Ok(format!("{} trusted", shell.settings.server.trusted_proxies.len()))
+    };
+    finding("proxies", words)
 }
 
 fn database(shell: &Shell, open: &Open) -> Vec<Finding> {

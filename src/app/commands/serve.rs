@@ -27,6 +27,9 @@ pub(super) fn run(shell: &Shell) -> Result<(), Refusal> {
 
 async fn serve(shell: &Shell, db: Db) -> Result<(), Fault> {
     let running = startup::start(&shell.settings, db, shell.clock.clone(), true).await?;
+    if shell.settings.believes_nobody() {
+        log::warn!("behind a proxy everybody has its address: set server.trusted_proxies to the proxy's");
+    }
     log::info!("Grantor serves {} at {}", shell.settings.issuer, running.front);
     if let Some(ops) = running.ops {
         log::info!("metrics at http://{ops}/metrics");

@@ -163,6 +163,17 @@ impl Settings {
             Err(_) => demand(false, "issuer is not a URL"),
         }
         demand(self.server.body_limit >= 4096, "server.body_limit must be 4096 or more");
+        demand(self.server.connections >= 1, "server.connections must be 1 or more");
+        demand(self.server.header_timeout_ms >= 100, "server.header_timeout_ms must be 100 or more");
+        let pool = &self.database.pool;
+        demand((100..=60_000).contains(&pool.wait_ms), "database.wait_ms must be 100 to 60000");
+        demand(
+            (100..=600_000).contains(&pool.statement_timeout_ms),
+            "database.statement_timeout_ms must be 100 to 600000",
+        );
+        let guard = &self.guard;
+        let quotas = [guard.sign_in, guard.client_authentication, guard.unknown_bearer, guard.interactions];
+        demand(quotas.iter().all(|quota| *quota >= 1), "the settings of guard must be 1 or more");
         demand(self.database.pool.connections >= 2, "database.connections must be 2 or more");
         demand((1..=600).contains(&self.tokens.code_lifetime_s), "tokens.code_lifetime_s must be 1 to 600");
         demand(
@@ -173,14 +184,17 @@ impl Settings {
             (1..=31_536_000).contains(&self.tokens.refresh_lifetime_s),
             "tokens.refresh_lifetime_s must be 1 to 31536000",
         );
-        demand(self.tokens.refresh_grace_s <= 300, "tokens.refresh_grace_s must be 0 to 300");
+        demand(
+            self.tokens.refresh_grace_s <= self.tokens.access_lifetime_s.min(300),
+            "tokens.refresh_grace_s must be 0 to 300, and no more than access_lifetime_s",
+        );
         demand(
             (60..=NINETY_DAYS).contains(&self.sessions.absolute_s),
             "sessions.absolute_s must be 60 to 7776000",
         );
         demand(
-            (1..=self.sessions.absolute_s).contains(&self.sessions.idle_s),
-            "sessions.idle_s must be 1 to absolute_s",
+            (60..=self.sessions.absolute_s).contains(&self.sessions.idle_s),
+            "sessions.idle_s must be 60 to absolute_s",
         );
         demand(
             (60..=86_400).contains(&self.sessions.interaction_s),
@@ -200,6 +214,12 @@ impl Settings {
             "database.url names another machine without TLS: use sslmode=verify-full with a binary built with the feature pg-tls, or set database.allow_plaintext",
         );
         complaints
+    }
+
+    /// Whether there must be a proxy (for TLS) whose word about addresses is not believed: then all the world is
+    /// one network to the guard.
+    pub fn believes_nobody(&self) -> bool {
+        self.is_https() && self.server.trusted_proxies.is_empty()
     }
 
     /// Whether cookies can be `Secure`.
@@ -234,34 +254,35 @@ fn is_loopback(url: &Url) -> bool {
 
 /// Whether a connection string stays on this machine or asks for TLS that is checked.
 fn is_protected(url: &str) -> bool {
-    if url.is_empty() || url.contains("sslmode=verify-full") || url.contains("sslmode=verify-ca") {
-        return true;
-    }
-    hosts(url).iter().all(|host| {
+    let pairs = parameters(url);
+    let is_checked = |(name, value): &(String, String)| {
+        name == "sslmode" && (value == "verify-full" || value == "verify-ca")
+    };
+    let is_here = |host: &str| {
         host.is_empty()
             || host.starts_with('/')
             || host == "localhost"
             || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    })
+    };
+    let named = |name: &str| name == "host" || name == "hostaddr";
+    let hosts = pairs.iter().filter(|(name, _)| named(name)).flat_map(|(_, value)| value.split(','));
+    pairs.iter().any(is_checked)
+        || (hosts.into_iter().all(is_here) && !pairs.iter().any(|(name, _)| name == "service"))
 }
 
-/// The hosts that a connection string names, in either of libpq's two forms.
-fn hosts(url: &str) -> Vec<String> {
-    let mut hosts = Vec::new();
+/// The parameters of a connection string, in either of libpq's two forms.
+fn parameters(url: &str) -> Vec<(String, String)> {
     if let Ok(parsed) = Url::parse(url) {
-        hosts.extend(parsed.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
-        for (name, value) in parsed.query_pairs() {
-            if name == "host" || name == "hostaddr" {
-                hosts.extend(value.split(',').map(str::to_owned));
-            }
-        }
-    } else {
-        let pairs = url.split_whitespace().filter_map(|pair| pair.split_once('='));
-        for (_, value) in pairs.filter(|(name, _)| *name == "host" || *name == "hostaddr") {
-            hosts.extend(value.trim_matches('\'').split(',').map(str::to_owned));
-        }
+        let host = parsed
+            .host_str()
+            .map(|host| host.trim_matches(['[', ']']).replace("%2F", "/").replace("%2f", "/"));
+        let host = host.map(|host| ("host".to_owned(), host));
+        return host.into_iter().chain(parsed.query_pairs().into_owned()).collect();
     }
-    hosts
+    // libpq allows spaces around `=`.
+    let tight = url.split('=').map(str::trim).collect::<Vec<_>>().join("=");
+    let pairs = tight.split_whitespace().filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned())).collect()
 }
 
 #[cfg(test)]
@@ -335,6 +356,7 @@ mod tests {
             "postgres://u@127.0.0.1/g",
             "postgres:///g?host=/run/pg",
             "host=/run/pg",
+            "postgres://u@%2Frun%2Fpg/g",
             "postgres://db.example/g?sslmode=verify-full",
         ] {
             assert!(read(&[("GRANTOR_DATABASE__URL", url)]).is_ok(), "{url}");

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::accounts::Accounts;
-use crate::accounts::sessions::{Browser, SignedIn, recognise};
+use crate::accounts::sessions::{Browser, SignedIn, recognise, recognise_alone};
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::clients::{self, Client};
 use crate::grants::ending::end_everywhere;
@@ -54,8 +54,9 @@ pub async fn overview(accounts: &Accounts, context: &Context, browser: Browser) 
 }
 
 fn connected(work: &mut Work<'_>, signed_in: &SignedIn) -> Result<Vec<Connected>, Fault> {
+    let now = work.now();
     let last: HashMap<GrantId, DateTime<Utc>> =
-        store::last_authorized(work, signed_in.user.id)?.into_iter().collect();
+        store::last_authorized(work, signed_in.user.id, now)?.into_iter().collect();
     let mut apps = Vec::new();
     for grant in store::list_living(work, signed_in.user.id)? {
         let client = clients::store::find_by_principal(work, grant.client_id)?;
@@ -79,7 +80,7 @@ pub async fn revoke(
     accounts
         .ledger
         .act(context, move |work| {
-            let signed_in = settle!(recognise(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
+            let signed_in = settle!(recognise_alone(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
             let user = signed_in.user.id;
             let mine = store::list_living(work, user)?.into_iter().find(|own| own.id == grant);
             let mine = settle!(mine.ok_or(Denial::NotFound));
@@ -118,7 +119,7 @@ pub async fn sign_out_everywhere(
     accounts
         .ledger
         .act(context, move |work| {
-            let signed_in = settle!(recognise(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
+            let signed_in = settle!(recognise_alone(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
             let user = signed_in.user.id;
             let ended = end_everywhere(work, user, "signed_out_everywhere")?;
             work.tell(

@@ -6,7 +6,7 @@ pub mod store;
 use chrono::{DateTime, Utc};
 
 use crate::grants::{BearerKey, Lineage};
-use crate::kernel::{CodeChallenge, Scope};
+use crate::kernel::{AttemptId, CodeChallenge, Scope};
 
 /// A code to be stored, or as it was stored.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct FoundCode {
     pub code: Code,
     /// When it was used.
     pub consumed_at: Option<DateTime<Utc>>,
+    /// By which attempt.
+    pub consumed_by: Option<AttemptId>,
     /// Its family and grant.
     pub lineage: Lineage,
 }

@@ -41,6 +41,7 @@ struct Row {
     scopes: Vec<Option<String>>,
     expires_at: DateTime<Utc>,
     consumed_at: Option<DateTime<Utc>>,
+    consumed_by: Option<Uuid>,
 }
 
 /// Finds a code, whatever its state.
@@ -61,7 +62,8 @@ pub fn find(connection: &mut Connection, key: BearerKey) -> Result<Option<FoundC
         scope: scope(row.scopes),
         expires_at: row.expires_at,
     };
-    Ok(Some(FoundCode { code, consumed_at: row.consumed_at, lineage }))
+    let consumed_by = row.consumed_by.map(AttemptId::from_uuid);
+    Ok(Some(FoundCode { code, consumed_at: row.consumed_at, consumed_by, lineage }))
 }
 
 /// Write value: exchange a code for tokens.

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::grants::{BearerKey, Lineage};
-use crate::kernel::{Scope, SecretHash};
+use crate::kernel::{AttemptId, Scope, SecretHash};
 
 /// What a seal of ours is for.
 pub const ANSWER: &str = "grantor refresh answer";
@@ -26,6 +26,8 @@ pub struct FoundRefreshToken {
     pub issued_at: DateTime<Utc>,
     /// When it was used.
     pub consumed_at: Option<DateTime<Utc>>,
+    /// By which attempt.
+    pub consumed_by: Option<AttemptId>,
     /// Whether its successor was used too.
     pub successor_used: bool,
     /// The one it replaced.

@@ -39,6 +39,7 @@ struct Row {
     scopes: Vec<Option<String>>,
     issued_at: DateTime<Utc>,
     consumed_at: Option<DateTime<Utc>>,
+    consumed_by: Option<Uuid>,
     successor: Option<Vec<u8>>,
     predecessor: Option<Vec<u8>>,
 }
@@ -68,6 +69,7 @@ pub fn find(connection: &mut Connection, key: BearerKey) -> Result<Option<FoundR
         scope: scope(row.scopes),
         issued_at: row.issued_at,
         consumed_at: row.consumed_at,
+        consumed_by: row.consumed_by.map(AttemptId::from_uuid),
         successor_used,
         predecessor: row.predecessor.map(hash).transpose()?,
         lineage,

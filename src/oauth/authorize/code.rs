@@ -2,21 +2,18 @@
 
 use serde_json::json;
 
-use crate::accounts::sessions::{self, SignedIn};
-use crate::accounts::store::hold_user;
+use crate::accounts::sessions::SignedIn;
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::grants::codes::{self, Code};
 use crate::grants::{BearerKey, Family, FamilyKey, Grant, store};
-use crate::kernel::{
-    DatedTag, Denial, FamilyId, Fault, GrantId, Inactive, Outcome, PlainSecret, Scope, Standing,
-};
+use crate::kernel::{DatedTag, FamilyId, Fault, GrantId, Outcome, PlainSecret, Scope};
 use crate::oauth::authorize::flow::House;
 use crate::oauth::authorize::request::{Asked, Target};
 use crate::oauth::engine::{self, Authorization};
 use crate::platform::entropy::Entropy;
 use crate::settle;
 
-/// Gives a code for `scope`, in the name of the person who is signed in.
+/// Gives a code for `scope`, in the name of the person who is signed in (and held: see `recognise`).
 pub(super) fn issue(
     work: &mut Work<'_>,
     house: &House,
@@ -26,34 +23,20 @@ pub(super) fn issue(
     scope: &Scope,
 ) -> Outcome<PlainSecret> {
     let now = work.now();
-    let client = &target.client;
-    // Held until the commit: a password change, a disabling or a "sign out everywhere" comes before this code
-    // or finds its family.
-    let user = hold_user(work, signed_in.user.id)?.ok_or_else(|| Fault::internal("a session of nobody"))?;
-    let standing = Standing {
-        client_disabled_at: client.disabled_at,
-        user: Some(user.standing()),
-        session: Some(signed_in.session.standing(&house.sessions)),
-        ..Standing::default()
-    };
-    settle!(standing.may_act(now).map_err(Denial::Inactive));
-    if !sessions::store::is_living(work, &signed_in.session)? {
-        return Ok(Err(Denial::Inactive(Inactive::SessionEnded)));
-    }
-
-    let grant = allow(work, target, signed_in, scope)?;
+    let (client, user) = (&target.client, &signed_in.user);
     let expires_at = now + house.tokens.family_lifetime(client);
     let family = Family {
         key: FamilyKey { day: expires_at.date_naive(), id: FamilyId::from_uuid(Entropy.id(now)) },
         expires_at,
         revoked_at: None,
     };
-    store::open_family(work, &family, &grant)?;
-
     let authorization =
         Authorization { client, redirect_uri: &target.uri, scope, owner: &user.id.to_string() };
     let mut mint = || Entropy.dated_bearer(DatedTag::AuthorizationCode, family.key.day);
     let secret = settle!(engine::authorize(&authorization, &mut mint));
+
+    let grant = allow(work, target, signed_in, scope)?;
+    store::open_family(work, &family, &grant)?;
     let code = Code {
         key: BearerKey { day: family.key.day, hash: secret.hash() },
         redirect_uri: target.uri.clone(),
@@ -87,7 +70,7 @@ fn allow(work: &mut Work<'_>, target: &Target, signed_in: &SignedIn, scope: &Sco
         Event::new(kind, Actor::User(user))
             .on("grant", grant.id)
             .about(client)
-            .with(json!({ "scope": scope, "silent": target.client.first_party })),
+            .with(json!({ "scope": scope, "first_party": target.client.first_party })),
     );
     Ok(grant)
 }

@@ -9,7 +9,7 @@ use crate::grants::{self, TokenSettings};
 use crate::kernel::{ClientId, Denial, Fault, InteractionId, Outcome, Scope, Standing, with_params};
 use crate::oauth::OAuth;
 use crate::oauth::authorize::code;
-use crate::oauth::authorize::request::{Asked, Target, target};
+use crate::oauth::authorize::request::{Asked, PARAMETERS, Target, target};
 use crate::oauth::authorize::rules::{self, Answer, Next, Person};
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
@@ -98,12 +98,12 @@ fn decide(work: &mut Work<'_>, house: &House, browser: &Browser, entry: Entry) -
     let remembered = match &signed_in {
         Some(signed_in) => {
             let grant = grants::store::find_living(work, signed_in.user.id, target.client.principal)?;
-            grant.map(|grant| grant.scope).unwrap_or_default()
+            grant.map(|grant| grant.scope)
         }
-        None => Scope::empty(),
+        None => None,
     };
     let person = signed_in.as_ref().map(|signed_in| Person {
-        remembered: &remembered,
+        remembered: remembered.as_ref(),
         signed_in_for_this: request
             .waiting
             .as_ref()
@@ -121,7 +121,7 @@ fn decide(work: &mut Work<'_>, house: &House, browser: &Browser, entry: Entry) -
                 interaction: waiting.id,
                 target,
                 scope: asked.scope,
-                remembered,
+                remembered: remembered.unwrap_or_default(),
                 catalogue,
                 signed_in,
             })))),
@@ -187,7 +187,7 @@ fn open(
     let interaction = Interaction {
         id,
         browser: browser.hash(),
-        request: params.into_pairs(),
+        request: params.into_pairs(&PARAMETERS),
         card: Card {
             name: target.client.name.clone(),
             publisher: target.client.publisher.clone(),

@@ -4,10 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::accounts::sessions::Browser;
 use crate::kernel::{Denial, InteractionId, Scope, ScopeToken};
+use crate::limits::guard::Failed;
 use crate::oauth::OAuth;
 use crate::oauth::authorize::flow::{self, Entry, Step};
 use crate::oauth::authorize::page::ConsentPage;
 use crate::oauth::authorize::rules::Answer;
+use crate::platform::client_ip::Network;
 use crate::platform::context::Context;
 use crate::platform::faces::{PageFace, only};
 use crate::platform::form::{Form, Params};
@@ -30,13 +32,24 @@ pub fn routes(config: &mut web::ServiceConfig) {
         );
 }
 
+/// Bytes of a query; a request that waits is kept, and a stranger can send many.
+const MOST_OF_A_QUERY: usize = 8192;
+
 /// The authorization request (RFC 6749 §4.1.1).
 async fn authorize(
     oauth: web::Data<OAuth>,
     context: Context,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageFace> {
-    let params = Params::parse(request.query_string().as_bytes())?;
+    let network = context.ip.map(Network::of);
+    if let Some(network) = network {
+        oauth.accounts.guard.check(Failed::Interaction, network, context.now)?;
+    }
+    let query = request.query_string();
+    if query.len() > MOST_OF_A_QUERY {
+        return Err(Denial::TooLarge.into());
+    }
+    let params = Params::parse(query.as_bytes())?;
     let browser = oauth.accounts.jar.browser(&request, context.now);
     proceed(&oauth, &context, browser, Entry::Fresh(params)).await
 }
@@ -95,7 +108,12 @@ async fn proceed(
     let response = match step {
         // The app learns nothing of the browser, so it gets no cookie for it either.
         Step::Return(location) => return Ok(html::see_other(&location)),
-        Step::SignIn(id) => html::see_other(&format!("/login?interaction={id}")),
+        Step::SignIn(id) => {
+            if let Some(ip) = context.ip {
+                oauth.accounts.guard.failed(Failed::Interaction, Network::of(ip), context.now);
+            }
+            html::see_other(&format!("/login?interaction={id}"))
+        }
         Step::Ask(id) => html::see_other(&format!("/oauth/consent?interaction={id}")),
         Step::Show(consent) => {
             let form_action = consent.target.registered.form_action_source();

@@ -4,6 +4,21 @@ use crate::clients::{Client, GrantType};
 use crate::kernel::{CodeChallenge, Denial, RedirectUri, Scope};
 use crate::platform::form::Params;
 
+/// All that an authorization request is read for; only these are kept while it waits.
+pub(super) const PARAMETERS: [&str; 11] = [
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "prompt",
+    "redirect_uri",
+    "request",
+    "request_uri",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+];
+
 /// Where the answer will go, proven before anything can redirect.
 pub(super) struct Target {
     /// Who asks.

@@ -15,8 +15,8 @@ pub enum Answer {
 
 /// What is known of the person.
 pub(super) struct Person<'a> {
-    /// What the person allowed this client before.
-    pub(super) remembered: &'a Scope,
+    /// What the person allowed this client before, if ever.
+    pub(super) remembered: Option<&'a Scope>,
     /// The sign-in was made for this very request.
     pub(super) signed_in_for_this: bool,
 }
@@ -72,9 +72,9 @@ fn may_pass_silently(asked: &Asked, target: &Target, person: &Person<'_>) -> boo
     target.client.first_party || is_remembered(asked, person)
 }
 
-/// An app that asks for nothing in particular is asked about once, too: an empty grant is not yet a grant.
+/// An app that asks for nothing in particular is asked about once, too.
 fn is_remembered(asked: &Asked, person: &Person<'_>) -> bool {
-    !person.remembered.is_empty() && person.remembered.contains_all(&asked.scope)
+    person.remembered.is_some_and(|remembered| remembered.contains_all(&asked.scope))
 }
 
 /// What an answer gives: all that is required, and of the optional what was ticked or given before. Scopes
@@ -82,7 +82,7 @@ fn is_remembered(asked: &Asked, person: &Person<'_>) -> bool {
 fn given(asked: &Asked, catalogue: &Catalogue, person: &Person<'_>, ticked: &Scope) -> Next {
     let optional = catalogue.optional(&asked.scope);
     let required = asked.scope.difference(&optional);
-    let chosen = optional.intersection(&ticked.union(person.remembered));
+    let chosen = optional.intersection(&ticked.union(person.remembered.unwrap_or(&Scope::empty())));
     let given = required.union(&chosen);
     if given.is_empty() && !asked.scope.is_empty() {
         return Next::Refuse(Denial::AccessDenied);

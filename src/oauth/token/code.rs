@@ -48,12 +48,20 @@ pub(super) async fn redeem(
     settle!(standing.may_act(context.now).map_err(Denial::Inactive));
 
     let scope = effective(&found.code.scope, Some(&found.lineage), client);
+    let scope = settle!(scope.ok_or(Denial::NothingLeft));
     let issued = settle!(mint(oauth, context, client, &found, &scope));
     let answer = issued.answer(&scope, context)?;
     let audience = oauth.ledger.read(services::store::catalogue).await?.audience(&scope);
-    match oauth.ledger.write(context, issued.into_write(&found, client, scope, audience, context)).await? {
-        Redeemed::Done => Ok(Ok(answer)),
-        Redeemed::Lost => lost(oauth, context, client, key).await,
+    let write = issued.into_write(&found, client, scope, audience, context);
+    let attempt = write.attempt;
+    match oauth.ledger.write(context, write).await {
+        Ok(Redeemed::Done) => Ok(Ok(answer)),
+        Ok(Redeemed::Lost) => lost(oauth, context, client, key).await,
+        // The commit may have happened all the same; then the next attempt would pass for a replay.
+        Err(fault) => match load(oauth, client, key).await {
+            Ok(Some((found, _))) if found.consumed_by == Some(attempt) => Ok(Ok(answer)),
+            _ => Err(fault),
+        },
     }
 }
 

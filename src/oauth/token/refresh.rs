@@ -119,8 +119,8 @@ async fn rotate(
 ) -> Result<Option<Result<PlainSecret, Denial>>, Fault> {
     let now = context.now;
     let lineage = &found.lineage;
-    let effective = effective(&found.scope, Some(lineage), client);
-    let scope = match rules::narrowed(&effective, asked) {
+    let effective = effective(&found.scope, Some(lineage), client).ok_or(Denial::NothingLeft);
+    let scope = match effective.and_then(|effective| rules::narrowed(&effective, asked)) {
         Ok(scope) => scope,
         Err(denial) => return Ok(Some(Err(denial))),
     };
@@ -162,10 +162,16 @@ async fn rotate(
         // Its predecessor was consumed in the moment it was issued.
         wiped: found.predecessor.map(|hash| (hash, found.issued_at.date_naive())),
     };
-    Ok(match oauth.ledger.write(context, write).await? {
-        Rotated::Done => Some(Ok(answer)),
-        Rotated::Lost => None,
-    })
+    let attempt = write.attempt;
+    match oauth.ledger.write(context, write).await {
+        Ok(Rotated::Done) => Ok(Some(Ok(answer))),
+        Ok(Rotated::Lost) => Ok(None),
+        // The commit may have happened all the same; then the next attempt would pass for reuse.
+        Err(fault) => match load(oauth, client, found.key).await {
+            Ok(Some((found, _))) if found.consumed_by == Some(attempt) => Ok(Some(Ok(answer))),
+            _ => Err(fault),
+        },
+    }
 }
 
 fn mint(

@@ -82,7 +82,9 @@ pub(super) fn refreshable(
     }
     match found.consumed_at {
         None => Ok(Presented::Living),
-        Some(at) if now < at + grace && !found.successor_used => Ok(Presented::WithinGrace),
+        Some(at) if !grace.is_zero() && now < at + grace && !found.successor_used => {
+            Ok(Presented::WithinGrace)
+        }
         Some(_) => Err(Denial::RefreshReused),
     }
 }

@@ -69,6 +69,32 @@ impl OwnPostgres {
         kill(pid, Signal::SIGKILL).expect("a signal");
     }
 
+    /// Stops its processes in their tracks, as a machine that hangs would.
+    pub fn freeze(&self) {
+        self.signal_all(Signal::SIGSTOP);
+    }
+
+    /// Lets them go on.
+    pub fn thaw(&self) {
+        self.signal_all(Signal::SIGCONT);
+    }
+
+    fn signal_all(&self, signal: Signal) {
+        let postmaster = self.postgres.pid().expect("a running Postgres");
+        let to = |pid: u32| kill(Pid::from_raw(i32::try_from(pid).expect("a pid")), signal);
+        to(postmaster).expect("a signal");
+        for process in std::fs::read_dir("/proc").expect("processes").flatten() {
+            let status = std::fs::read_to_string(process.path().join("status")).unwrap_or_default();
+            let is_child = status.lines().any(|line| {
+                line.strip_prefix("PPid:").is_some_and(|parent| parent.trim() == postmaster.to_string())
+            });
+            if let (true, Ok(pid)) = (is_child, process.file_name().to_string_lossy().parse()) {
+                // It may have ended meanwhile.
+                let _ = to(pid);
+            }
+        }
+    }
+
     /// How often it was started again after it had died.
     pub fn crashes(&self) -> u64 {
         self.postgres.crashes()
