@@ -8,8 +8,11 @@ CREATE TABLE principals (
 );
 
 -- The SQL twin of kernel::Standing for a principal: the condition under which a write may happen.
-CREATE FUNCTION principal_may_act(principal uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (SELECT 1 FROM principals WHERE id = principal AND disabled_at IS NULL)
+-- (PL/pgSQL keeps its plan; a function in SQL that cannot be inlined is planned at every call.)
+CREATE FUNCTION principal_may_act(principal uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT 1 FROM principals WHERE id = principal AND disabled_at IS NULL);
+END
 $$;
 
 CREATE TABLE users (

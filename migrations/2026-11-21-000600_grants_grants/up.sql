@@ -27,12 +27,14 @@ CREATE TABLE families (
 CREATE INDEX families_user ON families (user_id) WHERE revoked_at IS NULL;
 
 -- The SQL twin of kernel::Standing for a family: the condition under which its codes and tokens may be used.
-CREATE FUNCTION family_may_act(day date, family uuid, at timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (
+CREATE FUNCTION family_may_act(day date, family uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (
         SELECT 1 FROM families f JOIN grants g ON g.id = f.grant_id
         WHERE f.expires_on = day AND f.id = family
           AND f.revoked_at IS NULL AND f.expires_at > at AND g.withdrawn_at IS NULL
-          AND principal_may_act(f.user_id) AND principal_may_act(f.client_id))
+          AND principal_may_act(f.user_id) AND principal_may_act(f.client_id));
+END
 $$;
 
 -- Codes carry the day their family ends, so that a consumed one is remembered as long as the family lives.
