@@ -1,7 +1,9 @@
 //! Many at once, on one node and on two: one winner, no loser harmed who should not be, and never a 5xx.
 
+use grantor::audit::Work;
 use grantor::grants::ending::end_everywhere;
-use grantor::kernel::PrincipalId;
+use grantor::grants::store;
+use grantor::kernel::{Fault, PrincipalId};
 
 use crate::support::{
     ADA, Answer, App, Browser, PASSWORD, Page, TestClient, all_at_once, count, eventually, statuses, told,
@@ -249,16 +251,8 @@ async fn a_consent_that_sign_out_everywhere_overtakes_gives_nothing_that_works()
     let (browser, page) = consent_page(&app, &client, "orders:read").await;
     let fields = page.form("/oauth/consent").filled(&[("answer", "allow")]);
     let mut tab = tab(&app, &browser);
-    let (held, released) = held_person(&app, ADA.id());
-    held.await.expect("the person's row is held");
-    let overtake = async {
-        eventually("waited for the person", || async {
-            count(&app.db, "pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
-                > 0
-        })
-        .await;
-        released.send(()).expect("the holder");
-    };
+    let everything = |work: &mut Work<'_>| end_everywhere(work, ADA.id(), "signed_out_everywhere").map(drop);
+    let overtake = overtaking(&app, ADA.id(), everything).await;
     let (page, ()) = tokio::join!(tab.post_once("/oauth/consent", &fields), overtake);
     assert_ne!(page.status, 500, "{}", page.body);
     if let Some(code) = page.returned("code") {
@@ -268,11 +262,54 @@ async fn a_consent_that_sign_out_everywhere_overtakes_gives_nothing_that_works()
     assert!(!app.is_active(&server, &twin.text("access_token")).await);
 }
 
-/// Holds the person's row on a thread of its own; once released, ends everything of theirs in the same act.
-fn held_person(
+/// N05: what is taken back while an app passes silently is not given back by that pass: the person is asked.
+#[tokio::test]
+async fn a_silent_pass_that_disconnecting_overtakes_gives_nothing_back() {
+    let app = App::start().await;
+    let client = app.web_client();
+    client.tokens_of_ada(&app, "orders:read").await.is_ok();
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let again = client.authorize_path(&[]);
+    assert!(browser.get_once(&again).await.returned("code").is_some(), "it passes silently");
+
+    let principal = client.principal;
+    let disconnect = move |work: &mut Work<'_>| {
+        let grant = store::find_living(work, ADA.id(), principal)?.expect("a grant");
+        assert!(store::withdraw(work, grant.id, ADA.id())?);
+        Ok(())
+    };
+    let overtake = overtaking(&app, ADA.id(), disconnect).await;
+    let (page, ()) = tokio::join!(browser.get_once(&again), overtake);
+    assert_eq!(page.returned("code"), None, "{}", page.location());
+    assert!(page.location().starts_with("/oauth/consent?"), "{}", page.location());
+    assert_eq!(count(&app.db, "grants WHERE withdrawn_at IS NULL"), 0);
+}
+
+/// The last scope taken back is the whole taken back, also when two are taken back at once.
+#[tokio::test]
+async fn two_scopes_taken_back_at_once_leave_no_empty_grant() {
+    let app = App::start().await;
+    let client = app.web_client();
+    client.tokens_of_ada(&app, "orders:read orders:write").await.is_ok();
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let forms = browser.get("/account/apps").await.forms();
+    let removals = forms.iter().filter(|form| form.field("scope").is_some()).map(|form| {
+        let mut tab = tab(&app, &browser);
+        async move { tab.post_once(&form.action, &form.fields).await.status }
+    });
+    assert_eq!(futures_util::future::join_all(removals).await, [303, 303]);
+    assert_eq!(count(&app.db, "grants WHERE withdrawn_at IS NULL"), 0);
+}
+
+/// Holds the person's row on a thread of its own. The future that is returned waits until somebody waits for the
+/// row; then `act` is done, in the transaction that holds it.
+async fn overtaking(
     app: &App,
     person: PrincipalId,
-) -> (tokio::sync::oneshot::Receiver<()>, std::sync::mpsc::Sender<()>) {
+    act: impl FnOnce(&mut Work<'_>) -> Result<(), Fault> + Send + 'static,
+) -> impl Future<Output = ()> {
     let (held, is_held) = tokio::sync::oneshot::channel();
     let (release, released) = std::sync::mpsc::channel::<()>();
     let (ledger, now) = (app.ledger.clone(), app.clock.now());
@@ -285,9 +322,17 @@ fn held_person(
             work.batch_execute(&statement)?;
             held.send(()).expect("the test");
             released.recv().expect("the test");
-            Ok(Ok(end_everywhere(work, person, "signed_out_everywhere")?))
+            act(work).map(Ok)
         });
         outcome.expect("a database").expect("an act that is allowed");
     });
-    (is_held, release)
+    is_held.await.expect("the person's row is held");
+    let db = app.db.clone();
+    async move {
+        eventually("waited for the person", || async {
+            count(&db, "pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") > 0
+        })
+        .await;
+        release.send(()).expect("the holder");
+    }
 }
