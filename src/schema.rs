@@ -123,6 +123,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    grant_usage (grant_id) {
+        grant_id -> Uuid,
+        last_used_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     grants (id) {
         id -> Uuid,
         user_id -> Uuid,
@@ -233,6 +240,7 @@ diesel::table! {
 diesel::joinable!(client_redirect_uris -> clients (principal_id));
 diesel::joinable!(clients -> principals (principal_id));
 diesel::joinable!(credentials -> principals (principal_id));
+diesel::joinable!(grant_usage -> grants (grant_id));
 diesel::joinable!(scopes -> services (service_id));
 diesel::joinable!(users -> principals (principal_id));
 
@@ -245,6 +253,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     credentials,
     events,
     families,
+    grant_usage,
     grants,
     interactions,
     partition_plans,

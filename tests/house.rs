@@ -39,7 +39,10 @@ const TABLES: [(&str, &str); 7] = [
     ("services", "services scopes"),
     ("credentials", "credentials"),
     ("clients", "clients client_redirect_uris"),
-    ("grants", "grants families authorization_codes access_tokens refresh_tokens refresh_answers"),
+    (
+        "grants",
+        "grants families authorization_codes access_tokens refresh_tokens refresh_answers grant_usage",
+    ),
 ];
 
 /// Folders of `oauth/` that are not verbs.

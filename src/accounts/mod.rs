@@ -3,6 +3,7 @@
 
 pub mod interactions;
 pub mod passwords;
+pub mod profile;
 pub mod sessions;
 pub mod sign_in;
 pub mod store;
@@ -16,7 +17,9 @@ use crate::accounts::sessions::{Browser, CookieJar, SessionSettings};
 use crate::accounts::sign_in::Turns;
 use crate::audit::Ledger;
 use crate::kernel::Denial;
-use crate::limits::guard::Guard;
+use crate::limits::guard::{Failed, Guard};
+use crate::platform::client_ip::Network;
+use crate::platform::context::Context;
 use crate::platform::csrf;
 use crate::platform::form::Params;
 
@@ -44,5 +47,12 @@ impl Accounts {
         let browser = self.jar.known(request).ok_or(Denial::FormForeign)?;
         csrf::check(request.headers(), &self.origin, browser.secret(), form.get("csrf"))?;
         Ok(browser)
+    }
+
+    /// Counts a wrong password against the network that it came from.
+    pub fn wrong_password(&self, context: &Context, denial: &Denial) {
+        if let (Denial::SignInWrong, Some(ip)) = (denial, context.ip) {
+            self.guard.failed(Failed::SignIn, Network::of(ip), context.now);
+        }
     }
 }

@@ -38,6 +38,7 @@ pub struct Passwords {
     decoy: Arc<str>,
     jobs: SyncSender<Job>,
     places: Arc<Semaphore>,
+    min_chars: usize,
 }
 
 /// A place in the queue, taken before an attempt is counted: who is told to try again was not counted.
@@ -59,7 +60,12 @@ impl Passwords {
                 .map_err(Fault::internal)?;
         }
         let decoy = hash_with(&algorithm, "nobody's password")?.into();
-        Ok(Self { algorithm, decoy, jobs, places })
+        Ok(Self { algorithm, decoy, jobs, places, min_chars: settings.min_chars })
+    }
+
+    /// Characters that a new password must have at least.
+    pub fn min_chars(&self) -> usize {
+        self.min_chars
     }
 
     /// Takes a place in the queue; 503 if there is none.

@@ -9,6 +9,9 @@ use crate::kernel::{EmailAddress, Fault, PrincipalId, PrincipalKind, UserIdentif
 use crate::platform::db::Connection;
 use crate::schema::{principals, users};
 
+/// Characters that a name of a person or client has at most.
+pub const MOST_OF_A_NAME: usize = 80;
+
 /// What every principal has.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = principals)]
@@ -34,7 +37,9 @@ pub struct User {
     pub email: Option<String>,
     /// Argon2id, in PHC form; a person without one cannot sign in.
     pub password_hash: Option<String>,
-    /// Since when.
+    /// When it was last set.
+    pub password_changed_at: Option<DateTime<Utc>>,
+    /// Since when there is this person.
     pub created_at: DateTime<Utc>,
     /// Since when the person may not act.
     pub disabled_at: Option<DateTime<Utc>>,
@@ -54,6 +59,7 @@ struct UserRow {
     identifier: String,
     email: Option<String>,
     password_hash: Option<String>,
+    password_changed_at: Option<DateTime<Utc>>,
 }
 
 fn joined((row, principal): (UserRow, Principal)) -> User {
@@ -63,6 +69,7 @@ fn joined((row, principal): (UserRow, Principal)) -> User {
         name: principal.name,
         email: row.email,
         password_hash: row.password_hash,
+        password_changed_at: row.password_changed_at,
         created_at: principal.created_at,
         disabled_at: principal.disabled_at,
     }
@@ -104,6 +111,15 @@ pub fn insert_principal(
         .on_conflict_do_nothing()
         .execute(&mut **work)?;
     Ok(made == 1)
+}
+
+/// Gives a principal another name. `false`: it has that name.
+pub fn rename_principal(work: &mut Work<'_>, id: PrincipalId, name: &str) -> Result<bool, Fault> {
+    let renamed = diesel::update(principals::table.find(id.uuid()))
+        .filter(principals::name.ne(name))
+        .set(principals::name.eq(name))
+        .execute(&mut **work)?;
+    Ok(renamed == 1)
 }
 
 /// Lets a principal act, or no longer. `false`: it already was so.

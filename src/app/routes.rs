@@ -18,7 +18,9 @@ pub(super) fn front(config: &mut web::ServiceConfig) {
         .configure(oauth::authorize::http::routes)
         .configure(machines)
         .configure(accounts::sign_in::http::routes)
+        .configure(accounts::profile::http::routes)
         .configure(grants::apps::http::routes)
+        .configure(grants::ending::http::routes)
         .default_service(web::to(not_found));
 }
 

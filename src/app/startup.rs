@@ -17,6 +17,7 @@ use crate::app::routes;
 use crate::app::settings::{ServerSettings, Settings};
 use crate::audit::Ledger;
 use crate::clients::authentication::Clients;
+use crate::grants::usage::Usage;
 use crate::kernel::Fault;
 use crate::limits::guard::Guard;
 use crate::oauth::OAuth;
@@ -28,6 +29,9 @@ use crate::platform::metrics::Metrics;
 /// How often the coming partitions are looked after.
 const MAINTENANCE: Duration = Duration::from_secs(3600);
 
+/// How often the notes of who used what are written.
+const NOTES: Duration = Duration::from_secs(1);
+
 /// What all requests share.
 struct Shared {
     door: web::Data<Door>,
@@ -35,6 +39,7 @@ struct Shared {
     guard: web::Data<Guard>,
     accounts: web::Data<Accounts>,
     oauth: web::Data<OAuth>,
+    usage: Arc<Usage>,
     metrics: Arc<Metrics>,
 }
 
@@ -52,12 +57,14 @@ impl Shared {
             guard: Arc::clone(&guard),
             origin: settings.issuer.clone(),
         });
+        let usage = Arc::new(Usage::default());
         let oauth = OAuth {
             issuer: settings.issuer.clone(),
             clients: Clients { ledger: ledger.clone(), guard: Arc::clone(&guard) },
             ledger,
             accounts: Arc::clone(&accounts),
             tokens: settings.tokens.clone(),
+            usage: Arc::clone(&usage),
         };
         let door = Door {
             clock,
@@ -70,6 +77,7 @@ impl Shared {
             guard: web::Data::from(guard),
             accounts: web::Data::from(accounts),
             oauth: web::Data::new(oauth),
+            usage,
             metrics,
         })
     }
@@ -83,6 +91,7 @@ pub struct Running {
     pub ops: Option<SocketAddr>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     maintenance: JoinHandle<()>,
+    notes: Notes,
 }
 
 impl Running {
@@ -92,6 +101,7 @@ impl Running {
             task.await.map_err(Fault::internal)?.map_err(Fault::internal)?;
         }
         self.maintenance.abort();
+        self.notes.end().await;
         Ok(())
     }
 
@@ -110,8 +120,9 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
     let mut servers = Vec::new();
     let front = listen(&settings.server, &shared, signals, &mut servers)?;
     let ops = settings.server.ops.map(|at| listen_ops(at, &shared, signals, &mut servers)).transpose()?;
+    let notes = Notes::start(shared.usage, Ledger::new(db.clone()), clock.clone());
     let maintenance = tokio::spawn(maintain(db, clock));
-    Ok(Running { front, ops, servers, maintenance })
+    Ok(Running { front, ops, servers, maintenance, notes })
 }
 
 type Servers = Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>;
@@ -179,6 +190,38 @@ fn listen_ops(
 
 fn cannot_listen(setting: &str, at: SocketAddr, error: &std::io::Error) -> Fault {
     Fault::internal(format!("cannot listen at {at} ({setting}): {error}"))
+}
+
+/// Writes who used what, while the server runs and once more at its end.
+struct Notes {
+    usage: Arc<Usage>,
+    ledger: Ledger,
+    clock: Clock,
+    often: JoinHandle<()>,
+}
+
+impl Notes {
+    fn start(usage: Arc<Usage>, ledger: Ledger, clock: Clock) -> Self {
+        let (own, into, now) = (Arc::clone(&usage), ledger.clone(), clock.clone());
+        let often = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(NOTES).await;
+                write_notes(&own, &into, &now).await;
+            }
+        });
+        Self { usage, ledger, clock, often }
+    }
+
+    async fn end(self) {
+        self.often.abort();
+        write_notes(&self.usage, &self.ledger, &self.clock).await;
+    }
+}
+
+async fn write_notes(usage: &Usage, ledger: &Ledger, clock: &Clock) {
+    if let Err(fault) = usage.flush(ledger, clock.now()).await {
+        log::warn!("noting which apps were used: {fault}");
+    }
 }
 
 /// Makes the coming partitions while the server runs; every node tries, one at a time does.

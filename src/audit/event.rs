@@ -45,6 +45,10 @@ kinds! {
     UserSignInFailed = "user.sign_in_failed", "failure";
     /// A person signed out of this browser.
     UserSignedOut = "user.signed_out", "success";
+    /// A person ended one of their sessions, from another browser.
+    UserSessionEnded = "user.session_ended", "success";
+    /// A person gave themselves another name.
+    UserRenamed = "user.renamed", "success";
     /// A person ended every session and every app's access.
     UserSignedOutEverywhere = "user.signed_out_everywhere", "success";
     /// An operator made a service.

@@ -7,7 +7,7 @@ use crate::clients::{self, Client};
 use crate::grants::access_tokens::{self, FoundAccessToken};
 use crate::grants::refresh_tokens::{self, FoundRefreshToken};
 use crate::grants::{BearerKey, Lineage};
-use crate::kernel::{Bearer, Fault, Inactive, PrincipalId, Scope, Standing, Tag, TokenId};
+use crate::kernel::{Bearer, Fault, GrantId, Inactive, PrincipalId, Scope, Standing, Tag, TokenId};
 use crate::platform::db::Connection;
 use crate::services;
 
@@ -29,6 +29,8 @@ pub struct Active {
     pub id: Option<TokenId>,
     /// Who it acts for, as `sub` on the wire: a person's principal, or the client's own id.
     pub subject: String,
+    /// What a person allowed, if it acts for one.
+    pub grant: Option<GrantId>,
     /// The client it was given to.
     pub client: Client,
     /// What it may do now: what it carries, within the grant, within the client.
@@ -117,6 +119,7 @@ fn access_token(
     Ok(Ok(Active {
         kind: BearerKind::AccessToken,
         id: Some(found.id),
+        grant: found.lineage.map(|lineage| lineage.grant.id),
         subject,
         client,
         scope,
@@ -144,6 +147,7 @@ fn refresh_token(
     Ok(Ok(Active {
         kind: BearerKind::RefreshToken,
         id: None,
+        grant: Some(found.lineage.grant.id),
         subject: subject(&client, Some(&found.lineage)),
         scope,
         audience: Vec::new(),

@@ -9,6 +9,7 @@ pub mod codes;
 pub mod ending;
 pub mod refresh_tokens;
 pub mod store;
+pub mod usage;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use serde::Deserialize;

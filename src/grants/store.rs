@@ -194,22 +194,6 @@ pub fn revoke_families_of(work: &mut Work<'_>, user: PrincipalId, reason: &str) 
         .execute(&mut **work)?)
 }
 
-/// When each grant of a person last led to an authorization that lives still.
-pub fn last_authorized(
-    connection: &mut Connection,
-    user: PrincipalId,
-    now: DateTime<Utc>,
-) -> Result<Vec<(GrantId, DateTime<Utc>)>, Fault> {
-    let rows: Vec<(Uuid, Option<DateTime<Utc>>)> = families::table
-        .filter(families::user_id.eq(user.uuid()))
-        .filter(families::revoked_at.is_null())
-        .filter(families::expires_at.gt(now))
-        .group_by(families::grant_id)
-        .select((families::grant_id, diesel::dsl::max(families::created_at)))
-        .load(connection)?;
-    Ok(rows.into_iter().filter_map(|(id, at)| Some((GrantId::from_uuid(id), at?))).collect())
-}
-
 /// Write value: kill a family. Its event is told by whoever wins, so a replay in a loop is told once.
 pub struct RevokeFamily {
     /// Which.

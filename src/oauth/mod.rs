@@ -18,6 +18,7 @@ use crate::audit::Ledger;
 use crate::clients::Client;
 use crate::clients::authentication::{Clients, Presented};
 use crate::grants::TokenSettings;
+use crate::grants::usage::Usage;
 use crate::platform::context::Context;
 use crate::platform::faces::OAuthFace;
 use crate::platform::form::Params;
@@ -34,6 +35,8 @@ pub struct OAuth {
     pub accounts: Arc<Accounts>,
     /// How long things live.
     pub tokens: TokenSettings,
+    /// Where it is noted that an app used what it was allowed.
+    pub usage: Arc<Usage>,
 }
 
 impl OAuth {

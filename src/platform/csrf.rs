@@ -44,6 +44,11 @@ fn is_same_origin(headers: &HeaderMap, own: &str) -> bool {
     }
 }
 
+/// Whether the browser itself says that our own page sent this, form token or not.
+pub fn says_own_origin(headers: &HeaderMap, own: &str) -> bool {
+    headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes() == own.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::http::header::{HeaderName, HeaderValue};

@@ -148,6 +148,15 @@ impl fmt::Display for PageFace {
     }
 }
 
+/// Where a person goes whose page needs somebody signed in.
+const SIGN_IN: &str = "/login";
+
+impl PageFace {
+    fn needs_sign_in(&self) -> bool {
+        matches!(self.0, Failure::Denial(Denial::LoginRequired))
+    }
+}
+
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage {
@@ -159,8 +168,11 @@ struct ErrorPage {
 
 impl ResponseError for PageFace {
     /// What is 401 to a machine is a bad request to a person: a page challenges nobody to authenticate
-    /// (RFC 9110 §15.5.2), and whoever sent it is not the client.
+    /// (RFC 9110 §15.5.2), and whoever sent it is not the client. Who must sign in first is sent there.
     fn status_code(&self) -> StatusCode {
+        if self.needs_sign_in() {
+            return StatusCode::SEE_OTHER;
+        }
         match self.0.status() {
             StatusCode::UNAUTHORIZED => StatusCode::BAD_REQUEST,
             other => other,
@@ -168,6 +180,9 @@ impl ResponseError for PageFace {
     }
 
     fn error_response(&self) -> HttpResponse {
+        if self.needs_sign_in() {
+            return html::see_other(SIGN_IN);
+        }
         let (title, message, next) = words(&self.0);
         let page = ErrorPage {
             title: title.into(),

@@ -16,4 +16,5 @@ pub mod door;
 pub mod form;
 pub mod csrf;
 pub mod html;
+pub mod moment;
 pub mod faces;

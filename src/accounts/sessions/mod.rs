@@ -5,6 +5,7 @@
 //! copied is worth nothing afterwards.
 
 mod cookie;
+mod device;
 mod recognise;
 pub mod store;
 
@@ -15,6 +16,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::Deserialize;
 
 use crate::kernel::{PrincipalId, SessionId, SessionStanding};
+use crate::platform::context::Context;
 
 /// Settings of the section `sessions`.
 #[derive(Clone, Debug, Deserialize)]
@@ -60,9 +62,32 @@ pub struct Session {
     pub expires_at: DateTime<Utc>,
     /// When it was ended.
     pub ended_at: Option<DateTime<Utc>>,
+    /// From which address it was last seen.
+    pub ip: Option<String>,
+    /// What its browser called itself at sign-in.
+    pub user_agent: Option<String>,
 }
 
 impl Session {
+    /// Somebody who has just typed their password.
+    pub fn opened(id: SessionId, user: PrincipalId, context: &Context, settings: &SessionSettings) -> Self {
+        Self {
+            id,
+            user_id: user,
+            authenticated_at: context.now,
+            last_seen_at: context.now,
+            expires_at: context.now + settings.absolute(),
+            ended_at: None,
+            ip: context.ip.map(|ip| ip.to_string()),
+            user_agent: context.user_agent.clone(),
+        }
+    }
+
+    /// The device, in its owner's words.
+    pub fn device(&self) -> String {
+        device::device(self.user_agent.as_deref())
+    }
+
     /// For the eligibility rule.
     pub fn standing(&self, settings: &SessionSettings) -> SessionStanding {
         SessionStanding {

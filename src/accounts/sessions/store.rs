@@ -19,6 +19,8 @@ struct Row {
     last_seen_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
     ended_at: Option<DateTime<Utc>>,
+    ip: Option<String>,
+    user_agent: Option<String>,
 }
 
 impl From<Row> for Session {
@@ -30,6 +32,8 @@ impl From<Row> for Session {
             last_seen_at: row.last_seen_at,
             expires_at: row.expires_at,
             ended_at: row.ended_at,
+            ip: row.ip,
+            user_agent: row.user_agent,
         }
     }
 }
@@ -50,7 +54,6 @@ pub fn find(connection: &mut Connection, cookie: &Bearer) -> Result<Option<Sessi
 
 /// Opens a session under a cookie that carries the day of `session.expires_at`.
 pub fn insert(work: &mut Work<'_>, cookie: SecretHash, session: &Session) -> Result<(), Fault> {
-    let context = work.context().clone();
     diesel::insert_into(browser_sessions::table)
         .values((
             browser_sessions::expires_on.eq(session.expires_at.date_naive()),
@@ -60,19 +63,19 @@ pub fn insert(work: &mut Work<'_>, cookie: SecretHash, session: &Session) -> Res
             browser_sessions::authenticated_at.eq(session.authenticated_at),
             browser_sessions::last_seen_at.eq(session.last_seen_at),
             browser_sessions::expires_at.eq(session.expires_at),
-            browser_sessions::ip.eq(context.ip.map(|ip| ip.to_string())),
-            browser_sessions::user_agent.eq(context.user_agent),
+            browser_sessions::ip.eq(&session.ip),
+            browser_sessions::user_agent.eq(&session.user_agent),
         ))
         .execute(&mut **work)?;
     Ok(())
 }
 
-/// Notes that the session was used.
+/// Notes that the session was used, and from where.
 pub fn touch(work: &mut Work<'_>, cookie: &Bearer) -> Result<(), Fault> {
-    let now = work.now();
+    let (now, ip) = (work.now(), work.context().ip.map(|ip| ip.to_string()));
     diesel::update(browser_sessions::table.find((day(cookie), cookie.hash().as_bytes().to_vec())))
         .filter(browser_sessions::last_seen_at.lt(now))
-        .set(browser_sessions::last_seen_at.eq(now))
+        .set((browser_sessions::last_seen_at.eq(now), browser_sessions::ip.eq(ip)))
         .execute(&mut **work)?;
     Ok(())
 }
@@ -85,6 +88,39 @@ pub fn end(work: &mut Work<'_>, cookie: &Bearer) -> Result<bool, Fault> {
             .filter(browser_sessions::ended_at.is_null())
             .set(browser_sessions::ended_at.eq(now))
             .execute(&mut **work)?;
+    Ok(ended == 1)
+}
+
+/// The living sessions of a person that were seen since `seen_since`, the last seen first; at most `most`.
+pub fn list_living(
+    work: &mut Work<'_>,
+    user: PrincipalId,
+    seen_since: DateTime<Utc>,
+    most: i64,
+) -> Result<Vec<Session>, Fault> {
+    let now = work.now();
+    let rows = browser_sessions::table
+        .filter(browser_sessions::user_id.eq(user.uuid()))
+        .filter(browser_sessions::ended_at.is_null())
+        .filter(browser_sessions::expires_on.ge(now.date_naive()))
+        .filter(browser_sessions::expires_at.gt(now))
+        .filter(browser_sessions::last_seen_at.gt(seen_since))
+        .order((browser_sessions::last_seen_at.desc(), browser_sessions::id.desc()))
+        .limit(most)
+        .select(Row::as_select())
+        .load(&mut **work)?;
+    Ok(rows.into_iter().map(Session::from).collect())
+}
+
+/// Ends one session of a person. `false`: it is not theirs, or was ended.
+pub fn end_one(work: &mut Work<'_>, user: PrincipalId, session: SessionId) -> Result<bool, Fault> {
+    let now = work.now();
+    let ended = diesel::update(browser_sessions::table)
+        .filter(browser_sessions::user_id.eq(user.uuid()))
+        .filter(browser_sessions::id.eq(session.uuid()))
+        .filter(browser_sessions::ended_at.is_null())
+        .set(browser_sessions::ended_at.eq(now))
+        .execute(&mut **work)?;
     Ok(ended == 1)
 }
 

@@ -1,14 +1,17 @@
 //! The story of a sign-in: count the attempt, check the password, open a session under a new id.
 
 use serde_json::json;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::accounts::Accounts;
 use crate::accounts::interactions::{self, Interaction};
-use crate::accounts::sessions::{self, Browser, Session, SignedIn, recognise};
+use crate::accounts::sessions::{self, Browser, Session, SessionSettings, SignedIn, recognise};
 use crate::accounts::sign_in::{rules, store};
 use crate::accounts::store::{User, find_user_by_name, hold_user};
 use crate::audit::{Actor, Event, Kind, Work};
-use crate::kernel::{Denial, InteractionId, Outcome, Password, PrincipalId, SecretHash, SessionId, Standing};
+use crate::kernel::{
+    Denial, Fault, InteractionId, Outcome, Password, PrincipalId, SecretHash, SessionId, Standing,
+};
 use crate::platform::client_ip::Network;
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
@@ -37,8 +40,38 @@ pub async fn sign_in(
     browser: Browser,
     attempt: Attempt,
 ) -> Outcome<Opened> {
+    let proven = settle!(prove(accounts, context, attempt).await?);
+    let (proof, seat) = (proven.proof(), NewSeat::new(accounts, context));
+    accounts
+        .ledger
+        .act(context, move |work| {
+            settle!(proof.confirm(work)?);
+            let opened = seat.take(work, &browser, proof.user.id)?;
+            let event = Event::new(Kind::UserSignedIn, Actor::User(proof.user.id));
+            work.tell(event.on("session", opened.session.id));
+            Ok(Ok(opened))
+        })
+        .await
+}
+
+/// Somebody who knew the password a moment ago. It is their turn as long as this lives: until the act that relies
+/// on it is over.
+pub struct Proven {
+    proof: Proof,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl Proven {
+    /// What the act takes along.
+    pub fn proof(&self) -> Proof {
+        self.proof.clone()
+    }
+}
+
+/// Checks a password, for a sign-in or for a change of it: every attempt counts, wherever it is made.
+pub async fn prove(accounts: &Accounts, context: &Context, attempt: Attempt) -> Outcome<Proven> {
     let key = Key::of(&attempt.name, context);
-    let _turn = accounts.turns.take(key.account, key.network).await?;
+    let turn = accounts.turns.take(key.account, key.network).await?;
     let place = accounts.passwords.place()?;
     let count = settle!(accounts.ledger.act(context, move |work| count_attempt(work, key)).await?);
 
@@ -55,17 +88,30 @@ pub async fn sign_in(
         }
         return Ok(Err(Denial::SignInWrong));
     };
-    let renewed = accounts.jar.renewed(context.now + accounts.sessions.absolute());
-    let session = Session {
-        id: SessionId::from_uuid(Entropy.id(context.now)),
-        user_id: user.id,
-        authenticated_at: context.now,
-        last_seen_at: context.now,
-        expires_at: context.now + accounts.sessions.absolute(),
-        ended_at: None,
-    };
-    let opening = Opening { user, session, key };
-    accounts.ledger.act(context, move |work| open_session(work, &browser, renewed, opening)).await
+    Ok(Ok(Proven { proof: Proof { user, key }, _turn: turn }))
+}
+
+/// Whose password was right, as they were when it was checked.
+#[derive(Clone)]
+pub struct Proof {
+    /// The person.
+    pub user: User,
+    key: Key,
+}
+
+impl Proof {
+    /// Whether it still holds inside the act that relies on it: the password was checked outside of its
+    /// transaction. If so, the wrong ones before it are forgiven.
+    pub fn confirm(&self, work: &mut Work<'_>) -> Outcome<()> {
+        let held = hold_user(work, self.user.id)?;
+        let unchanged = held
+            .is_some_and(|held| held.password_hash == self.user.password_hash && held.disabled_at.is_none());
+        if !unchanged {
+            return Ok(Err(Denial::SignInWrong));
+        }
+        store::set(work, self.key.account, self.key.network, 0)?;
+        Ok(Ok(()))
+    }
 }
 
 /// Under which guesses are counted: whose name was typed, and from where.
@@ -121,32 +167,34 @@ fn may_sign_in(user: &User, context: &Context) -> bool {
     standing.may_act(context.now).is_ok()
 }
 
-struct Opening {
-    user: User,
-    session: Session,
-    key: Key,
+/// A browser's new id, and the session it will have.
+pub struct NewSeat {
+    browser: Browser,
+    id: SessionId,
+    context: Context,
+    settings: SessionSettings,
 }
 
-fn open_session(
-    work: &mut Work<'_>,
-    browser: &Browser,
-    renewed: Browser,
-    opening: Opening,
-) -> Outcome<Opened> {
-    let Opening { user, session, key } = opening;
-    // The password was checked outside this transaction: it must still be the one, and its owner may still act.
-    let held = hold_user(work, user.id)?;
-    let unchanged =
-        held.is_some_and(|held| held.password_hash == user.password_hash && held.disabled_at.is_none());
-    if !unchanged {
-        return Ok(Err(Denial::SignInWrong));
+impl NewSeat {
+    /// Made before the act, which may take it.
+    pub fn new(accounts: &Accounts, context: &Context) -> Self {
+        Self {
+            browser: accounts.jar.renewed(context.now + accounts.sessions.absolute()),
+            id: SessionId::from_uuid(Entropy.id(context.now)),
+            context: context.clone(),
+            settings: accounts.sessions.clone(),
+        }
     }
-    store::set(work, key.account, key.network, 0)?;
-    sessions::store::end(work, browser.bearer())?;
-    sessions::store::insert(work, renewed.hash(), &session)?;
-    interactions::store::rebind_all(work, browser.hash(), renewed.hash(), session.id)?;
-    work.tell(Event::new(Kind::UserSignedIn, Actor::User(user.id)).on("session", session.id));
-    Ok(Ok(Opened { browser: renewed, session }))
+
+    /// Opens the session for a person who has just proven who they are. What waits in this browser's tabs goes on
+    /// under its new id, and its old one ends.
+    pub fn take(self, work: &mut Work<'_>, from: &Browser, user: PrincipalId) -> Result<Opened, Fault> {
+        let session = Session::opened(self.id, user, &self.context, &self.settings);
+        sessions::store::end(work, from.bearer())?;
+        sessions::store::insert(work, self.browser.hash(), &session)?;
+        interactions::store::rebind_all(work, from.hash(), self.browser.hash(), session.id)?;
+        Ok(Opened { browser: self.browser, session })
+    }
 }
 
 /// Signs this browser out: its session ends, and it goes on under a new id. An interaction it was in the middle

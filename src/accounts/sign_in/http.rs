@@ -8,11 +8,9 @@ use askama::Template;
 use crate::accounts::Accounts;
 use crate::accounts::interactions::Interaction;
 use crate::accounts::sessions::{Browser, SignedIn};
-use crate::accounts::sign_in::flow::{self, Attempt, Opened};
+use crate::accounts::sign_in::flow::{self, Attempt};
 use crate::kernel::{Denial, Fault, InteractionId, Outcome, Password};
 use crate::limits;
-use crate::limits::guard::Failed;
-use crate::platform::client_ip::Network;
 use crate::platform::context::Context;
 use crate::platform::faces::{PageFace, only};
 use crate::platform::form::{Form, Params};
@@ -91,6 +89,11 @@ async fn show(
     Ok(accounts.jar.give(response, &browser, None))
 }
 
+/// The sign-in page of a request that waits.
+fn back_to(id: InteractionId) -> String {
+    format!("/login?interaction={id}")
+}
+
 /// Where the request goes on that waited for a sign-in.
 fn onward(id: InteractionId) -> String {
     format!("/oauth/consent?interaction={id}")
@@ -102,14 +105,20 @@ async fn submit(
     request: HttpRequest,
     form: Form<PageFace>,
 ) -> Result<HttpResponse, PageFace> {
-    let browser = accounts.own_browser(&request, &form.params)?;
     let interaction = interaction_of(&form.params)?;
+    let browser = match accounts.own_browser(&request, &form.params) {
+        Ok(browser) => browser,
+        Err(denial) => return stale(&accounts, &context, &request, interaction, denial).await,
+    };
     let name = form.params.get("identifier").unwrap_or_default().to_owned();
     // A password that cannot be one is wrong like any other.
     let typed = form.params.get("password").unwrap_or_default().to_owned();
     let attempt = Password::parse(typed).map(|password| Attempt { name: name.clone(), password });
     let decision = match attempt {
-        Ok(attempt) => to_its_end(&accounts, &context, browser, attempt).await?,
+        Ok(attempt) => {
+            let (accounts, context) = (accounts.clone(), context.clone());
+            to_its_end(async move { flow::sign_in(&accounts, &context, browser, attempt).await }).await?
+        }
         Err(_) => Err(Denial::SignInWrong),
     };
     match decision {
@@ -119,25 +128,45 @@ async fn submit(
             Ok(accounts.jar.give(html::see_other(&next), &opened.browser, Some(until)))
         }
         Err(denial @ (Denial::SignInWrong | Denial::SignInPaused(_))) => {
-            if let (Denial::SignInWrong, Some(ip)) = (&denial, context.ip) {
-                accounts.guard.failed(Failed::SignIn, Network::of(ip), context.now);
-            }
+            accounts.wrong_password(&context, &denial);
             try_again(&accounts, &context, &request, interaction, name, &denial).await
         }
         Err(denial) => Err(denial.into()),
     }
 }
 
-/// A sign-in that is not cut short by a browser that hangs up: its attempt was counted, and would stay so.
-async fn to_its_end(
-    accounts: &web::Data<Accounts>,
+/// A form of our own from before this browser got a new id: somebody has signed in in another tab meanwhile. They
+/// are led on by GET, which acts on nothing; whatever else is foreign stays refused.
+async fn stale(
+    accounts: &Accounts,
     context: &Context,
-    browser: Browser,
-    attempt: Attempt,
-) -> Outcome<Opened> {
-    let (accounts, context) = (accounts.clone(), context.clone());
-    let sign_in = async move { flow::sign_in(&accounts, &context, browser, attempt).await };
-    actix_web::rt::spawn(sign_in).await.map_err(Fault::internal)?
+    request: &HttpRequest,
+    interaction: Option<InteractionId>,
+    denial: Denial,
+) -> Result<HttpResponse, PageFace> {
+    let known =
+        accounts.jar.known(request).filter(|_| csrf::says_own_origin(request.headers(), &accounts.origin));
+    let (signed_in, _) = flow::situation(accounts, context, known, None).await??;
+    match signed_in {
+        Some(_) => Ok(html::see_other(&interaction.map_or(HOME.to_owned(), back_to))),
+        None => Err(denial.into()),
+    }
+}
+
+/// An act that is not cut short by a browser that hangs up: its attempt was counted, and would stay so.
+pub async fn to_its_end<T: 'static>(act: impl Future<Output = Outcome<T>> + 'static) -> Outcome<T> {
+    actix_web::rt::spawn(act).await.map_err(Fault::internal)?
+}
+
+/// How a refused password is told: the status, and the sentence beside the field.
+pub fn refused(denial: &Denial, wrong: &str) -> (StatusCode, String) {
+    match denial {
+        Denial::SignInPaused(seconds) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            format!("Too many wrong passwords. Try again in {}.", in_words(*seconds)),
+        ),
+        _ => (StatusCode::FORBIDDEN, wrong.to_owned()),
+    }
 }
 
 /// The same page again, with what is wrong and what was typed, but for the password.
@@ -151,13 +180,7 @@ async fn try_again(
 ) -> Result<HttpResponse, PageFace> {
     let (_, waiting) = flow::situation(accounts, context, accounts.jar.known(request), interaction).await??;
     let browser = accounts.jar.browser(request, context.now);
-    let (status, problem) = match denial {
-        Denial::SignInPaused(seconds) => (
-            StatusCode::TOO_MANY_REQUESTS,
-            format!("Too many wrong passwords. Try again in {}.", in_words(*seconds)),
-        ),
-        _ => (StatusCode::FORBIDDEN, "The name or the password is wrong.".to_owned()),
-    };
+    let (status, problem) = refused(denial, "The name or the password is wrong.");
     let page = login_page(&browser, waiting.as_ref(), name, Some(problem));
     let mut response = answer(status, &page, waiting.as_ref());
     if let Some(seconds) = denial.retry_after() {
@@ -179,9 +202,7 @@ async fn ask(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageFace> {
     let (signed_in, _) = flow::situation(&accounts, &context, accounts.jar.known(&request), None).await??;
-    let Some(signed_in) = signed_in else {
-        return Ok(html::see_other("/login"));
-    };
+    let signed_in = signed_in.ok_or(Denial::LoginRequired)?;
     let browser = accounts.jar.browser(&request, context.now);
     let page = LogoutPage { csrf: csrf::token(browser.secret()), account: signed_in.user.name };
     Ok(html::page(HttpResponse::Ok(), &page, None))
@@ -197,7 +218,7 @@ async fn leave(
     let interaction = interaction_of(&form.params)?;
     let renewed = flow::sign_out(&accounts, &context, browser, interaction).await??;
     let response = match interaction {
-        Some(id) => html::see_other(&format!("/login?interaction={id}")),
+        Some(id) => html::see_other(&back_to(id)),
         None => html::page(HttpResponse::Ok(), &SignedOutPage, None),
     };
     Ok(accounts.jar.give(response, &renewed, None))

@@ -9,7 +9,7 @@ use crate::accounts::Accounts;
 use crate::accounts::sessions::{Browser, SignedIn, recognise, recognise_alone};
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::clients::{self, Client};
-use crate::grants::ending::end_everywhere;
+use crate::grants::usage::last_used;
 use crate::grants::{Grant, store};
 use crate::kernel::{Denial, Fault, GrantId, Outcome, ScopeToken};
 use crate::platform::context::Context;
@@ -22,8 +22,8 @@ pub struct Connected {
     pub grant: Grant,
     /// The client.
     pub client: Client,
-    /// When it last led to an authorization that lives still.
-    pub last_authorized: Option<DateTime<Utc>>,
+    /// When the app last used it.
+    pub last_used: Option<DateTime<Utc>>,
 }
 
 /// What the page shows.
@@ -36,33 +36,29 @@ pub struct Overview {
     pub catalogue: Catalogue,
 }
 
-/// Everything this person allowed; `None`: nobody is signed in.
-pub async fn overview(accounts: &Accounts, context: &Context, browser: Browser) -> Outcome<Option<Overview>> {
+/// Everything this person allowed.
+pub async fn overview(accounts: &Accounts, context: &Context, browser: Browser) -> Outcome<Overview> {
     let settings = accounts.sessions.clone();
     accounts
         .ledger
         .act(context, move |work| {
             work.nothing_to_tell("a look at the own page");
-            let Some(signed_in) = recognise(work, &browser, &settings)? else {
-                return Ok(Ok(None));
-            };
+            let signed_in = settle!(recognise(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
             let apps = connected(work, &signed_in)?;
             let catalogue = services::store::catalogue(work)?;
-            Ok(Ok(Some(Overview { signed_in, apps, catalogue })))
+            Ok(Ok(Overview { signed_in, apps, catalogue }))
         })
         .await
 }
 
 fn connected(work: &mut Work<'_>, signed_in: &SignedIn) -> Result<Vec<Connected>, Fault> {
-    let now = work.now();
-    let last: HashMap<GrantId, DateTime<Utc>> =
-        store::last_authorized(work, signed_in.user.id, now)?.into_iter().collect();
+    let last: HashMap<GrantId, DateTime<Utc>> = last_used(work, signed_in.user.id)?.into_iter().collect();
     let mut apps = Vec::new();
     for grant in store::list_living(work, signed_in.user.id)? {
         let client = clients::store::find_by_principal(work, grant.client_id)?;
         let client = client.ok_or_else(|| Fault::internal("a grant to no client"))?;
-        let last_authorized = last.get(&grant.id).copied();
-        apps.push(Connected { grant, client, last_authorized });
+        let last_used = last.get(&grant.id).copied();
+        apps.push(Connected { grant, client, last_used });
     }
     Ok(apps)
 }
@@ -103,31 +99,6 @@ pub async fn revoke(
             };
             work.tell(event.on("grant", grant).about(mine.client_id));
             Ok(Ok(()))
-        })
-        .await
-}
-
-/// Ends every session and every app's tokens; what was allowed stays remembered. This browser goes on under a new
-/// id, as after every sign-out.
-pub async fn sign_out_everywhere(
-    accounts: &Accounts,
-    context: &Context,
-    browser: Browser,
-) -> Outcome<Browser> {
-    let renewed = accounts.jar.renewed(context.now + accounts.sessions.interaction());
-    let settings = accounts.sessions.clone();
-    accounts
-        .ledger
-        .act(context, move |work| {
-            let signed_in = settle!(recognise_alone(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
-            let user = signed_in.user.id;
-            let ended = end_everywhere(work, user, "signed_out_everywhere")?;
-            work.tell(
-                Event::new(Kind::UserSignedOutEverywhere, Actor::User(user))
-                    .on("user", user)
-                    .with(json!({ "sessions": ended.sessions, "families": ended.families })),
-            );
-            Ok(Ok(renewed))
         })
         .await
 }

@@ -10,10 +10,10 @@ use crate::kernel::{Denial, GrantId, ScopeToken};
 use crate::platform::context::Context;
 use crate::platform::faces::{PageFace, only};
 use crate::platform::form::{Form, Params};
+use crate::platform::moment::Moment;
 use crate::platform::{csrf, html};
 use crate::services::Catalogue;
 
-const LOGIN: &str = "/login";
 const APPS: &str = "/account/apps";
 
 /// Adds the routes of these pages.
@@ -25,11 +25,6 @@ pub fn routes(config: &mut web::ServiceConfig) {
             web::resource("/account/apps/{grant}/revoke")
                 .route(web::post().to(revoke))
                 .default_service(only("POST")),
-        )
-        .service(
-            web::resource("/account/sign-out-everywhere")
-                .route(web::post().to(sign_out_everywhere))
-                .default_service(only("POST")),
         );
 }
 
@@ -39,7 +34,7 @@ struct AppsPage {
     account: String,
     csrf: String,
     apps: Vec<AppRow>,
-    notice: Option<String>,
+    notice: Option<&'static str>,
 }
 
 struct AppRow {
@@ -47,8 +42,8 @@ struct AppRow {
     name: String,
     publisher: Option<String>,
     verified: bool,
-    granted: String,
-    last_authorized: String,
+    granted: Moment,
+    last_used: Option<Moment>,
     groups: Vec<ScopeGroup>,
 }
 
@@ -72,13 +67,9 @@ async fn show(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageFace> {
     let query = Params::parse(request.query_string().as_bytes())?;
-    let Some(browser) = accounts.jar.known(&request) else {
-        return Ok(html::see_other(LOGIN));
-    };
+    let browser = accounts.jar.known(&request).ok_or(Denial::LoginRequired)?;
     let token = csrf::token(browser.secret());
-    let Some(overview) = flow::overview(&accounts, &context, browser).await?? else {
-        return Ok(html::see_other(LOGIN));
-    };
+    let overview = flow::overview(&accounts, &context, browser).await??;
     let page = page(overview, token, query.get("done"), context.now);
     Ok(html::page(HttpResponse::Ok(), &page, None))
 }
@@ -87,8 +78,8 @@ fn page(overview: Overview, csrf: String, done: Option<&str>, now: DateTime<Utc>
     let Overview { signed_in, apps, catalogue } = overview;
     // A word of ours, never text from the address bar.
     let notice = match done {
-        Some("disconnected") => Some("The app is disconnected. It can no longer act for you.".to_owned()),
-        Some("removed") => Some("The permission is taken back.".to_owned()),
+        Some("disconnected") => Some("The app is disconnected. It can no longer act for you."),
+        Some("removed") => Some("The permission is taken back."),
         _ => None,
     };
     let apps = apps.into_iter().map(|app| row(app, &catalogue, now)).collect();
@@ -109,19 +100,8 @@ fn row(app: Connected, catalogue: &Catalogue, now: DateTime<Utc>) -> AppRow {
         name: app.client.name,
         publisher: app.client.publisher,
         verified: app.client.verified || app.client.first_party,
-        granted: app.grant.granted_at.format("%-d %B %Y").to_string(),
-        last_authorized: app.last_authorized.map_or_else(|| "not now".to_owned(), |at| ago(at, now)),
-    }
-}
-
-fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    let minutes = (now - at).num_minutes();
-    let some = |count: i64, unit: &str| format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" });
-    match minutes {
-        ..1 => "just now".to_owned(),
-        1..60 => some(minutes, "minute"),
-        60..1440 => some(minutes / 60, "hour"),
-        _ => some(minutes / 1440, "day"),
+        granted: Moment::new(app.grant.granted_at, now),
+        last_used: app.last_used.map(|at| Moment::new(at, now)),
     }
 }
 
@@ -136,23 +116,6 @@ async fn revoke(
     let grant = GrantId::parse(&path).ok_or(Denial::NotFound)?;
     let scope = form.params.get("scope").map(ScopeToken::parse).transpose().map_err(|_| Denial::NotFound)?;
     let done = if scope.is_some() { "removed" } else { "disconnected" };
-    match flow::revoke(&accounts, &context, browser, grant, scope).await? {
-        Ok(()) => Ok(html::see_other(&format!("{APPS}?done={done}"))),
-        Err(Denial::LoginRequired) => Ok(html::see_other(LOGIN)),
-        Err(denial) => Err(denial.into()),
-    }
-}
-
-async fn sign_out_everywhere(
-    accounts: web::Data<Accounts>,
-    context: Context,
-    request: HttpRequest,
-    form: Form<PageFace>,
-) -> Result<HttpResponse, PageFace> {
-    let browser = accounts.own_browser(&request, &form.params)?;
-    match flow::sign_out_everywhere(&accounts, &context, browser).await? {
-        Ok(renewed) => Ok(accounts.jar.give(html::see_other(LOGIN), &renewed, None)),
-        Err(Denial::LoginRequired) => Ok(html::see_other(LOGIN)),
-        Err(denial) => Err(denial.into()),
-    }
+    flow::revoke(&accounts, &context, browser, grant, scope).await??;
+    Ok(html::see_other(&format!("{APPS}?done={done}")))
 }

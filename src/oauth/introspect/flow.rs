@@ -19,7 +19,10 @@ pub(super) async fn introspect(
     let now = context.now;
     let decision = oauth.ledger.read(move |connection| decide(connection, token.expose(), now)).await?;
     Ok(Ok(match decision {
-        Ok(active) if rules::concerns(caller, &active) => Some(active),
+        Ok(active) if rules::concerns(caller, &active) => {
+            active.grant.into_iter().for_each(|grant| oauth.usage.note(grant, now));
+            Some(active)
+        }
         Ok(_) => None,
         Err(reason) => {
             log::debug!("introspected a token that is not good: {reason:?}");

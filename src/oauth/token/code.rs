@@ -46,6 +46,7 @@ pub(super) async fn redeem(
         return refuse(oauth, context, client, &found, denial).await;
     }
     settle!(standing.may_act(context.now).map_err(Denial::Inactive));
+    oauth.usage.note(found.lineage.grant.id, context.now);
 
     let scope = effective(&found.code.scope, Some(&found.lineage), client);
     let scope = settle!(scope.ok_or(Denial::NothingLeft));

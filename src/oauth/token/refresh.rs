@@ -45,6 +45,7 @@ pub(super) async fn refresh(
             other => settle!(other),
         };
         settle!(standing.may_act(context.now).map_err(Denial::Inactive));
+        oauth.usage.note(found.lineage.grant.id, context.now);
         match presented {
             Presented::WithinGrace => return again(oauth, context, &found, &token, asked.as_ref()).await,
             Presented::Living => {

@@ -1,5 +1,8 @@
 //! Ending all that acts for a person, at once: the rule that a password change, a disabling and "sign out
-//! everywhere" share.
+//! everywhere" share, and the two of these that a person does.
+
+pub mod flow;
+pub mod http;
 
 use crate::accounts::sessions;
 use crate::accounts::store::lock_user;

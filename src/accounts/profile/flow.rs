@@ -1,0 +1,80 @@
+//! Looking at oneself, taking another name, ending a session of one's own.
+
+use crate::accounts::Accounts;
+use crate::accounts::sessions::{self, Browser, Session, SignedIn, recognise, recognise_alone};
+use crate::accounts::store::rename_principal;
+use crate::audit::{Actor, Event, Kind};
+use crate::kernel::{Denial, DisplayText, Outcome, SessionId};
+use crate::platform::context::Context;
+use crate::settle;
+
+/// Sessions that are shown, the last seen first.
+pub(super) const MOST_SESSIONS: i64 = 50;
+
+/// What the page shows.
+pub(super) struct Profile {
+    /// Whose it is.
+    pub(super) signed_in: SignedIn,
+    /// Where they are signed in.
+    pub(super) sessions: Vec<Session>,
+}
+
+/// Who is signed in here, and where else.
+pub(super) async fn profile(accounts: &Accounts, context: &Context, browser: Browser) -> Outcome<Profile> {
+    let settings = accounts.sessions.clone();
+    accounts
+        .ledger
+        .act(context, move |work| {
+            work.nothing_to_tell("a look at the own page");
+            let signed_in = settle!(recognise(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
+            let seen_since = work.now() - settings.idle();
+            let sessions = sessions::store::list_living(work, signed_in.user.id, seen_since, MOST_SESSIONS)?;
+            Ok(Ok(Profile { signed_in, sessions }))
+        })
+        .await
+}
+
+/// Gives oneself another name.
+pub(super) async fn rename(
+    accounts: &Accounts,
+    context: &Context,
+    browser: Browser,
+    name: DisplayText,
+) -> Outcome<()> {
+    let settings = accounts.sessions.clone();
+    accounts
+        .ledger
+        .act(context, move |work| {
+            let signed_in = settle!(recognise(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
+            let user = signed_in.user.id;
+            if rename_principal(work, user, name.as_str())? {
+                work.tell(Event::new(Kind::UserRenamed, Actor::User(user)).on("user", user));
+            } else {
+                work.nothing_to_tell("it is their name already");
+            }
+            Ok(Ok(()))
+        })
+        .await
+}
+
+/// Ends one of one's own sessions; its browser is signed out at its next request. Apps stay connected.
+pub(super) async fn end_session(
+    accounts: &Accounts,
+    context: &Context,
+    browser: Browser,
+    session: SessionId,
+) -> Outcome<()> {
+    let settings = accounts.sessions.clone();
+    accounts
+        .ledger
+        .act(context, move |work| {
+            let signed_in = settle!(recognise_alone(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
+            let user = signed_in.user.id;
+            if !sessions::store::end_one(work, user, session)? {
+                return Ok(Err(Denial::NotFound));
+            }
+            work.tell(Event::new(Kind::UserSessionEnded, Actor::User(user)).on("session", session));
+            Ok(Ok(()))
+        })
+        .await
+}

@@ -1,0 +1,4 @@
+//! `/account`: who one is, and where one is signed in.
+
+pub mod flow;
+pub mod http;
