@@ -91,7 +91,7 @@ async fn what_a_person_does_is_told_with_who_what_where_and_in_which_request() {
     let answer = press(&mut browser, &page, "/logout", &[]).await;
     says(&told_by(&app, "user.signed_out", &answer, &ip), "success", ada, "session", None);
     browser.sign_in(ADA).await;
-    let page = browser.get("/account/apps").await;
+    let page = browser.get("/account").await;
     let answer = press(&mut browser, &page, "/account/sign-out-everywhere", &[]).await;
     let event = told_by(&app, "user.signed_out_everywhere", &answer, &ip);
     says(&event, "success", ada, "user", None);

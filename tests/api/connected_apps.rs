@@ -3,7 +3,7 @@
 use chrono::Duration;
 use grantor::clients::registration::Registration;
 
-use crate::support::{ADA, App, BOB, Browser, Form, Page, TestClient, web_registration};
+use crate::support::{ADA, App, BOB, Browser, Form, Page, TestClient, count, eventually, web_registration};
 
 const BOTH: &str = "orders:read orders:write";
 const APPS: &str = "/account/apps";
@@ -32,6 +32,54 @@ async fn tokens(app: &App, client: &TestClient, browser: &mut Browser<'_>, scope
     (answer.text("access_token"), answer.text("refresh_token"))
 }
 
+/// Waits until this many grants are noted as used at the present moment; notes are written once a second.
+async fn used(app: &App, grants: i64) {
+    let now = app.clock.now().to_rfc3339();
+    let noted = || async { count(&app.db, &format!("grant_usage WHERE last_used_at = '{now}'")) == grants };
+    eventually("noted", noted).await;
+}
+
+/// When the app on the page was last used, as the page says it.
+#[track_caller]
+fn last_used(page: &Page) -> String {
+    let said = page.body.split("<dt>Last used</dt><dd>").nth(1).expect("an app");
+    let said = said.split("</dd>").next().expect("a word");
+    said.rsplit_once("\">").map_or(said, |(_, words)| words).replace("</time>", "")
+}
+
+/// Exchanging, refreshing and being looked at by an API are uses; looking at the page and failing are not.
+#[tokio::test]
+async fn the_page_says_when_an_app_last_used_what_it_may() {
+    let app = App::start().await;
+    let (client, api, stranger) = (app.web_client(), app.resource_server(), app.resource_server());
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let code = client.code_from(&mut browser, "orders:read").await;
+    assert_eq!(last_used(&browser.get(APPS).await), "never");
+    let answer = client.redeem(&app, &code).await;
+    used(&app, 1).await;
+    assert_eq!(last_used(&browser.get(APPS).await), "just now");
+    app.advance(Duration::minutes(5));
+    assert_eq!(last_used(&browser.get(APPS).await), "5 minutes ago");
+
+    assert!(app.is_active(&api, &answer.text("access_token")).await);
+    used(&app, 1).await;
+    assert_eq!(last_used(&browser.get(APPS).await), "just now");
+    app.advance(Duration::minutes(20));
+    assert!(!app.is_active(&stranger, &answer.text("access_token")).await, "it expired");
+    client.refresh(&app, &answer.text("refresh_token")).await.is_ok();
+    used(&app, 1).await;
+    assert_eq!(last_used(&browser.get(APPS).await), "just now");
+
+    // A node notes nothing older than what another noted, and what it has noted is written when it ends.
+    app.advance(Duration::minutes(1));
+    let other = app.second_node().await;
+    let fresh = client.code_from(&mut browser, "orders:read").await;
+    client.redeem(&other, &fresh).await.is_ok();
+    other.stop().await;
+    assert_eq!(last_used(&browser.get(APPS).await), "just now");
+}
+
 #[tokio::test]
 async fn the_page_lists_what_was_allowed_in_words() {
     let app = App::start().await;
@@ -41,7 +89,8 @@ async fn the_page_lists_what_was_allowed_in_words() {
     let empty = browser.get(APPS).await;
     assert!(empty.body.contains("No app is connected"));
 
-    client.code_from(&mut browser, BOTH).await;
+    tokens(&app, &client, &mut browser, BOTH).await;
+    used(&app, 1).await;
     app.advance(Duration::hours(3));
     other.code_from(&mut browser, "people:read").await;
     let page = browser.get(APPS).await;
@@ -54,9 +103,9 @@ async fn the_page_lists_what_was_allowed_in_words() {
         "<span>Place and change orders for you</span>",
         "<bdi>Phone app</bdi>",
         "<span>See the people you know</span>",
-        "<dd>21 November 2026</dd>",
-        "<dd>3 hours ago</dd>",
-        "<dd>just now</dd>",
+        "<dd><time datetime=\"2026-11-21T12:00:00Z\" title=\"21 November 2026, 12:00:00 UTC\">21 November 2026</time></dd>",
+        "<dd><time datetime=\"2026-11-21T12:00:00Z\" title=\"21 November 2026, 12:00:00 UTC\">3 hours ago</time></dd>",
+        "<dd>never</dd>",
     ] {
         assert!(page.body.contains(words), "{words}: {}", page.body);
     }
@@ -192,13 +241,14 @@ async fn a_form_of_another_page_takes_nothing_back() {
     browser.sign_in(ADA).await;
     let (access, _) = tokens(&app, &client, &mut browser, BOTH).await;
     let page = browser.get(APPS).await;
+    let account = browser.get("/account").await;
     let mut foreign = app.browser();
     let token = foreign.get("/login").await.form("/login");
     let token = token.field("csrf").expect("a token");
     for form in [
         disconnect(&page),
         remove(&page, "orders:write"),
-        page.form("/account/sign-out-everywhere"),
+        account.form("/account/sign-out-everywhere"),
         page.form("/logout"),
     ] {
         for token in ["", "nonsense", token] {
@@ -233,7 +283,7 @@ async fn signing_out_everywhere_ends_every_session_and_every_app_s_tokens() {
     let unused = client.code_from(&mut here, "orders:read").await;
     let own_token = client.own_token(&app, "orders:read").await.text("access_token");
 
-    let page = here.get(APPS).await;
+    let page = here.get("/account").await;
     let page = here.submit(&page.form("/account/sign-out-everywhere"), &[]).await;
     assert!(page.is_login(), "{}", page.body);
     assert!(here.get(APPS).await.is_login() && there.get(APPS).await.is_login());

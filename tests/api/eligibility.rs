@@ -292,7 +292,8 @@ async fn a_changed_password_ends_sessions_and_families() {
 #[tokio::test]
 async fn signing_out_everywhere_ends_sessions_and_families() {
     let end = async |scene: &mut Scene<'_>| {
-        let (mut browser, page) = scene.apps_page().await;
+        let (mut browser, _) = scene.apps_page().await;
+        let page = browser.get("/account").await;
         let form = page.form("/account/sign-out-everywhere");
         let page = browser.submit(&form, &[]).await;
         assert!(page.is_login());

@@ -39,7 +39,7 @@ impl Dice {
 }
 
 /// A path and the parameters that it reads.
-const ENDPOINTS: [(&str, &str); 17] = [
+const ENDPOINTS: [(&str, &str); 21] = [
     (
         "/oauth/token",
         "grant_type code redirect_uri code_verifier client_id client_secret refresh_token scope resource",
@@ -57,6 +57,10 @@ const ENDPOINTS: [(&str, &str); 17] = [
     ("/logout", "csrf interaction"),
     ("/account/apps", "x"),
     ("/account/apps/018f0000-0000-7000-8000-000000000000/revoke", "csrf scope"),
+    ("/account", "done"),
+    ("/account/name", "csrf name"),
+    ("/account/password", "csrf current new again"),
+    ("/account/sessions/018f0000-0000-7000-8000-000000000000/end", "csrf"),
     ("/account/sign-out-everywhere", "csrf"),
     ("/.well-known/oauth-authorization-server", "x"),
     ("/readyz", "x"),

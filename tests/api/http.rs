@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::{ADA, Answer, App, Browser};
 
 /// Every route of the front listener, with what it allows.
-const ROUTES: [(&str, &str); 17] = [
+const ROUTES: [(&str, &str); 21] = [
     ("/", "GET, HEAD"),
     ("/livez", "GET, HEAD"),
     ("/readyz", "GET, HEAD"),
@@ -25,6 +25,10 @@ const ROUTES: [(&str, &str); 17] = [
     ("/login", "GET, HEAD, POST"),
     ("/logout", "GET, HEAD, POST"),
     ("/account/apps", "GET, HEAD"),
+    ("/account", "GET, HEAD"),
+    ("/account/name", "POST"),
+    ("/account/password", "GET, HEAD, POST"),
+    ("/account/sessions/018f0000-0000-7000-8000-000000000000/end", "POST"),
     ("/account/sign-out-everywhere", "POST"),
 ];
 

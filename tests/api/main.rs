@@ -12,6 +12,7 @@
 
 mod support;
 
+mod account;
 mod audit;
 mod authorize;
 mod client_authentication;

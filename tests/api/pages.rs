@@ -72,6 +72,9 @@ fn errors(client: &TestClient) -> Vec<(String, Option<Fields>, u16)> {
         ("/oauth/consent".into(), Some(vec![field("answer", "allow")]), 403),
         ("/account/apps/x/revoke".into(), Some(vec![]), 403),
         ("/account/sign-out-everywhere".into(), Some(vec![]), 403),
+        ("/account/name".into(), Some(vec![]), 403),
+        ("/account/password".into(), Some(vec![]), 403),
+        ("/account/sessions/x/end".into(), Some(vec![]), 403),
     ]
 }
 
@@ -100,7 +103,7 @@ async fn every_page_has_the_headers_that_keep_it_ours_rfc9700_4_16() {
     let wrong = browser.submit(&form, &[("identifier", "ada"), ("password", "wrong")]).await;
     is_dressed(&wrong, "");
     browser.sign_in(ADA).await;
-    for path in ["/account/apps", "/logout"] {
+    for path in ["/account", "/account/apps", "/account/password", "/logout"] {
         is_dressed(&browser.get_once(path).await, "");
     }
     let page = browser.get("/logout").await;

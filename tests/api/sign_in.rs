@@ -213,7 +213,7 @@ async fn the_session_id_changes_at_sign_in_step_up_and_sign_out() {
 
     browser.sign_in(ADA).await;
     seen.push(browser.cookies.clone());
-    let page = browser.get("/account/apps").await;
+    let page = browser.get("/account").await;
     let form = page.form("/account/sign-out-everywhere");
     browser.submit(&form, &[]).await;
     seen.push(browser.cookies.clone());
@@ -390,12 +390,14 @@ async fn an_old_tab_of_one_person_does_nothing_in_the_name_of_the_next() {
     shared.sign_in(ADA).await;
     let old_tab = shared.get(&client.authorize_path(&[])).await;
     let old_apps = shared.get("/account/apps").await;
+    let old_account = shared.get("/account").await;
     shared.submit(&old_apps.form("/logout"), &[]).await;
     shared.sign_in(BOB).await;
 
     shared.allow(old_tab).await.is_error_page(403);
-    let form = old_apps.form("/account/sign-out-everywhere");
-    shared.submit(&form, &[]).await.is_error_page(403);
+    for action in ["/account/sign-out-everywhere", "/account/name"] {
+        shared.submit(&old_account.form(action), &[("name", "Ada")]).await.is_error_page(403);
+    }
     shared.submit(&old_apps.form("/logout"), &[]).await.is_error_page(403);
     assert!(is_signed_in(&mut shared).await, "Bob still is");
     // His own tab is his own.

@@ -9,6 +9,7 @@ pub struct Browser<'a> {
     app: &'a App,
     pub cookies: BTreeMap<String, String>,
     pub ip: String,
+    pub user_agent: &'static str,
 }
 
 /// What a browser shows: an answer, and where it came from.
@@ -72,7 +73,7 @@ impl Page {
 
 impl<'a> Browser<'a> {
     pub fn new(app: &'a App) -> Self {
-        Self { app, cookies: BTreeMap::new(), ip: "198.51.100.7".into() }
+        Self { app, cookies: BTreeMap::new(), ip: "198.51.100.7".into(), user_agent: "Test browser" }
     }
 
     /// GET a path and follow our own redirects.
@@ -155,7 +156,7 @@ impl<'a> Browser<'a> {
     async fn send(&mut self, path: &str, request: reqwest::RequestBuilder) -> Page {
         let cookies: Vec<String> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut request = request.header("x-forwarded-for", &self.ip).header("user-agent", "Test browser");
+        let mut request = request.header("x-forwarded-for", &self.ip).header("user-agent", self.user_agent);
         if !cookies.is_empty() {
             request = request.header("cookie", cookies.join("; "));
         }

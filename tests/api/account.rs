@@ -1,0 +1,391 @@
+//! The account page: name, password, sessions (checks groups L and O).
+
+use chrono::Duration;
+
+use crate::support::{ADA, App, BOB, Browser, PASSWORD, Page, TestClient, count, told};
+
+const ACCOUNT: &str = "/account";
+const CHANGE: &str = "/account/password";
+const NEW: &str = "a new and better one";
+
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+
+/// A session on the page: its words and, unless it is this browser's, the path that ends it.
+fn sessions(page: &Page) -> Vec<(String, Option<String>)> {
+    let list = page.body.split("<ul class=\"sessions\">").nth(1).expect("the list");
+    let list = list.split("</ul>").next().expect("its end");
+    let item = |item: &str| {
+        let words = item.split("</div>").next().unwrap_or_default();
+        let path = item.split("action=\"").nth(1).and_then(|rest| rest.split('"').next());
+        (plain(words), path.map(str::to_owned))
+    };
+    list.split("<li>").skip(1).map(item).collect()
+}
+
+/// Text without its tags.
+fn plain(html: &str) -> String {
+    let text = html.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text));
+    text.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Fills in the password form and does not follow where it leads.
+async fn change(browser: &mut Browser<'_>, current: &str, new: &str, again: &str) -> Page {
+    let page = browser.get(CHANGE).await;
+    let fields = page.form(CHANGE).filled(&[("current", current), ("new", new), ("again", again)]);
+    browser.post_once(CHANGE, &fields).await
+}
+
+async fn tokens(app: &App, client: &TestClient, browser: &mut Browser<'_>) -> (String, String) {
+    let code = client.code_from(browser, "orders:read").await;
+    let answer = client.redeem(app, &code).await;
+    (answer.text("access_token"), answer.text("refresh_token"))
+}
+
+/// Signs in with a password, and says whether it was right.
+async fn opens(app: &App, password: &str) -> bool {
+    let mut browser = app.browser();
+    browser.ip = "198.51.100.99".into();
+    let page = browser.get("/login").await;
+    let fields = page.form("/login").filled(&[("identifier", "ada"), ("password", password)]);
+    browser.post_once("/login", &fields).await.status == 303
+}
+
+#[tokio::test]
+async fn the_page_says_who_one_is_and_where_one_is_signed_in() {
+    let app = App::start().await;
+    let (mut here, mut there, mut bob) = (app.browser(), app.browser(), app.browser());
+    there.user_agent = FIREFOX;
+    there.ip = "203.0.113.9".into();
+    there.sign_in(ADA).await;
+    bob.sign_in(BOB).await;
+    app.advance(Duration::hours(2));
+    here.sign_in(ADA).await;
+    let page = here.get(ACCOUNT).await;
+    for words in ["Ada Lovelace", "<bdi>ada</bdi>", "<dd>none</dd>", "Last changed <time"] {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
+    let listed = sessions(&page);
+    let words: Vec<&str> = listed.iter().map(|(words, _)| words.as_str()).collect();
+    assert_eq!(
+        words,
+        [
+            "An unknown browser This browser Signed in just now from 198.51.100.7",
+            "Firefox on Linux Last seen 2 hours ago from 203.0.113.9",
+        ]
+    );
+    assert_eq!(listed.iter().map(|(_, path)| path.is_some()).collect::<Vec<_>>(), [false, true]);
+
+    // Where it is seen again is where it was seen last.
+    there.ip = "203.0.113.10".into();
+    there.get(ACCOUNT).await;
+    let page = here.get(ACCOUNT).await;
+    assert!(plain(&page.body).contains("Firefox on Linux Last seen just now from 203.0.113.10"));
+}
+
+#[tokio::test]
+async fn a_session_that_ended_or_rested_too_long_is_not_listed() {
+    let app = App::start().await;
+    let (mut here, mut gone, mut idle) = (app.browser(), app.browser(), app.browser());
+    idle.sign_in(ADA).await;
+    gone.sign_in(ADA).await;
+    here.sign_in(ADA).await;
+    let page = gone.get(ACCOUNT).await;
+    assert_eq!(sessions(&page).len(), 3);
+    gone.submit(&page.form("/logout"), &[]).await;
+    assert_eq!(sessions(&here.get(ACCOUNT).await).len(), 2);
+    for _ in 0..3 {
+        app.advance(Duration::hours(9));
+        here.get(ACCOUNT).await;
+    }
+    assert_eq!(sessions(&here.get(ACCOUNT).await).len(), 1);
+    assert!(idle.get(ACCOUNT).await.is_login());
+}
+
+/// Every page and form of an account needs somebody signed in, and sends others to sign in.
+#[tokio::test]
+async fn nobody_is_sent_to_sign_in() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let page = browser.get(ACCOUNT).await;
+    let token = page.form("/logout").field("csrf").expect("a token").to_owned();
+    let mut copy = app.browser();
+    copy.cookies = browser.cookies.clone();
+    let session = "/account/sessions/018f0000-0000-7000-8000-000000000000/end";
+    let forms = ["/account/name", CHANGE, session, "/account/sign-out-everywhere"];
+    let pages = [ACCOUNT, CHANGE, "/account/apps", "/logout"];
+    for path in pages {
+        assert_eq!(browser.get_once(path).await.status, 200, "{path}");
+    }
+    browser.submit(&page.form("/account/sign-out-everywhere"), &[]).await;
+    let mut stranger = app.browser();
+    for browser in [&mut copy, &mut stranger] {
+        for path in pages {
+            let page = browser.get_once(path).await;
+            assert_eq!((page.status, page.location().as_str()), (303, "/login"), "{path}");
+        }
+    }
+    for path in forms {
+        let fields =
+            [("csrf", token.as_str()), ("name", "Eve"), ("current", PASSWORD), ("new", NEW), ("again", NEW)];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let page = copy.post_once(path, &fields).await;
+        assert_eq!((page.status, page.location().as_str()), (303, "/login"), "{path}");
+    }
+    assert!(opens(&app, PASSWORD).await && !opens(&app, NEW).await);
+}
+
+#[tokio::test]
+async fn a_person_takes_another_name_and_a_bad_one_is_told_at_its_field() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let page = browser.get(ACCOUNT).await;
+    let form = page.form("/account/name");
+    let page = browser.submit(&form, &[("name", "  Ada, Countess of Lovelace ")]).await;
+    assert_eq!((page.status, page.path.as_str()), (200, "/account?done=name"));
+    assert!(
+        page.body.contains("value=\"Ada, Countess of Lovelace\"")
+            && page.body.contains("Your name is changed.")
+    );
+    let event = told(&app.db, "user.renamed").pop().expect("an event");
+    assert_eq!(event.actor_id, Some(ADA.id().uuid()));
+    browser.submit(&form, &[("name", "Ada, Countess of Lovelace")]).await;
+    assert_eq!(app.count_events("user.renamed"), 1, "the same name is no news");
+
+    for (name, words) in [
+        (" ", "A name has at least one letter."),
+        ("a\u{202e}b", "A name is one line, without invisible characters."),
+        (&"x".repeat(81), "A name has at most 80 characters."),
+    ] {
+        let page = browser.submit(&form, &[("name", name)]).await;
+        assert_eq!(page.status, 400);
+        assert!(
+            page.body.contains(words) && page.body.contains("aria-describedby=\"name-problem\""),
+            "{words}"
+        );
+        assert!(page.body.contains("<title>Error: Account"), "{}", page.body);
+    }
+    assert!(browser.get("/account/apps").await.body.contains("<bdi>Ada, Countess of Lovelace</bdi>"));
+}
+
+/// O06
+#[tokio::test]
+async fn one_session_is_ended_and_the_others_go_on() {
+    let app = App::start().await;
+    let (client, api) = (app.web_client(), app.resource_server());
+    let (mut here, mut lost, mut third) = (app.browser(), app.browser(), app.browser());
+    lost.user_agent = FIREFOX;
+    for browser in [&mut here, &mut lost, &mut third] {
+        browser.sign_in(ADA).await;
+    }
+    let (access, refresh) = tokens(&app, &client, &mut lost).await;
+    let page = here.get(ACCOUNT).await;
+    let listed = sessions(&page);
+    let (_, path) = listed.iter().find(|(words, _)| words.contains("Firefox")).expect("it");
+    let form = page.form(path.as_ref().expect("a path"));
+    let page = here.submit(&form, &[]).await;
+    assert!(page.body.contains("That browser is signed out.") && sessions(&page).len() == 2, "{}", page.body);
+    assert!(lost.get(ACCOUNT).await.is_login());
+    for browser in [&mut here, &mut third] {
+        assert_eq!(browser.get_once(ACCOUNT).await.status, 200);
+    }
+    // A browser is not an app: what was allowed from it stays allowed.
+    assert!(app.is_active(&api, &access).await);
+    client.refresh(&app, &refresh).await.is_ok();
+    here.submit(&form, &[]).await.is_error_page(404);
+    assert_eq!(app.count_events("user.session_ended"), 1);
+}
+
+#[tokio::test]
+async fn another_person_s_session_does_not_exist() {
+    let app = App::start().await;
+    let (mut ada, mut second, mut bob) = (app.browser(), app.browser(), app.browser());
+    ada.sign_in(ADA).await;
+    second.sign_in(ADA).await;
+    bob.sign_in(BOB).await;
+    let page = ada.get(ACCOUNT).await;
+    let hers = sessions(&page).into_iter().find_map(|(_, path)| path).expect("a path");
+    let token = bob.get(ACCOUNT).await.form("/logout").field("csrf").expect("a token").to_owned();
+    for path in [hers.as_str(), "/account/sessions/nonsense/end"] {
+        let page = bob.post_once(path, &[("csrf".to_owned(), token.clone())]).await;
+        page.is_error_page(404);
+    }
+    assert_eq!(second.get_once(ACCOUNT).await.status, 200);
+    ada.submit(&page.form(&hers), &[]).await;
+    assert!(second.get(ACCOUNT).await.is_login(), "her own she can end");
+}
+
+#[tokio::test]
+async fn a_form_of_another_page_changes_nothing_of_an_account() {
+    let app = App::start().await;
+    let (mut browser, mut second) = (app.browser(), app.browser());
+    browser.sign_in(ADA).await;
+    second.sign_in(ADA).await;
+    let page = browser.get(ACCOUNT).await;
+    let path = sessions(&page).into_iter().find_map(|(_, path)| path).expect("a path");
+    let password = browser.get(CHANGE).await.form(CHANGE);
+    let right = [("name", "Eve"), ("current", PASSWORD), ("new", NEW), ("again", NEW)];
+    for form in [page.form("/account/name"), page.form(&path), password.clone()] {
+        for token in ["", "nonsense"] {
+            let fields = form.filled(&[&[("csrf", token)][..], &right].concat());
+            browser.post_once(&form.action, &fields).await.is_error_page(403);
+        }
+        for origin in ["null", "https://shop.example"] {
+            browser.post_as(&form.action, &form.filled(&right), Some(origin)).await.is_error_page(403);
+        }
+    }
+    assert_eq!(count(&app.db, "principals WHERE name = 'Ada Lovelace'"), 1);
+    assert_eq!(sessions(&browser.get(ACCOUNT).await).len(), 2);
+    assert!(opens(&app, PASSWORD).await);
+    let page = browser.submit(&password, &right).await;
+    assert!(page.body.contains("Your password is changed."), "its twin is accepted: {}", page.body);
+}
+
+/// L06, L14: whoever held the old password holds nothing any more, but for the browser that changed it.
+#[tokio::test]
+async fn a_new_password_ends_every_session_and_family_but_this_browser() {
+    let app = App::start().await;
+    let (client, api) = (app.web_client(), app.resource_server());
+    let (mut here, mut thief, mut bob) = (app.browser(), app.browser(), app.browser());
+    here.sign_in(ADA).await;
+    thief.sign_in(ADA).await;
+    bob.sign_in(BOB).await;
+    let (access, refresh) = tokens(&app, &client, &mut thief).await;
+    let (his, _) = tokens(&app, &client, &mut bob).await;
+    let old_cookies = here.cookies.clone();
+
+    let page = change(&mut here, PASSWORD, NEW, NEW).await;
+    assert_eq!((page.status, page.location().as_str()), (303, "/account?done=password"));
+    let page = here.get(ACCOUNT).await;
+    assert_eq!(sessions(&page).len(), 1, "{}", page.body);
+    assert!(thief.get(ACCOUNT).await.is_login());
+    let mut copy = app.browser();
+    copy.cookies = old_cookies;
+    assert!(copy.get(ACCOUNT).await.is_login(), "this browser goes on under a new id");
+    assert!(!app.is_active(&api, &access).await && app.is_active(&api, &his).await);
+    client.refresh(&app, &refresh).await.is_error(400, "invalid_grant");
+    assert!(opens(&app, NEW).await && !opens(&app, PASSWORD).await);
+
+    let page = here.get(&client.authorize_path(&[("scope", "orders:read")])).await;
+    assert!(page.returned("code").is_some(), "what was allowed is remembered");
+    let event = told(&app.db, "user.password_changed").pop().expect("an event");
+    assert_eq!((event.actor_kind.as_str(), event.actor_id), ("user", Some(ADA.id().uuid())));
+    assert_eq!(event.data, serde_json::json!({ "sessions": 2, "families": 1 }));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_password_is_told_at_its_field_and_changes_nothing() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let long = "x".repeat(1025);
+    for (current, new, again, status, field, words) in [
+        ("not this", NEW, NEW, 403, "current", "This is not your current password."),
+        (&long, NEW, NEW, 403, "current", "This is not your current password."),
+        ("", NEW, NEW, 403, "current", "This is not your current password."),
+        (PASSWORD, "short", "short", 400, "new", "The new password needs at least 10 characters."),
+        (PASSWORD, "", "", 400, "new", "The new password needs at least 10 characters."),
+        (PASSWORD, &long, &long, 400, "new", "The new password is too long: 1024 bytes at most."),
+        (PASSWORD, PASSWORD, PASSWORD, 400, "new", "This is the password you have. Choose another one."),
+        (
+            PASSWORD,
+            NEW,
+            "a new and better two",
+            400,
+            "again",
+            "The two new passwords differ. Type both again.",
+        ),
+        (PASSWORD, NEW, "", 400, "again", "The two new passwords differ. Type both again."),
+    ] {
+        let page = change(&mut browser, current, new, again).await;
+        assert_eq!(page.status, status, "{words}");
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+        let input = page.body.split(&format!("<input id=\"{field}\"")).nth(1).expect("the field");
+        let input = input.split('>').next().expect("its end");
+        for mark in ["aria-invalid=\"true\"", "aria-describedby=\"problem", "autofocus"] {
+            assert!(input.contains(mark), "{field}: {input}");
+        }
+        for secret in [PASSWORD, NEW, "a new and better two", "not this", long.as_str()] {
+            assert!(!page.body.contains(secret), "what was typed is not shown");
+        }
+        assert_eq!(page.answer.header("set-cookie"), "");
+    }
+    assert!(opens(&app, PASSWORD).await && !opens(&app, NEW).await);
+    assert_eq!(app.count_events("user.password_changed"), 0);
+    // L12: the same password in another normal form is the same.
+    change(&mut browser, PASSWORD, "caf\u{e9} au lait", "cafe\u{301} au lait").await;
+    assert!(opens(&app, "cafe\u{301} au lait").await);
+}
+
+/// L05: guessing is braked wherever a password is typed, and together.
+#[tokio::test]
+async fn guesses_at_the_password_form_count_with_those_at_sign_in() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    for _ in 0..3 {
+        assert_eq!(change(&mut browser, "not this", NEW, NEW).await.status, 403);
+    }
+    let mut other = app.browser();
+    let form = other.get("/login").await.form("/login");
+    for _ in 0..2 {
+        let page = other.submit(&form, &[("identifier", "ada"), ("password", "nor this")]).await;
+        assert_eq!(page.status, 403);
+    }
+    let page = change(&mut browser, PASSWORD, NEW, NEW).await;
+    assert_eq!(page.status, 429);
+    assert!(page.body.contains("Too many wrong passwords. Try again in a minute."), "{}", page.body);
+    assert_eq!(page.answer.header("retry-after"), "30");
+    let page = other.submit(&form, &[("identifier", "ada"), ("password", PASSWORD)]).await;
+    assert_eq!(page.status, 429);
+    app.advance(Duration::seconds(31));
+    assert_eq!(change(&mut browser, PASSWORD, NEW, NEW).await.status, 303);
+    assert_eq!(app.count_events("user.sign_in_failed"), 1);
+}
+
+/// A stranger who guesses through the form of a stolen session makes its network wait.
+#[tokio::test]
+async fn a_network_that_guesses_at_the_password_form_must_wait() {
+    let app = App::with(|settings| settings.guard.sign_in = 2).await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let form = browser.get(CHANGE).await.form(CHANGE);
+    let guess = form.filled(&[("current", "not this"), ("new", NEW), ("again", NEW)]);
+    for status in [403, 403, 429] {
+        assert_eq!(browser.post_once(CHANGE, &guess).await.status, status);
+    }
+    browser.ip = "203.0.113.77".into();
+    assert_eq!(browser.post_once(CHANGE, &guess).await.status, 403, "another network need not");
+}
+
+/// A34: the sign-in page of the second tab is from before this browser got its new id.
+#[tokio::test]
+async fn a_sign_in_form_that_another_tab_overtook_leads_on_and_signs_nobody_in() {
+    let app = App::start().await;
+    let client = app.web_client();
+    let mut browser = app.browser();
+    let first = browser.get(&client.authorize_path(&[("state", "first")])).await;
+    let second = browser.get(&client.authorize_path(&[("state", "second")])).await;
+    let plain = browser.get("/login").await;
+    let consent = browser.log_in_on(&second, ADA).await;
+    assert!(consent.is_consent(), "{}", consent.body);
+    let signed_in = app.count_events("user.signed_in");
+
+    let page = browser.submit(&first.form("/login"), &[("identifier", "bob"), ("password", PASSWORD)]).await;
+    assert!(page.is_consent() && page.body.contains("Ada Lovelace"), "{}", page.body);
+    assert_eq!(browser.allow(page).await.returned("state").as_deref(), Some("first"));
+    assert_eq!(browser.allow(consent).await.returned("state").as_deref(), Some("second"));
+    let page = browser.submit(&plain.form("/login"), &[("identifier", "bob"), ("password", PASSWORD)]).await;
+    assert_eq!((page.status, page.path.as_str()), (200, "/account/apps"));
+    assert_eq!(app.count_events("user.signed_in"), signed_in, "nobody else was signed in");
+
+    // Only our own page may say so, and only where somebody is signed in.
+    let form = plain.form("/login").filled(&[("identifier", "bob"), ("password", PASSWORD)]);
+    for origin in [Some("null"), Some("https://evil.example"), None] {
+        browser.post_as("/login", &form, origin).await.is_error_page(403);
+    }
+    let mut stranger = app.browser();
+    stranger.get("/login").await;
+    stranger.post_once("/login", &form).await.is_error_page(403);
+}
