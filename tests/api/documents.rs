@@ -1,5 +1,5 @@
-//! README.md, ARCHITECTURE.md and SECURITY.md say what is so: the walk runs, the settings are those there are, the
-//! map names files that are there, and a promise the tests that hold it.
+//! What the documents say is so: the walk runs, the settings are those there are, the map names files that are there,
+//! a promise the tests that hold it, and every link and every `make` leads somewhere.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,9 +9,24 @@ use toml::{Table, Value};
 
 use crate::support::{Node, Scratch};
 
-const README: &str = include_str!("../../README.md");
+/// Everything that people read, by its path from the root.
+const DOCUMENTS: [(&str, &str); 9] = [
+    ("README.md", include_str!("../../README.md")),
+    ("ARCHITECTURE.md", ARCHITECTURE),
+    ("CONTRIBUTING.md", include_str!("../../CONTRIBUTING.md")),
+    ("SECURITY.md", include_str!("../../SECURITY.md")),
+    ("CHANGELOG.md", include_str!("../../CHANGELOG.md")),
+    ("docs/walkthrough.md", WALKTHROUGH),
+    ("docs/guarding-an-api.md", include_str!("../../docs/guarding-an-api.md")),
+    ("docs/operating.md", OPERATING),
+    ("docs/settings.md", SETTINGS),
+];
+const WALKTHROUGH: &str = include_str!("../../docs/walkthrough.md");
+const OPERATING: &str = include_str!("../../docs/operating.md");
+const SETTINGS: &str = include_str!("../../docs/settings.md");
 const DEFAULTS: &str = include_str!("../../src/app/defaults.toml");
-/// Where README has the server.
+const MAKEFILE: &str = include_str!("../../Makefile");
+/// Where the walk has the server.
 const ADDRESS: &str = "http://127.0.0.1:8080";
 
 /// A fenced block: its language and its text.
@@ -20,15 +35,11 @@ struct Block {
     text: String,
 }
 
-/// The fenced blocks of a section, in order.
-fn blocks(heading: &str) -> Vec<Block> {
-    let section = README
-        .split("\n## ")
-        .find(|section| section.starts_with(heading))
-        .unwrap_or_else(|| panic!("README has no section {heading}"));
+/// The fenced blocks of a document, in order.
+fn blocks(document: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut open = false;
-    for line in section.lines() {
+    for line in document.lines() {
         match (line.strip_prefix("```"), open) {
             (Some(language), false) => {
                 blocks.push(Block { language: language.to_owned(), text: String::new() });
@@ -75,13 +86,13 @@ fn what_is_shown_is_compared_to_the_end() {
 /// The walk, block by block as a reader pastes it, against a server with a private Postgres; what a block shows
 /// is what it says.
 #[test]
-fn the_walk_of_the_readme_runs_as_it_stands() {
+fn the_walk_runs_as_it_stands() {
     const MARK: &str = "\u{1e}";
     let scratch = Scratch::new();
     let data_dir = scratch.join("data");
     let mut node = Node::start(&[("GRANTOR_ISSUER", ADDRESS), ("GRANTOR_DATABASE__DATA_DIR", &data_dir)]);
 
-    let walk = blocks("A walk through it");
+    let walk = blocks(WALKTHROUGH);
     let mut script = String::new();
     for block in walk.iter().filter(|block| block.language == "sh") {
         script.push_str(&block.text);
@@ -111,7 +122,7 @@ fn the_walk_of_the_readme_runs_as_it_stands() {
         if block.language == "sh" {
             last = said.next().expect("what the block said");
         } else {
-            assert!(is_shown(&block.text, last), "README shows\n{}but it says\n{last}", block.text);
+            assert!(is_shown(&block.text, last), "the walk shows\n{}but it says\n{last}", block.text);
             compared += 1;
         }
     }
@@ -132,9 +143,7 @@ fn the_table_of_settings_is_that_of_the_defaults() {
             value => expected.push(row(key, value)),
         }
     }
-    let table = README.split("\n## Settings\n").nth(1).expect("the section");
-    let rows = table.split("\n## ").next().expect("the section").lines();
-    let rows = rows.filter(|line| line.starts_with("| `"));
+    let rows = SETTINGS.lines().filter(|line| line.starts_with("| `"));
     let mut shown: Vec<String> =
         rows.map(|line| line.splitn(4, '|').take(3).collect::<Vec<_>>().join("|")).collect();
     expected.sort();
@@ -146,11 +155,10 @@ fn row(name: &str, value: &Value) -> String {
     format!("| `{name}` | `{value}` ")
 }
 
-/// What the section on running it shows as settings is accepted, and what it links to is there.
 #[test]
-fn the_settings_shown_are_accepted_and_the_links_lead_somewhere() {
+fn the_settings_shown_to_operators_are_accepted() {
     let scratch = Scratch::new();
-    for block in blocks("Running it for others") {
+    for block in blocks(OPERATING) {
         if block.language == "toml" {
             let file = PathBuf::from(scratch.join("grantor.toml"));
             std::fs::write(&file, &block.text).expect("a file");
@@ -160,12 +168,39 @@ fn the_settings_shown_are_accepted_and_the_links_lead_somewhere() {
             assert_eq!(settings.server.trusted_proxies.len(), 1);
         }
     }
+}
+
+#[test]
+fn every_link_and_picture_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let links = README.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    let links: Vec<&str> = links.filter(|link| !link.contains("://")).collect();
-    assert!(links.len() >= 4, "{links:?}");
-    for link in links {
-        assert!(root.join(link).exists(), "README links to {link}, which is not there");
+    let mut found = 0;
+    for (document, text) in DOCUMENTS {
+        let from = root.join(document);
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.contains("://")) {
+            let there = from.with_file_name("").join(link);
+            assert!(there.exists(), "{document} links to {link}, which is not there");
+            found += 1;
+        }
+    }
+    assert!(found >= 20, "only {found} links");
+}
+
+/// Every `make …` that somebody is told to type.
+#[test]
+fn every_make_target_that_is_named_is_there() {
+    let is_there = |target: &str| MAKEFILE.lines().any(|line| line.starts_with(&format!("{target}:")));
+    assert!(is_there("demo") && !is_there("nonsense"));
+    let mut named = Vec::new();
+    for (document, text) in DOCUMENTS {
+        for command in text.split(['`', '\n']).filter_map(|code| code.strip_prefix("make ")) {
+            let target = command.split_whitespace().next().unwrap_or_default();
+            assert!(is_there(target), "{document} says `make {target}`, which is not there");
+            named.push(target);
+        }
+    }
+    for target in ["demo", "run", "test"] {
+        assert!(named.contains(&target), "nobody is told of `make {target}`");
     }
 }
 
