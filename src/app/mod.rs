@@ -4,6 +4,7 @@ mod assets;
 pub mod commands;
 pub mod database;
 mod health;
+mod neighbours;
 mod routes;
 pub mod settings;
 pub mod startup;

@@ -13,6 +13,7 @@ use crate::accounts::Accounts;
 use crate::accounts::passwords::Passwords;
 use crate::accounts::sessions::CookieJar;
 use crate::accounts::sign_in::Turns;
+use crate::app::neighbours::cannot_listen;
 use crate::app::routes;
 use crate::app::settings::{ServerSettings, Settings};
 use crate::audit::Ledger;
@@ -175,10 +176,6 @@ fn listen_ops(
     let running = server.run();
     servers.push((running.handle(), tokio::spawn(running)));
     Ok(address)
-}
-
-fn cannot_listen(setting: &str, at: SocketAddr, error: &std::io::Error) -> Fault {
-    Fault::internal(format!("cannot listen at {at} ({setting}): {error}"))
 }
 
 /// Makes the coming partitions while the server runs; every node tries, one at a time does.

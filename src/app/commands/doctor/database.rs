@@ -1,0 +1,193 @@
+//! The database: the server, what it promises, and what our role may do.
+
+use super::finding::{Finding, Level, size};
+use super::{contents, partitions};
+use crate::app::commands::Shell;
+use crate::app::database::{Database, newer};
+use crate::kernel::Fault;
+use crate::platform::db::{self, Connection, Db, Distance, Rights, ServerFacts};
+use crate::platform::logging;
+
+/// Seconds that our clock and the database's may differ.
+const CLOCK_TOLERANCE: i64 = 2;
+/// The oldest Postgres that is tested.
+const OLDEST: i32 = 15;
+/// Connections that commands and maintenance want beside the pool's.
+const BESIDE: i64 = 3;
+
+/// Checks the database that the settings name. `is_serving`: whether a server is there to look after it.
+pub(super) fn check(shell: &Shell, is_serving: bool) -> Vec<Finding> {
+    logging::start("warn");
+    let settings = &shell.settings.database;
+    let database = match Database::for_command(settings, shell.search_path.clone()) {
+        Ok(database) => database,
+        Err(fault) => return vec![Finding::bad("database", fault)],
+    };
+    let db = Db::new(&database.url, &settings.pool);
+    let facts = match db.run_here(db::server_facts) {
+        Ok(facts) => facts,
+        Err(fault) => return vec![Finding::bad("database", fault)],
+    };
+    let mut findings = vec![server(&facts, database.is_private()), durability(&facts)];
+    if !database.is_private() {
+        findings.push(role(&facts));
+    }
+    findings.push(connections(&facts, settings.pool.connections.into()));
+    findings.extend(contents_of(shell, &database, &db, is_serving));
+    findings.push(ask(&db, "clock", |connection| clock(shell, connection)));
+    findings
+}
+
+/// Whether it is up to date, whether our role can keep it so, and then what is in it.
+fn contents_of(shell: &Shell, database: &Database, db: &Db, is_serving: bool) -> Vec<Finding> {
+    let distance = db.run_here(db::distance);
+    let is_complete = distance.as_ref().is_ok_and(|distance| distance.pending.is_empty());
+    let mut findings = vec![
+        match &distance {
+            Ok(distance) => migrations(distance, database.is_private()),
+            Err(fault) => unchecked("migrations", fault),
+        },
+        ask(db, "permissions", |connection| Ok(permissions(&db::rights(connection)?, is_complete))),
+    ];
+    if is_complete {
+        let today = shell.clock.now().date_naive();
+        match db.run_here(|connection| db::partitions(connection, today)) {
+            Ok(found) => findings.extend(partitions::check(&found, today, is_serving)),
+            Err(fault) => findings.push(unchecked("partitions", &fault)),
+        }
+        findings.push(ask(db, "accounts", contents::check));
+    }
+    findings
+}
+
+/// Makes one check; what keeps it from being made is bad.
+fn ask(
+    db: &Db,
+    check: &'static str,
+    question: impl FnOnce(&mut Connection) -> Result<Finding, Fault>,
+) -> Finding {
+    db.run_here(question).unwrap_or_else(|fault| unchecked(check, &fault))
+}
+
+fn unchecked(check: &'static str, fault: &Fault) -> Finding {
+    Finding::bad(check, format!("cannot be checked: {fault}"))
+}
+
+fn server(facts: &ServerFacts, is_private: bool) -> Finding {
+    let kind = if is_private { "private" } else { "outside" };
+    let (major, minor) = (facts.version / 10_000, facts.version % 10_000);
+    let what = format!(
+        "{kind}, Postgres {major}.{minor}, {}, {}",
+        facts.encoding,
+        size(u64::try_from(facts.bytes).unwrap_or_default())
+    );
+    let problem = if major < OLDEST {
+        "Grantor needs 15 or newer"
+    } else if facts.encoding != "UTF8" {
+        "names of people need UTF8: make the database anew WITH ENCODING 'UTF8' TEMPLATE template0"
+    } else if facts.is_standby {
+        "it is a standby, which cannot be written: let database.url name the primary"
+    } else {
+        return Finding::ok("database", what);
+    };
+    Finding::bad("database", format!("{what}: {problem}"))
+}
+
+/// What an app was told is true must be so after the power failed.
+fn durability(facts: &ServerFacts) -> Finding {
+    let settings = [
+        ("fsync", &facts.fsync),
+        ("synchronous_commit", &facts.synchronous_commit),
+        ("full_page_writes", &facts.full_page_writes),
+    ];
+    let off: Vec<&str> =
+        settings.into_iter().filter(|(_, value)| *value == "off").map(|(name, _)| name).collect();
+    if off.is_empty() {
+        return Finding::ok("durability", "what is committed is on disk");
+    }
+    let off = off.join(" and ");
+    Finding::bad(
+        "durability",
+        format!(
+            "{off} off: what was answered may be lost, and what was revoked come back. Turn on {off} in Postgres"
+        ),
+    )
+}
+
+fn role(facts: &ServerFacts) -> Finding {
+    if facts.is_superuser {
+        return Finding::warn(
+            "role",
+            "we connect as a superuser, who may do anything to the whole server: a role that owns the database is enough",
+        );
+    }
+    Finding::ok("role", "no superuser")
+}
+
+fn connections(facts: &ServerFacts, wanted: i64) -> Finding {
+    let allowed = facts.connections;
+    if wanted > allowed {
+        return Finding::bad(
+            "connections",
+            format!(
+                "database.connections is {wanted}, and Postgres allows us {allowed}: lower it, or raise theirs"
+            ),
+        );
+    }
+    if wanted + BESIDE > facts.free {
+        return Finding::warn(
+            "connections",
+            format!(
+                "database.connections is {wanted}, and of the {allowed} that Postgres allows us {} are free: with those \
+                 of commands it may be too many",
+                facts.free
+            ),
+        );
+    }
+    Finding::ok("connections", format!("{wanted} at most, of {allowed}"))
+}
+
+fn migrations(distance: &Distance, is_private: bool) -> Finding {
+    if let Some(words) = newer(distance) {
+        return Finding::bad("migrations", words);
+    }
+    match (distance.pending.len(), is_private) {
+        (0, _) => Finding::ok("migrations", "all have run"),
+        (many, true) => Finding::warn(
+            "migrations",
+            format!("{many} are to run: the next start does so. What is in the database was not checked"),
+        ),
+        (many, false) => Finding::bad(
+            "migrations",
+            format!("{many} are to run: run `grantor migrate`. What is in the database was not checked"),
+        ),
+    }
+}
+
+/// Partitions are made by the role we connect as: without that right the server would stop one day.
+fn permissions(rights: &Rights, is_migrated: bool) -> Finding {
+    if !rights.own || !rights.make {
+        let words =
+            "the database role may not make partitions: it must own the tables and the schema partitions";
+        return Finding::bad("permissions", words);
+    }
+    if rights.migrate {
+        return Finding::ok("permissions", "may read, write, migrate and make partitions");
+    }
+    Finding::new(
+        "permissions",
+        if is_migrated { Level::Warn } else { Level::Bad },
+        "the database role may not migrate: it must own the database, or be granted CREATE on it and on its schema \
+         public",
+    )
+}
+
+fn clock(shell: &Shell, connection: &mut Connection) -> Result<Finding, Fault> {
+    let theirs = db::database_time(connection)?;
+    let apart = (shell.clock.now() - theirs).num_seconds();
+    Ok(if apart.abs() <= CLOCK_TOLERANCE {
+        Finding::ok("clock", format!("within {CLOCK_TOLERANCE} s of the database's"))
+    } else {
+        Finding::bad("clock", format!("{apart} s off the database's: synchronise both (NTP)"))
+    })
+}
