@@ -336,7 +336,7 @@ fn the_server_is_asked_who_it_is_and_how() {
     drop(database);
     let found = doctor(&[("GRANTOR_DATABASE__URL", &url), ("GRANTOR_SERVER__FRONT", &front)]);
     found.says("front", "bad", "its database does not answer it");
-    found.says("database", "bad", "does not exist\n  Make it: CREATE DATABASE");
+    found.says("database", "bad", "does not exist. Make it: CREATE DATABASE");
 
     node.kill();
     doctor(&[("GRANTOR_SERVER__FRONT", &front), ("GRANTOR_DATABASE__URL", &url)]).says(

@@ -1,7 +1,9 @@
 //! What a newcomer reads who starts it wrongly: each says what happened and what to do.
 
+use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 
 use crate::commands::{Grantor, over_a_database};
 use crate::support::{Node, Scratch, database};
@@ -141,15 +143,15 @@ fn a_database_that_is_not_there_says_what_to_make_or_mend() {
 
     let at_socket = format!("connection to server on socket \"{socket}/.s.PGSQL.5432\" failed: FATAL: ");
     run(&database.url.replace(name, "nothing")).is_refused(&format!(
-        "the database cannot be reached: {at_socket} database \"nothing\" does not exist\n  Make it: CREATE DATABASE … \
+        "the database cannot be reached: {at_socket} database \"nothing\" does not exist. Make it: CREATE DATABASE … \
          OWNER …, then run `grantor migrate`; or correct its name in database.url."
     ));
     run(&database.url.replace("user=grantor", "user=stranger")).is_refused(&format!(
-        "the database cannot be reached: {at_socket} role \"stranger\" does not exist\n  Make it: CREATE ROLE … LOGIN \
+        "the database cannot be reached: {at_socket} role \"stranger\" does not exist. Make it: CREATE ROLE … LOGIN \
          PASSWORD '…'; or correct the role in database.url."
     ));
     run("postgres://u:hidden@127.0.0.1:1/g").is_refused(
-        "the database cannot be reached: connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n  \
+        "the database cannot be reached: connection to server at \"127.0.0.1\", port 1 failed: Connection refused. \
          Nothing listens there: start Postgres, or correct host and port in database.url.",
     );
     for malformed in ["hidden", "mysql://u:hidden@127.0.0.1/g", "postgres://u:hid/den@127.0.0.1/g"] {
@@ -218,4 +220,23 @@ fn a_second_server_over_one_directory_is_refused() {
     ));
     Grantor::with(&settings).run(&["user", "list"]).is_done();
     assert!(node.terminate().success());
+}
+
+/// Neither somebody else's variables nor a reader who leaves early end a command with a panic.
+#[test]
+fn an_odd_environment_and_a_reader_who_leaves_are_no_failures() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let database = database();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_grantor"))
+        .args(["service", "list"])
+        .env("GRANTOR_DATABASE__URL", &database.url)
+        .env("GRANTOR_CONFIG", "")
+        .env("ODD", OsStr::from_bytes(b"\xff\xfe"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a process");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("its end");
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
 }

@@ -9,6 +9,7 @@ mod serve;
 mod service;
 mod user;
 
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -148,14 +149,14 @@ impl Shell {
     }
 
     /// Says the result: `words` to a person, `value` to a program.
-    #[allow(clippy::print_stdout, reason = "a command's result")]
     fn say(&self, value: &impl Serialize, words: impl FnOnce() -> String) -> Result<(), Refusal> {
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(value).map_err(Refusal::new)?);
-        } else {
-            println!("{}", words());
+        let text =
+            if self.json { serde_json::to_string_pretty(value).map_err(Refusal::new)? } else { words() };
+        match writeln!(std::io::stdout(), "{text}") {
+            // Whoever reads has read enough, as `head` does.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Refusal::new(error)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ mod layers;
 mod nearest;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -112,8 +113,12 @@ pub struct Sources {
 impl Sources {
     /// This process's own.
     pub fn of_process(file: Option<PathBuf>, dev: bool) -> Self {
-        let environment: BTreeMap<String, String> = std::env::vars().collect();
-        let file = file.or_else(|| environment.get("GRANTOR_CONFIG").map(PathBuf::from));
+        // What is not text is no setting that could be meant; it only must not end us.
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        let environment: BTreeMap<String, String> =
+            std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+        let named = environment.get("GRANTOR_CONFIG").filter(|path| !path.is_empty());
+        let file = file.or_else(|| named.map(PathBuf::from));
         Self { file, environment, dev }
     }
 }

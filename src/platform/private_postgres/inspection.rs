@@ -51,14 +51,18 @@ pub struct Room {
 pub fn inspect(settings: &Settings) -> Result<Inspection, Error> {
     let nearest = nearest_directory(&settings.data_dir);
     let account = Account::choose(&settings.data_dir)?;
-    // Programs are asked where they will run, or as near to it as there is a directory.
-    let layout = Layout { data_dir: nearest.clone(), socket_dir: nearest.join("run"), account };
+    let directory = directory(&settings.data_dir, &nearest, &account);
+    // Programs are asked where they will run, or as near to it as there is a directory of use.
+    let is_usable =
+        directory.as_ref().is_ok_and(|found| found.as_ref().is_none_or(|it| it.stranger.is_none()));
+    let place = if is_usable { nearest.clone() } else { PathBuf::from("/") };
+    let layout = Layout { socket_dir: place.join("run"), data_dir: place, account };
     let pgdata = settings.data_dir.join("pgdata");
     Ok(Inspection {
         is_made: pgdata.symlink_metadata().is_ok(),
         is_running: Postmaster::ready(&pgdata).is_some(),
         programs: Binaries::choose(settings, &layout).map(|found| (found.dir(), found.major)),
-        directory: directory(&settings.data_dir, &nearest, &layout.account),
+        directory,
         room: room(&nearest),
     })
 }

@@ -1,19 +1,15 @@
-//! The database: the server, what it promises, and what our role may do.
+//! The database: whether it is reached and up to date, and what our role may do in it.
 
-use super::finding::{Finding, Level, size};
-use super::{contents, partitions};
+use super::finding::{Finding, Level};
+use super::{contents, partitions, postgres};
 use crate::app::commands::Shell;
 use crate::app::database::{Database, newer};
 use crate::kernel::Fault;
-use crate::platform::db::{self, Connection, Db, Distance, Rights, ServerFacts};
+use crate::platform::db::{self, Connection, Db, Distance, Rights};
 use crate::platform::logging;
 
 /// Seconds that our clock and the database's may differ.
 const CLOCK_TOLERANCE: i64 = 2;
-/// The oldest Postgres that is tested.
-const OLDEST: i32 = 15;
-/// Connections that commands and maintenance want beside the pool's.
-const BESIDE: i64 = 3;
 
 /// Checks the database that the settings name. `is_serving`: whether a server is there to look after it.
 pub(super) fn check(shell: &Shell, is_serving: bool) -> Vec<Finding> {
@@ -28,11 +24,7 @@ pub(super) fn check(shell: &Shell, is_serving: bool) -> Vec<Finding> {
         Ok(facts) => facts,
         Err(fault) => return vec![Finding::bad("database", fault)],
     };
-    let mut findings = vec![server(&facts, database.is_private()), durability(&facts)];
-    if !database.is_private() {
-        findings.push(role(&facts));
-    }
-    findings.push(connections(&facts, settings.pool.connections.into()));
+    let mut findings = postgres::check(&facts, database.is_private(), settings.pool.connections.into());
     findings.extend(contents_of(shell, &database, &db, is_serving));
     findings.push(ask(&db, "clock", |connection| clock(shell, connection)));
     findings
@@ -71,80 +63,6 @@ fn ask(
 
 fn unchecked(check: &'static str, fault: &Fault) -> Finding {
     Finding::bad(check, format!("cannot be checked: {fault}"))
-}
-
-fn server(facts: &ServerFacts, is_private: bool) -> Finding {
-    let kind = if is_private { "private" } else { "outside" };
-    let (major, minor) = (facts.version / 10_000, facts.version % 10_000);
-    let what = format!(
-        "{kind}, Postgres {major}.{minor}, {}, {}",
-        facts.encoding,
-        size(u64::try_from(facts.bytes).unwrap_or_default())
-    );
-    let problem = if major < OLDEST {
-        "Grantor needs 15 or newer"
-    } else if facts.encoding != "UTF8" {
-        "names of people need UTF8: make the database anew WITH ENCODING 'UTF8' TEMPLATE template0"
-    } else if facts.is_standby {
-        "it is a standby, which cannot be written: let database.url name the primary"
-    } else {
-        return Finding::ok("database", what);
-    };
-    Finding::bad("database", format!("{what}: {problem}"))
-}
-
-/// What an app was told is true must be so after the power failed.
-fn durability(facts: &ServerFacts) -> Finding {
-    let settings = [
-        ("fsync", &facts.fsync),
-        ("synchronous_commit", &facts.synchronous_commit),
-        ("full_page_writes", &facts.full_page_writes),
-    ];
-    let off: Vec<&str> =
-        settings.into_iter().filter(|(_, value)| *value == "off").map(|(name, _)| name).collect();
-    if off.is_empty() {
-        return Finding::ok("durability", "what is committed is on disk");
-    }
-    let off = off.join(" and ");
-    Finding::bad(
-        "durability",
-        format!(
-            "{off} off: what was answered may be lost, and what was revoked come back. Turn on {off} in Postgres"
-        ),
-    )
-}
-
-fn role(facts: &ServerFacts) -> Finding {
-    if facts.is_superuser {
-        return Finding::warn(
-            "role",
-            "we connect as a superuser, who may do anything to the whole server: a role that owns the database is enough",
-        );
-    }
-    Finding::ok("role", "no superuser")
-}
-
-fn connections(facts: &ServerFacts, wanted: i64) -> Finding {
-    let allowed = facts.connections;
-    if wanted > allowed {
-        return Finding::bad(
-            "connections",
-            format!(
-                "database.connections is {wanted}, and Postgres allows us {allowed}: lower it, or raise theirs"
-            ),
-        );
-    }
-    if wanted + BESIDE > facts.free {
-        return Finding::warn(
-            "connections",
-            format!(
-                "database.connections is {wanted}, and of the {allowed} that Postgres allows us {} are free: with those \
-                 of commands it may be too many",
-                facts.free
-            ),
-        );
-    }
-    Finding::ok("connections", format!("{wanted} at most, of {allowed}"))
 }
 
 fn migrations(distance: &Distance, is_private: bool) -> Finding {

@@ -8,6 +8,7 @@ mod database;
 mod files;
 mod finding;
 mod partitions;
+mod postgres;
 mod private;
 mod server;
 mod settings;
