@@ -90,7 +90,7 @@ fn a_database_that_is_well_is_found_so() {
     assert_eq!((found.code, found.complaints()), (0, vec!["role"]), "{found:#?}");
     for (check, words) in [
         ("settings", "issuer http://127.0.0.1:8080: plain http, for this machine only"),
-        ("lifetimes", "of tokens and sessions are as usual"),
+        ("limits", "of tokens, sessions and requests are as usual"),
         ("proxies", "0 trusted"),
         ("exposure", "/metrics is not for the public"),
         ("transport", "the way to the database stays on this machine, or is under TLS that is checked"),
@@ -109,8 +109,7 @@ fn a_database_that_is_well_is_found_so() {
     found.says("database", "ok", ", UTF8, ");
     found.says("partitions", "ok", "made ahead as ");
     found.says("accounts", "ok", "no client yet: `grantor client add ");
-    let mut names =
-        vec!["settings", "lifetimes", "proxies", "exposure", "transport", "files", "front", "ops"];
+    let mut names = vec!["settings", "limits", "proxies", "exposure", "transport", "files", "front", "ops"];
     names.extend(["database", "durability", "role", "connections", "migrations", "permissions"]);
     names.extend(["partitions", "retention", "accounts", "clock"]);
     names.sort_unstable();
@@ -377,10 +376,10 @@ fn settings_that_are_accepted_may_still_be_unwise() {
         ("GRANTOR_SERVER__BODY_LIMIT", "1048577", "server.body_limit is more than 1 MiB"),
     ] {
         let found = with(name, value);
-        assert_eq!((found.code, found.complaints()), (0, vec!["lifetimes", "role"]), "{name}: {found:#?}");
-        found.says("lifetimes", "warn", words);
+        assert_eq!((found.code, found.complaints()), (0, vec!["limits", "role"]), "{name}: {found:#?}");
+        found.says("limits", "warn", words);
     }
-    with("GRANTOR_TOKENS__ACCESS_LIFETIME_S", "3600").says("lifetimes", "ok", "as usual");
+    with("GRANTOR_TOKENS__ACCESS_LIFETIME_S", "3600").says("limits", "ok", "as usual");
 
     with("GRANTOR_SERVER__OPS", "0.0.0.0:1").says(
         "exposure",

@@ -7,7 +7,7 @@ use crate::app::settings::Settings;
 
 /// Checks that need nothing but the settings.
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
-    vec![issuer(settings), lifetimes(settings), proxies(settings), exposure(settings), transport(settings)]
+    vec![issuer(settings), limits(settings), proxies(settings), exposure(settings), transport(settings)]
 }
 
 fn issuer(settings: &Settings) -> Finding {
@@ -22,9 +22,20 @@ fn issuer(settings: &Settings) -> Finding {
     )
 }
 
-fn lifetimes(settings: &Settings) -> Finding {
+fn limits(settings: &Settings) -> Finding {
+    let odd: Vec<&str> =
+        oddities(settings).into_iter().filter_map(|(is_odd, words)| is_odd.then_some(words)).collect();
+    if odd.is_empty() {
+        Finding::ok("limits", "of tokens, sessions and requests are as usual")
+    } else {
+        Finding::warn("limits", odd.join("\n"))
+    }
+}
+
+/// What is allowed, and mostly not meant.
+fn oddities(settings: &Settings) -> [(bool, &'static str); 6] {
     let (tokens, sessions) = (&settings.tokens, &settings.sessions);
-    let odd = [
+    [
         (
             tokens.access_lifetime_s > 3600,
             "tokens.access_lifetime_s is more than an hour: a stolen token lives as long",
@@ -49,13 +60,7 @@ fn lifetimes(settings: &Settings) -> Finding {
             settings.server.body_limit > 1 << 20,
             "server.body_limit is more than 1 MiB: no request of OAuth needs that",
         ),
-    ];
-    let odd: Vec<&str> = odd.into_iter().filter_map(|(is_odd, words)| is_odd.then_some(words)).collect();
-    if odd.is_empty() {
-        Finding::ok("lifetimes", "of tokens and sessions are as usual")
-    } else {
-        Finding::warn("lifetimes", odd.join("\n"))
-    }
+    ]
 }
 
 fn proxies(settings: &Settings) -> Finding {
