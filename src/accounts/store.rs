@@ -236,3 +236,9 @@ pub fn list_users(connection: &mut Connection) -> Result<Vec<User>, Fault> {
         .load(connection)?;
     Ok(rows.into_iter().map(joined).collect())
 }
+
+/// Whether there is anybody who could sign in.
+pub fn has_users(connection: &mut Connection) -> Result<bool, Fault> {
+    Ok(diesel::select(diesel::dsl::exists(users::table.select(users::principal_id)))
+        .get_result(connection)?)
+}

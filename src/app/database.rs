@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use crate::app::settings::DatabaseSettings;
 use crate::kernel::Fault;
-use crate::platform::db::{self, Db};
+use crate::platform::db::{self, Db, Distance};
 use crate::platform::private_postgres::{PrivatePostgres, Settings as PrivateSettings};
 
 /// The database that is used, and the private server behind it, if there is one.
@@ -35,10 +35,7 @@ impl Database {
         if !settings.url.is_empty() {
             return Ok(Self { url: settings.url.clone(), private: None });
         }
-        let mut private = PrivateSettings::new(&settings.data_dir);
-        private.bin_dir = Some(settings.bin_dir.clone()).filter(|dir| *dir != PathBuf::new());
-        private.search_path = search_path.map(Into::into);
-        let postgres = open(&private).map_err(Fault::internal)?;
+        let postgres = open(&private(settings, search_path)).map_err(Fault::internal)?;
         if postgres.is_owned() {
             db::create_database(&postgres.maintenance_url(), "grantor")?;
         }
@@ -55,16 +52,11 @@ impl Database {
         if self.private.as_ref().is_some_and(PrivatePostgres::is_owned) {
             db::migrate(&self.url)?;
         }
-        db.run_here(|connection| {
-            let pending = db::pending_migrations(connection)?;
-            if !pending.is_empty() {
-                return Err(Fault::internal(format!(
-                    "the database lacks {} migrations; run `grantor migrate`",
-                    pending.len()
-                )));
-            }
-            db::make_partitions(connection, today).map(drop)
-        })
+        let prepared = db.run_here(|connection| {
+            is_up_to_date(&db::distance(connection)?)?;
+            db::make_partitions(connection, today)
+        });
+        prepared.map(drop).map_err(say_whose_it_must_be)
     }
 
     /// Ends the private server, if there is one and it is ours.
@@ -73,4 +65,30 @@ impl Database {
             postgres.stop();
         }
     }
+}
+
+/// Where the private one lives, by the settings.
+pub(super) fn private(settings: &DatabaseSettings, search_path: Option<String>) -> PrivateSettings {
+    let mut private = PrivateSettings::new(&settings.data_dir);
+    private.bin_dir = Some(settings.bin_dir.clone()).filter(|dir| *dir != PathBuf::new());
+    private.search_path = search_path.map(Into::into);
+    private
+}
+
+fn is_up_to_date(distance: &Distance) -> Result<(), Fault> {
+    match distance.pending.len() {
+        0 => Ok(()),
+        many => Err(Fault::internal(format!("the database lacks {many} migrations; run `grantor migrate`"))),
+    }
+}
+
+/// Postgres's refusals of a role say what is refused, and not what would help.
+pub(super) fn say_whose_it_must_be(fault: Fault) -> Fault {
+    let words = fault.to_string();
+    if words.starts_with("permission denied") || words.starts_with("must be owner") {
+        return Fault::internal(format!(
+            "{words}: the role in database.url must own the database and its tables (`grantor doctor` says more)"
+        ));
+    }
+    fault
 }

@@ -1,9 +1,11 @@
 //! Putting it together: settings, database, routes, startup, commands.
 
 mod assets;
+mod background;
 pub mod commands;
 pub mod database;
 mod health;
+mod neighbours;
 mod routes;
 pub mod settings;
 pub mod startup;

@@ -13,6 +13,8 @@ use crate::accounts::Accounts;
 use crate::accounts::passwords::Passwords;
 use crate::accounts::sessions::CookieJar;
 use crate::accounts::sign_in::Turns;
+use crate::app::background::Background;
+use crate::app::neighbours::cannot_listen;
 use crate::app::routes;
 use crate::app::settings::{ServerSettings, Settings};
 use crate::audit::Ledger;
@@ -22,15 +24,9 @@ use crate::kernel::Fault;
 use crate::limits::guard::Guard;
 use crate::oauth::OAuth;
 use crate::platform::clock::Clock;
-use crate::platform::db::{self, Db};
+use crate::platform::db::Db;
 use crate::platform::door::{self, Door};
 use crate::platform::metrics::Metrics;
-
-/// How often the coming partitions are looked after.
-const MAINTENANCE: Duration = Duration::from_secs(3600);
-
-/// How often the notes of who used what are written.
-const NOTES: Duration = Duration::from_secs(1);
 
 /// What all requests share.
 struct Shared {
@@ -90,8 +86,7 @@ pub struct Running {
     /// Where the metrics listen.
     pub ops: Option<SocketAddr>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
-    maintenance: JoinHandle<()>,
-    notes: Notes,
+    background: Background,
 }
 
 impl Running {
@@ -100,8 +95,7 @@ impl Running {
         for (_, task) in self.servers {
             task.await.map_err(Fault::internal)?.map_err(Fault::internal)?;
         }
-        self.maintenance.abort();
-        self.notes.end().await;
+        self.background.end().await;
         Ok(())
     }
 
@@ -120,9 +114,8 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
     let mut servers = Vec::new();
     let front = listen(&settings.server, &shared, signals, &mut servers)?;
     let ops = settings.server.ops.map(|at| listen_ops(at, &shared, signals, &mut servers)).transpose()?;
-    let notes = Notes::start(shared.usage, Ledger::new(db.clone()), clock.clone());
-    let maintenance = tokio::spawn(maintain(db, clock));
-    Ok(Running { front, ops, servers, maintenance, notes })
+    let background = Background::start(db, clock, shared.usage);
+    Ok(Running { front, ops, servers, background })
 }
 
 type Servers = Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>;
@@ -186,53 +179,4 @@ fn listen_ops(
     let running = server.run();
     servers.push((running.handle(), tokio::spawn(running)));
     Ok(address)
-}
-
-fn cannot_listen(setting: &str, at: SocketAddr, error: &std::io::Error) -> Fault {
-    Fault::internal(format!("cannot listen at {at} ({setting}): {error}"))
-}
-
-/// Writes who used what, while the server runs and once more at its end.
-struct Notes {
-    usage: Arc<Usage>,
-    ledger: Ledger,
-    clock: Clock,
-    often: JoinHandle<()>,
-}
-
-impl Notes {
-    fn start(usage: Arc<Usage>, ledger: Ledger, clock: Clock) -> Self {
-        let (own, into, now) = (Arc::clone(&usage), ledger.clone(), clock.clone());
-        let often = tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(NOTES).await;
-                write_notes(&own, &into, &now).await;
-            }
-        });
-        Self { usage, ledger, clock, often }
-    }
-
-    async fn end(self) {
-        self.often.abort();
-        write_notes(&self.usage, &self.ledger, &self.clock).await;
-    }
-}
-
-async fn write_notes(usage: &Usage, ledger: &Ledger, clock: &Clock) {
-    if let Err(fault) = usage.flush(ledger, clock.now()).await {
-        log::warn!("noting which apps were used: {fault}");
-    }
-}
-
-/// Makes the coming partitions while the server runs; every node tries, one at a time does.
-async fn maintain(db: Db, clock: Clock) {
-    loop {
-        tokio::time::sleep(MAINTENANCE).await;
-        let today = clock.now().date_naive();
-        match db.run(move |connection| db::make_partitions(connection, today)).await {
-            Ok(0) => {}
-            Ok(made) => log::info!("made {made} partitions"),
-            Err(fault) => log::error!("making partitions: {fault}"),
-        }
-    }
 }

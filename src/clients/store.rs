@@ -109,6 +109,12 @@ pub fn list(connection: &mut Connection) -> Result<Vec<Client>, Fault> {
     Ok(clients)
 }
 
+/// Whether there is any client.
+pub fn has_clients(connection: &mut Connection) -> Result<bool, Fault> {
+    Ok(diesel::select(diesel::dsl::exists(clients::table.select(clients::principal_id)))
+        .get_result(connection)?)
+}
+
 /// Whether any client registered this web origin.
 pub fn is_registered_origin(connection: &mut Connection, origin: &str) -> Result<bool, Fault> {
     let found = diesel::select(diesel::dsl::exists(

@@ -4,6 +4,10 @@
 //! that sends work there. As many run at once as there are connections; the others wait, asynchronously and
 //! for a bounded time, and are then told 503.
 
+mod failure;
+mod inspection;
+mod migrations;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,16 +19,15 @@ use diesel::r2d2::{ManageConnection, Pool};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::{Date, Integer};
 use diesel::{Connection as _, ConnectionError, QueryableByName, RunQueryDsl, sql_query};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
+pub use self::inspection::{Partition, Rights, ServerFacts, database_time, partitions, rights, server_facts};
+pub use self::migrations::{Distance, create_database, distance, migrate, migrate_down};
 use crate::kernel::Fault;
 
 /// A connection to the database. Only stores look inside.
 pub type Connection = PgConnection;
-
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 /// Settings of the section `database` that concern the pool.
 #[derive(Clone, Debug, Deserialize)]
@@ -45,7 +48,6 @@ pub struct Db {
     generation: Arc<AtomicU64>,
     wait: Duration,
     longest: Duration,
-    url: Arc<str>,
 }
 
 impl Db {
@@ -68,7 +70,7 @@ impl Db {
         let turns = Arc::new(Semaphore::new(settings.connections as usize));
         let longest =
             wait + Duration::from_millis(settings.statement_timeout_ms) + Duration::from_millis(500);
-        Self { pool, turns, generation, wait, longest, url: url.into() }
+        Self { pool, turns, generation, wait, longest }
     }
 
     /// Runs blocking work with a connection, when one is free.
@@ -97,10 +99,8 @@ impl Db {
 
     /// Runs work on the calling thread: for commands, which have no other requests to think of.
     pub fn run_here<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, Fault>) -> Result<T, Fault> {
-        let mut connection = self
-            .pool
-            .get()
-            .map_err(|error| Fault::unavailable(format!("no database connection: {}", self.tell(&error))))?;
+        let mut connection =
+            self.pool.get().map_err(|error| Fault::unavailable(failure::words(&error.to_string())))?;
         let result = work(&mut connection.inner);
         if matches!(&result, Err(fault) if fault.is_lost_connection()) {
             // One dead connection means that the server went away: trust none made before.
@@ -109,11 +109,6 @@ impl Db {
                 self.generation.compare_exchange(made_in, made_in + 1, Ordering::SeqCst, Ordering::SeqCst);
         }
         result
-    }
-
-    /// An error's words without the connection string, which may hold a password.
-    fn tell(&self, error: &impl ToString) -> String {
-        error.to_string().replace(&*self.url, "…")
     }
 
     /// Whether the database answers now.
@@ -131,7 +126,7 @@ struct LoggedAtTheFace;
 
 impl diesel::r2d2::HandleError<ConnectionError> for LoggedAtTheFace {
     fn handle_error(&self, error: ConnectionError) {
-        log::debug!("connecting to the database: {error}");
+        log::debug!("{}", failure::words(&error.to_string()));
     }
 }
 
@@ -186,7 +181,7 @@ pub fn connect(url: &str) -> Result<Connection, ConnectionError> {
 }
 
 fn reach(url: &str) -> Result<Connection, Fault> {
-    connect(url).map_err(|error| Fault::unavailable(error.to_string().replace(url, "…")))
+    connect(url).map_err(|error| Fault::unavailable(failure::words(&error.to_string())))
 }
 
 /// Adds the bounds on a dead network to a connection string, in either of libpq's two forms.
@@ -208,36 +203,6 @@ fn bounded(url: &str) -> String {
     })
 }
 
-/// Brings the schema up to date; returns the names of the migrations that ran.
-pub fn migrate(url: &str) -> Result<Vec<String>, Fault> {
-    let mut connection = reach(url)?;
-    let ran = connection.run_pending_migrations(MIGRATIONS).map_err(Fault::internal)?;
-    Ok(ran.iter().map(ToString::to_string).collect())
-}
-
-/// Undoes every migration, last first; for the tests that hold that each one can be undone.
-pub fn migrate_down(url: &str) -> Result<(), Fault> {
-    let mut connection = reach(url)?;
-    connection.revert_all_migrations(MIGRATIONS).map_err(Fault::internal)?;
-    Ok(())
-}
-
-/// The migrations this binary knows and the database has not run.
-pub fn pending_migrations(connection: &mut Connection) -> Result<Vec<String>, Fault> {
-    let pending = connection.pending_migrations(MIGRATIONS).map_err(Fault::internal)?;
-    Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
-}
-
-/// Makes the database `name` if there is none; `url` names another database of the same server.
-pub fn create_database(url: &str, name: &str) -> Result<(), Fault> {
-    let mut connection = reach(url)?;
-    match connection.batch_execute(&format!("CREATE DATABASE {name}")) {
-        // Another node may have made it in the same moment.
-        Err(error) if !error.to_string().contains("already exists") => Err(Fault::from(error)),
-        _ => Ok(()),
-    }
-}
-
 #[derive(QueryableByName)]
 struct Made {
     #[diesel(sql_type = Integer)]
@@ -249,35 +214,6 @@ pub fn make_partitions(connection: &mut Connection, today: NaiveDate) -> Result<
     let made: Made =
         sql_query("SELECT make_partitions($1) AS made").bind::<Date, _>(today).get_result(connection)?;
     Ok(made.made)
-}
-
-#[derive(QueryableByName)]
-struct DatabaseTime {
-    #[diesel(sql_type = diesel::sql_types::Timestamptz)]
-    now: chrono::DateTime<chrono::Utc>,
-}
-
-/// The database server's clock.
-pub fn database_time(connection: &mut Connection) -> Result<chrono::DateTime<chrono::Utc>, Fault> {
-    let time: DatabaseTime = sql_query("SELECT clock_timestamp() AS now").get_result(connection)?;
-    Ok(time.now)
-}
-
-#[derive(QueryableByName)]
-struct May {
-    #[diesel(sql_type = diesel::sql_types::Bool)]
-    may: bool,
-}
-
-/// Whether the role we connect as can make partitions: it owns every partitioned table.
-pub fn may_make_partitions(connection: &mut Connection) -> Result<bool, Fault> {
-    let answer: May = sql_query(
-        "SELECT coalesce(bool_and(pg_has_role(c.relowner, 'USAGE')), false) \
-                AND has_schema_privilege('partitions', 'CREATE') AS may \
-         FROM partition_plans p JOIN pg_class c ON c.oid = to_regclass('public.' || quote_ident(p.parent))",
-    )
-    .get_result(connection)?;
-    Ok(answer.may)
 }
 
 impl From<DieselError> for Fault {

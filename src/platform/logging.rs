@@ -28,6 +28,13 @@ pub fn start(filter: &str) {
     drop(started);
 }
 
+/// Whether this says what is logged: levels, or levels of modules. Env_logger would take a mistyped level for the
+/// name of a module, and log nothing.
+pub fn is_filter(text: &str) -> bool {
+    let is_level = |level: &str| level.trim().parse::<log::LevelFilter>().is_ok();
+    text.split(',').all(|part| is_level(part.split_once('=').map_or(part, |(_, level)| level)))
+}
+
 struct Pairs(String);
 
 impl VisitSource<'_> for Pairs {
@@ -46,7 +53,17 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::one_line;
+    use super::{is_filter, one_line};
+
+    #[test]
+    fn a_filter_names_levels() {
+        for text in ["info", "off", "info,grantor=debug", "warn, grantor::audit = TRACE"] {
+            assert!(is_filter(text), "{text}");
+        }
+        for text in ["", "verbose", "grantor", "info,grantor=loud", "info,"] {
+            assert!(!is_filter(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_line_stays_one_line() {

@@ -7,6 +7,7 @@ pub mod entropy;
 pub mod seal;
 pub mod db;
 pub mod private_postgres;
+pub mod probe;
 pub mod logging;
 pub mod metrics;
 pub mod request_id;

@@ -69,3 +69,8 @@ pub fn insert(work: &mut Work<'_>, service: &Service) -> Result<bool, Fault> {
         diesel::insert_into(scopes::table).values(rows).on_conflict_do_nothing().execute(&mut **work)?;
     Ok(made == service.scopes.len())
 }
+
+/// Whether there is any service.
+pub fn has_services(connection: &mut Connection) -> Result<bool, Fault> {
+    Ok(diesel::select(diesel::dsl::exists(services::table.select(services::id))).get_result(connection)?)
+}

@@ -106,7 +106,7 @@ impl Source {
     }
 
     pub fn is_door(&self) -> bool {
-        DATABASE_DOORS.contains(&self.path.as_str())
+        DATABASE_DOORS.contains(&self.path.as_str()) || self.path.starts_with("platform/db/")
     }
 }
 

@@ -9,6 +9,7 @@ mod serve;
 mod service;
 mod user;
 
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,7 +17,7 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use crate::app::database::Database;
-use crate::app::settings::{Settings, Sources};
+use crate::app::settings::{Settings, SourceFile, Sources};
 use crate::audit::{Ledger, Work};
 use crate::kernel::{Fault, Outcome};
 use crate::platform::clock::Clock;
@@ -56,7 +57,7 @@ enum Command {
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Check settings, database, permissions and clock.
+    /// Check settings, files, database and server, and say what to do.
     Doctor,
 }
 
@@ -106,6 +107,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Refusal> {
         json: cli.json,
         search_path: sources.environment.get("PATH").cloned(),
         clock: Clock::System,
+        files: sources.files(),
         settings,
     };
     match cli.command {
@@ -125,13 +127,14 @@ struct Shell {
     json: bool,
     settings: Settings,
     search_path: Option<String>,
+    files: Vec<SourceFile>,
     clock: Clock,
 }
 
 /// A database that is open for a command.
 struct Open {
-    database: Database,
-    db: Db,
+    /// A private one runs as long as this is held.
+    _database: Database,
     ledger: Ledger,
 }
 
@@ -142,18 +145,18 @@ impl Shell {
         let database = Database::for_command(&self.settings.database, self.search_path.clone())?;
         let db = Db::new(&database.url, &self.settings.database.pool);
         database.prepare(&db, self.clock.now().date_naive())?;
-        Ok(Open { ledger: Ledger::new(db.clone()), db, database })
+        Ok(Open { ledger: Ledger::new(db), _database: database })
     }
 
     /// Says the result: `words` to a person, `value` to a program.
-    #[allow(clippy::print_stdout, reason = "a command's result")]
     fn say(&self, value: &impl Serialize, words: impl FnOnce() -> String) -> Result<(), Refusal> {
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(value).map_err(Refusal::new)?);
-        } else {
-            println!("{}", words());
+        let text =
+            if self.json { serde_json::to_string_pretty(value).map_err(Refusal::new)? } else { words() };
+        match writeln!(std::io::stdout(), "{text}") {
+            // Whoever reads has read enough, as `head` does.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Refusal::new(error)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -1,9 +1,12 @@
 //! Laying one source of settings over another.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use toml::{Table, Value};
+
+use super::nearest::nearest;
 
 const PREFIX: &str = "GRANTOR_";
 /// Variables of this prefix that are no settings.
@@ -11,21 +14,66 @@ const NOT_SETTINGS: [&str; 1] = ["GRANTOR_CONFIG"];
 
 /// A file of settings.
 pub(super) fn read_file(file: &Path) -> Result<Table, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    text.parse().map_err(|error| format!("{}: {error}", file.display()))
+    let name = file.display();
+    let text = std::fs::read_to_string(file).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => format!("there is no file {name}, which --config or GRANTOR_CONFIG names"),
+        _ => format!("the file {name} cannot be read: {error}"),
+    })?;
+    text.parse().map_err(|error: toml::de::Error| {
+        // Its own words quote the line, which may hold a password.
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        format!("{name}, line {}: {}", before.matches('\n').count() + 1, error.message().replace('\n', ", "))
+    })
 }
 
 /// Lays what is given over the defaults; what they do not know, or know otherwise, is a complaint.
-pub(super) fn overlay(base: &mut Table, given: Table, path: &str, complaints: &mut Vec<String>) {
+pub(super) fn overlay(base: &mut Table, given: Table, complaints: &mut Vec<String>) {
+    let known = names(base);
+    overlay_section(base, given, "", &known, complaints);
+}
+
+fn overlay_section(base: &mut Table, given: Table, path: &str, all: &[String], complaints: &mut Vec<String>) {
     for (key, value) in given {
         let name = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         match (base.get_mut(&key), value) {
-            (None, _) => complaints.push(format!("{name} is no setting")),
-            (Some(Value::Table(base)), Value::Table(given)) => overlay(base, given, &name, complaints),
-            (Some(known), given) if known.same_type(&given) => *known = given,
-            (Some(known), _) => complaints.push(format!("{name} must be {}", kind(known))),
+            (None, _) => complaints.push(format!("{name} is no setting{}", suggestion(&name, all))),
+            (Some(Value::Table(base)), Value::Table(given)) => {
+                overlay_section(base, given, &name, all, complaints);
+            }
+            (Some(known), given) => match misfit(known, &given) {
+                Some(words) => complaints.push(format!("{name} {words}")),
+                None => *known = given,
+            },
         }
     }
+}
+
+/// What is wrong with a value in the place of the known one.
+fn misfit(known: &Value, given: &Value) -> Option<String> {
+    if !known.same_type(given) {
+        return Some(format!("must be {}", kind(known)));
+    }
+    // No setting is less than nothing.
+    given.as_integer().is_some_and(|number| number < 0).then(|| "must be 0 or more".to_owned())
+}
+
+/// The names of all settings and sections, with dots.
+fn names(defaults: &Table) -> Vec<String> {
+    let of_section = |(key, value): (&String, &Value)| {
+        let inner: Vec<&String> = value.as_table().into_iter().flat_map(Table::keys).collect();
+        let inner = inner.into_iter().map(|name| format!("{key}.{name}")).collect::<Vec<_>>();
+        std::iter::once(key.clone()).chain(inner).collect::<Vec<_>>()
+    };
+    defaults.iter().flat_map(of_section).collect()
+}
+
+fn suggestion(name: &str, known: &[String]) -> String {
+    nearest(name, known).map(|known| format!("; did you mean {known}?")).unwrap_or_default()
+}
+
+/// Whether a variable names a file that holds the text of a setting.
+pub(super) fn names_a_file(variable: &str) -> bool {
+    variable.starts_with(PREFIX) && variable.ends_with("_FILE")
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -62,17 +110,31 @@ fn from_environment(defaults: &Table, name: &str, text: &str) -> Result<(Vec<Str
     let path: Vec<String> = name.split("__").map(str::to_owned).collect();
     if let Some(known) = find(defaults, &path) {
         let value = typed(known, text).ok_or_else(|| format!("must be {}", kind(known)))?;
-        return Ok((path, value));
+        return misfit(known, &value).map_or(Ok((path, value)), Err);
     }
     let from_file =
         name.strip_suffix("_file").map(|name| name.split("__").map(str::to_owned).collect::<Vec<_>>());
     match from_file {
         Some(path) if matches!(find(defaults, &path), Some(Value::String(_))) => {
-            let content = std::fs::read_to_string(text).map_err(|error| format!("names {text}: {error}"))?;
+            let content = std::fs::read_to_string(text)
+                .map_err(|error| format!("names {text}, which cannot be read: {error}"))?;
             Ok((path, Value::String(content.trim().to_owned())))
         }
-        _ => Err("is no setting".to_owned()),
+        _ => Err(format!("is no setting{}", variable_suggestion(defaults, name))),
     }
+}
+
+/// As [`suggestion`], in the spelling of variables.
+fn variable_suggestion(defaults: &Table, name: &str) -> String {
+    let spelled = |name: &str| format!("{PREFIX}{}", name.to_uppercase().replace('.', "__"));
+    let mut known = Vec::new();
+    for setting in names(defaults) {
+        let path: Vec<String> = setting.split('.').map(str::to_owned).collect();
+        let value = find(defaults, &path);
+        known.extend(value.map(|_| spelled(&setting)));
+        known.extend(value.filter(|value| value.is_str()).map(|_| spelled(&format!("{setting}_file"))));
+    }
+    suggestion(&spelled(name), &known)
 }
 
 fn find<'t>(table: &'t Table, path: &[String]) -> Option<&'t Value> {

@@ -1,8 +1,12 @@
 //! Settings: defaults ← file ← environment. Unknown keys are refused, and all complaints come at once.
 
+mod addresses;
+mod files;
 mod layers;
+mod nearest;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -12,11 +16,14 @@ use thiserror::Error;
 use toml::{Table, Value};
 use url::Url;
 
+pub use self::files::SourceFile;
+
 use crate::accounts::passwords::PasswordSettings;
 use crate::accounts::sessions::SessionSettings;
 use crate::grants::TokenSettings;
 use crate::limits::guard::GuardSettings;
 use crate::platform::db::PoolSettings;
+use crate::platform::logging;
 
 const DEFAULTS: &str = include_str!("../defaults.toml");
 const NINETY_DAYS: u32 = 90 * 86_400;
@@ -106,8 +113,12 @@ pub struct Sources {
 impl Sources {
     /// This process's own.
     pub fn of_process(file: Option<PathBuf>, dev: bool) -> Self {
-        let environment: BTreeMap<String, String> = std::env::vars().collect();
-        let file = file.or_else(|| environment.get("GRANTOR_CONFIG").map(PathBuf::from));
+        // What is not text is no setting that could be meant; it only must not end us.
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        let environment: BTreeMap<String, String> =
+            std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+        let named = environment.get("GRANTOR_CONFIG").filter(|path| !path.is_empty());
+        let file = file.or_else(|| named.map(PathBuf::from));
         Self { file, environment, dev }
     }
 }
@@ -120,11 +131,12 @@ impl Settings {
         let mut table = defaults.clone();
         if let Some(file) = &sources.file {
             match layers::read_file(file) {
-                Ok(given) => layers::overlay(&mut table, given, "", &mut complaints),
+                Ok(given) => layers::overlay(&mut table, given, &mut complaints),
                 Err(complaint) => complaints.push(complaint),
             }
         }
         layers::overlay_environment(&mut table, &defaults, &sources.environment, &mut complaints);
+        addresses::check(&table, &mut complaints);
         if !complaints.is_empty() {
             return Err(Complaints(complaints));
         }
@@ -160,9 +172,17 @@ impl Settings {
                     "issuer must be https unless it is on this machine (or start with --dev)",
                 );
             }
-            Err(_) => demand(false, "issuer is not a URL"),
+            Err(_) => demand(false, "issuer is not a URL: write it like https://id.example.com"),
         }
+        demand(
+            logging::is_filter(&self.log),
+            "log must be error, warn, info or debug, or say so of a module, as in info,grantor=debug",
+        );
         demand(self.server.body_limit >= 4096, "server.body_limit must be 4096 or more");
+        demand(
+            self.server.ops.is_none_or(|ops| ops != self.server.front || ops.port() == 0),
+            "server.ops must be another address than server.front",
+        );
         demand(self.server.connections >= 1, "server.connections must be 1 or more");
         demand(self.server.header_timeout_ms >= 100, "server.header_timeout_ms must be 100 or more");
         let pool = &self.database.pool;
@@ -222,6 +242,11 @@ impl Settings {
         self.is_https() && self.server.trusted_proxies.is_empty()
     }
 
+    /// Whether the way to the database stays on this machine or is under TLS that is checked.
+    pub fn reaches_database_safely(&self) -> bool {
+        is_protected(&self.database.url)
+    }
+
     /// Whether cookies can be `Secure`.
     pub fn is_https(&self) -> bool {
         self.issuer.starts_with("https://")
@@ -229,7 +254,7 @@ impl Settings {
 }
 
 fn complain(error: &impl ToString) -> Complaints {
-    Complaints(vec![error.to_string().trim_end().to_owned()])
+    Complaints(vec![error.to_string().trim_end().replace('\n', " ")])
 }
 
 fn default_data_dir(environment: &BTreeMap<String, String>) -> PathBuf {

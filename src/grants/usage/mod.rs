@@ -31,8 +31,8 @@ impl Usage {
     pub fn note(&self, grant: GrantId, now: DateTime<Utc>) {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         if notes.len() < MOST || notes.contains_key(&grant) {
-            let noted = notes.entry(grant).or_insert(now);
-            *noted = now.max(*noted);
+            let latest = notes.entry(grant).or_insert(now);
+            *latest = now.max(*latest);
         }
     }
 
@@ -50,7 +50,9 @@ impl Usage {
             })
             .await;
         if written.is_err() {
-            notes.into_iter().for_each(|(grant, at)| self.note(grant, at));
+            for (grant, at) in notes {
+                self.note(grant, at);
+            }
         }
         written.map(drop)
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::Settings;
-use super::error::{Error, io_error};
+use super::error::Error;
 use super::layout::Layout;
 
 /// Where distributions put their versioned programs: a folder, the name's beginning, and what follows the version.
@@ -59,6 +59,11 @@ impl Binaries {
         Err(misfit.unwrap_or(Error::NoBinaries))
     }
 
+    /// Where they are.
+    pub(super) fn dir(&self) -> PathBuf {
+        self.postgres.parent().unwrap_or(&self.postgres).to_owned()
+    }
+
     /// Asks for the version as the very user, in the very directory it will run in: whatever bars it shows here.
     fn ask(dir: &Path, layout: &Layout) -> Result<Self, Error> {
         let postgres = dir.join("postgres");
@@ -78,7 +83,8 @@ pub(super) fn major(word: &str) -> Option<u32> {
 }
 
 fn configured(dir: &Path) -> Result<PathBuf, Error> {
-    let dir = dir.canonicalize().map_err(io_error("open", dir))?;
+    // One that is not there has none of them either.
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     match ["postgres", "initdb"].into_iter().find(|program| !is_program(&dir.join(program))) {
         Some(program) => Err(Error::BinDir { dir, program }),
         None => Ok(dir),

@@ -1,6 +1,6 @@
 //! What can go wrong with the private Postgres, told so that the operator knows what to do.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// Why the private Postgres could not be had.
@@ -11,12 +11,12 @@ pub enum Error {
         "no PostgreSQL server was found on this machine: `postgres` and `initdb` are neither in PATH nor in the \
          usual directories. Install it (Debian, Ubuntu: `apt-get install postgresql`; Fedora, RHEL: \
          `dnf install postgresql-server`; Alpine: `apk add postgresql`; macOS: `brew install postgresql`), or name \
-         the directory of its programs in the settings, or use a database of your own by its URL"
+         the directory of its programs (database.bin_dir), or use a Postgres of yours (database.url)"
     )]
     NoBinaries,
     /// The configured directory of programs lacks one.
     #[error(
-        "{} has no executable `{program}`: the setting must name the directory that holds both `postgres` and \
+        "{} has no executable `{program}`: database.bin_dir must name the directory that holds both `postgres` and \
          `initdb` of one version (on Debian: /usr/lib/postgresql/<version>/bin, from `apt-get install postgresql`)",
         dir.display()
     )]
@@ -38,7 +38,7 @@ pub enum Error {
     #[error(
         "the database in {} belongs to PostgreSQL {cluster}, but the server in {} is version {found}: install \
          PostgreSQL {cluster} beside it (Debian: `apt-get install postgresql-{cluster}`) or name its programs' \
-         directory in the settings, or move the data to version {found} with `pg_upgrade`",
+         directory (database.bin_dir), or move the data to version {found} with `pg_upgrade`",
         pgdata.display(), bin_dir.display()
     )]
     VersionMismatch {
@@ -60,7 +60,7 @@ pub enum Error {
     /// The account that runs Postgres cannot reach a directory.
     #[error(
         "the user `{account}`, which runs PostgreSQL because root must not, cannot enter {}, and so not reach {}: \
-         put the data directory elsewhere (such as /var/lib/grantor), or let that user through (`chmod o+x {}`)",
+         put the data directory elsewhere (database.data_dir, such as /var/lib/grantor), or let that user through (`chmod o+x {}`)",
         dir.display(), path.display(), dir.display()
     )]
     Unreachable {
@@ -74,7 +74,7 @@ pub enum Error {
     /// The data directory is somebody else's.
     #[error(
         "{} is not empty and holds no private Postgres: the data directory must be one of its own, which Grantor \
-         may close to others; name a new or an empty one", data_dir.display()
+         may close to others; name a new or an empty one (database.data_dir)", data_dir.display()
     )]
     ForeignDataDir {
         /// The directory refused.
@@ -101,7 +101,7 @@ pub enum Error {
     /// Another supervisor lives on this data directory.
     #[error(
         "another Grantor runs the private Postgres in {}: stop it first, or give this one a data directory of its \
-         own", data_dir.display()
+         own (database.data_dir)", data_dir.display()
     )]
     Locked {
         /// The directory both want.
@@ -121,7 +121,7 @@ pub enum Error {
         seconds: u64,
     },
     /// `initdb` failed.
-    #[error("`initdb` could not create the database in {}: {output}", pgdata.display())]
+    #[error("`initdb` could not create the database in {}; it says:\n{}", pgdata.display(), output.trim_end())]
     Initdb {
         /// Where the cluster should have been.
         pgdata: PathBuf,
@@ -140,8 +140,8 @@ pub enum Error {
     },
     /// Postgres was not ready in time.
     #[error(
-        "PostgreSQL was not ready after {seconds} s; if it still recovers from a crash, allow it more time in the \
-         settings. The end of {} says:\n{tail}", log.display()
+        "PostgreSQL was not ready after {seconds} s; if it still recovers from a crash, give it time and try again. \
+         The end of {} says:\n{tail}", log.display()
     )]
     NotReady {
         /// How long it was waited for.
@@ -152,7 +152,7 @@ pub enum Error {
         tail: String,
     },
     /// The operating system refused something.
-    #[error("could not {action} {}: {cause}", path.display())]
+    #[error("could not {action} {}: {}", path.display(), advised(cause))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -166,8 +166,47 @@ pub enum Error {
     ThreadLost,
 }
 
+/// The operating system's words, and what helps where it is known.
+fn advised(cause: &io::Error) -> String {
+    let advice = match cause.kind() {
+        ErrorKind::PermissionDenied => {
+            "; give its directory to this user, or name another data directory (database.data_dir)"
+        }
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory | ErrorKind::ReadOnlyFilesystem => {
+            "; name another data directory (database.data_dir)"
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; make room, or move the data directory",
+        _ => "",
+    };
+    format!("{cause}{advice}")
+}
+
 /// For `map_err`: names what was tried, and on what.
 pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
     let path = path.to_owned();
     move |cause| Error::Io { action, path, cause }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_refuses_comes_with_advice_where_there_is_any() {
+        let told = |cause| io_error("open", Path::new("/data"))(io::Error::from(cause)).to_string();
+        for (cause, advice) in [
+            (
+                ErrorKind::PermissionDenied,
+                "; give its directory to this user, or name another data directory",
+            ),
+            (ErrorKind::ReadOnlyFilesystem, "; name another data directory (database.data_dir)"),
+            (ErrorKind::StorageFull, "; make room, or move the data directory"),
+        ] {
+            assert!(
+                told(cause).starts_with("could not open /data: ") && told(cause).contains(advice),
+                "{cause}"
+            );
+        }
+        assert!(!told(ErrorKind::Interrupted).contains(';'));
+    }
 }

@@ -153,7 +153,7 @@ fn suits_socket(dir: &Path) -> bool {
 }
 
 /// Not empty, and with nothing of ours.
-fn is_foreign(data_dir: &Path) -> Result<bool, Error> {
+pub(super) fn is_foreign(data_dir: &Path) -> Result<bool, Error> {
     let entries = fs::read_dir(data_dir).map_err(io_error("read", data_dir))?;
     let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
     let ours = names.iter().any(|name| ["run", "pgdata", "supervisor.lock"].iter().any(|own| name == *own));

@@ -15,6 +15,7 @@ mod account;
 mod binaries;
 mod cluster;
 mod error;
+mod inspection;
 mod launch;
 mod layout;
 mod postmaster;
@@ -32,6 +33,7 @@ use std::time::{Duration, Instant};
 use nix::fcntl::Flock;
 
 pub use self::error::Error;
+pub use self::inspection::{Directory, Inspection, Room, inspect};
 
 use self::binaries::Binaries;
 use self::launch::Launch;

@@ -1,0 +1,80 @@
+//! What runs beside the requests, for as long as the server does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::audit::Ledger;
+use crate::grants::usage::Usage;
+use crate::platform::clock::Clock;
+use crate::platform::db::{self, Db};
+
+/// How often the coming partitions are looked after.
+const PARTITIONS: Duration = Duration::from_secs(3600);
+
+/// How often the notes of which grants were used are written.
+const NOTES: Duration = Duration::from_secs(1);
+
+/// The tasks, and what is to be done at their end.
+pub(super) struct Background {
+    partitions: JoinHandle<()>,
+    notes: JoinHandle<()>,
+    last_notes: Notes,
+}
+
+impl Background {
+    /// Starts them.
+    pub(super) fn start(db: Db, clock: Clock, usage: Arc<Usage>) -> Self {
+        let notes = Notes { usage, ledger: Ledger::new(db.clone()), clock: clock.clone() };
+        Self {
+            partitions: tokio::spawn(make_partitions(db, clock)),
+            notes: tokio::spawn(notes.clone().write_often()),
+            last_notes: notes,
+        }
+    }
+
+    /// Ends them, once nothing more is answered.
+    pub(super) async fn end(self) {
+        self.partitions.abort();
+        self.notes.abort();
+        self.last_notes.write().await;
+    }
+}
+
+/// When grants were used, on its way from memory to the database.
+#[derive(Clone)]
+struct Notes {
+    usage: Arc<Usage>,
+    ledger: Ledger,
+    clock: Clock,
+}
+
+impl Notes {
+    async fn write_often(self) {
+        loop {
+            sleep(NOTES).await;
+            self.write().await;
+        }
+    }
+
+    async fn write(&self) {
+        if let Err(fault) = self.usage.flush(&self.ledger, self.clock.now()).await {
+            log::warn!("noting which apps were used: {fault}");
+        }
+    }
+}
+
+/// Makes the coming partitions; every node tries, one at a time does.
+async fn make_partitions(db: Db, clock: Clock) {
+    loop {
+        sleep(PARTITIONS).await;
+        let today = clock.now().date_naive();
+        match db.run(move |connection| db::make_partitions(connection, today)).await {
+            Ok(0) => {}
+            Ok(made) => log::info!("made {made} partitions"),
+            Err(fault) => log::error!("making partitions: {fault}"),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The files that settings come from, for whoever looks after them.
+
+use std::path::PathBuf;
+
+use super::{Sources, layers};
+
+/// A file that settings were read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether what it holds lets its reader into the database.
+    pub is_secret: bool,
+}
+
+impl Sources {
+    /// The files that are read: the one of all settings, and those that hold a text each.
+    pub fn files(&self) -> Vec<SourceFile> {
+        let whole = self.file.iter().map(|path| SourceFile {
+            path: path.clone(),
+            is_secret: layers::read_file(path).is_ok_and(|table| names_a_database(&table)),
+        });
+        let named = self.environment.iter().filter(|(name, _)| layers::names_a_file(name));
+        let texts = named.map(|(_, path)| SourceFile { path: path.into(), is_secret: true });
+        whole.chain(texts).collect()
+    }
+}
+
+fn names_a_database(table: &toml::Table) -> bool {
+    let url = table.get("database").and_then(|section| section.get("url"));
+    url.and_then(|url| url.as_str()).is_some_and(|url| !url.is_empty())
+}

@@ -1,0 +1,137 @@
+//! Why there is no connection, in words that say what to do. libpq's own may quote the connection string, down to
+//! pieces of a password that it took for something else, so only what is known to be harmless is passed on.
+
+/// What an operator is told of a failed attempt to connect; `said` is r2d2's or libpq's text.
+pub(super) fn words(said: &str) -> String {
+    let said = said.trim_start_matches("timed out waiting for connection").trim_start_matches(':').trim();
+    if said.is_empty() {
+        return "no connection to the database became free in time".to_owned();
+    }
+    let first = said.lines().next().unwrap_or_default();
+    match KNOWN.iter().find(|(signs, _)| signs.iter().all(|sign| said.contains(sign))) {
+        _ if !is_harmless(first) => MALFORMED.to_owned(),
+        Some((_, advice)) => format!("the database cannot be reached: {first}. {advice}"),
+        None => format!("the database cannot be reached: {first}"),
+    }
+}
+
+const MALFORMED: &str = "database.url cannot be understood: write it as postgres://role:password@host:5432/database, \
+                         with %40 for @, %2F for /, %3A for :, %3F for ? and %23 for # in the password";
+
+/// Pieces of libpq's words that come together, and what helps then. The first that fits is told.
+const KNOWN: [(&[&str], &str); 13] = [
+    (
+        &["Connection refused"],
+        "Nothing listens there: start Postgres, or correct host and port in database.url.",
+    ),
+    (&["No such file"], "No Postgres has its socket there: start it, or correct the host in database.url."),
+    (&["could not translate host name"], "No machine has that name: correct the host in database.url."),
+    (
+        &["timeout expired"],
+        "Nobody answers there: correct the host in database.url, or open the way (a firewall?).",
+    ),
+    (
+        &["password authentication failed"],
+        "Correct role and password in database.url, or set it: ALTER ROLE … PASSWORD '…'.",
+    ),
+    (
+        &["no password supplied"],
+        "Postgres asks for one: put it into database.url, or that into a file named by GRANTOR_DATABASE__URL_FILE.",
+    ),
+    (
+        &["Peer authentication failed"],
+        "The system's user and the role must have one name: connect by TCP (host 127.0.0.1) with a password, or \
+         change Postgres's pg_hba.conf.",
+    ),
+    (&["no pg_hba.conf entry"], "Postgres lets nobody in this way: add a line to its pg_hba.conf."),
+    (
+        &["role ", "does not exist"],
+        "Make it: CREATE ROLE … LOGIN PASSWORD '…'; or correct the role in database.url.",
+    ),
+    (
+        &["database ", "does not exist"],
+        "Make it: CREATE DATABASE … OWNER …, then run `grantor migrate`; or correct its name in database.url.",
+    ),
+    (&["permission denied for database"], "Let the role in: GRANT CONNECT ON DATABASE … TO …."),
+    (
+        &["SSL support is not"],
+        "This binary has no TLS to Postgres: `cargo build --release --features pg-tls` has.",
+    ),
+    (&["too many"], "Raise max_connections of Postgres, or lower database.connections of its users."),
+];
+
+/// Whether a line of libpq's names only addresses, roles and databases. What stands before the host of a malformed
+/// URL may be taken for a part of it; that shows by its `@`.
+fn is_harmless(line: &str) -> bool {
+    const HARMLESS: [&str; 5] = [
+        "connection to server ",
+        "could not translate host name ",
+        "sslmode value ",
+        "could not send ",
+        "server closed the connection",
+    ];
+    HARMLESS.iter().any(|start| line.starts_with(start)) && !line.contains('@')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_failure_says_what_helps() {
+        let said = "timed out waiting for connection: connection to server at \"127.0.0.1\", port 1 failed: \
+                    Connection refused\n\tIs the server running on that host?\n";
+        assert_eq!(
+            words(said),
+            "the database cannot be reached: connection to server at \"127.0.0.1\", port 1 failed: Connection \
+             refused. Nothing listens there: start Postgres, or correct host and port in database.url."
+        );
+        let said = "connection to server on socket \"/run/.s.PGSQL.5432\" failed: FATAL:  the sky fell";
+        assert_eq!(words(said), format!("the database cannot be reached: {said}"));
+    }
+
+    /// libpq's and Postgres's own words, and the beginning of what is advised.
+    #[test]
+    fn each_known_failure_has_advice_of_its_own() {
+        for (said, advice) in [
+            ("FATAL:  password authentication failed for user \"u\"", "Correct role and password"),
+            ("fe_sendauth: no password supplied", "Postgres asks for one"),
+            ("FATAL:  Peer authentication failed for user \"u\"", "The system's user"),
+            (
+                "FATAL:  no pg_hba.conf entry for host \"192.0.2.1\", user \"u\", database \"g\", no encryption",
+                "Postgres lets nobody in",
+            ),
+            ("FATAL:  role \"u\" does not exist", "Make it: CREATE ROLE"),
+            ("FATAL:  database \"g\" does not exist", "Make it: CREATE DATABASE"),
+            ("FATAL:  permission denied for database \"g\"", "Let the role in"),
+            ("FATAL:  sorry, too many clients already", "Raise max_connections"),
+            ("FATAL:  too many connections for role \"u\"", "Raise max_connections"),
+            ("timeout expired", "Nobody answers there"),
+            (
+                "No such file or directory\n\tIs the server running locally?",
+                "No Postgres has its socket there",
+            ),
+        ] {
+            let words = words(&format!("connection to server at \"192.0.2.1\", port 5432 failed: {said}"));
+            assert!(words.contains(&format!(". {advice}")), "{said}: {words}");
+        }
+    }
+
+    /// All of these are libpq's own answers to a URL with the password `sec/ret`, `se@cret`, or one unquoted.
+    #[test]
+    fn a_piece_of_a_password_is_not_repeated() {
+        for said in [
+            "invalid integer value \"sec\" for connection option \"port\"",
+            "could not translate host name \"cret@127.0.0.1\" to address: Name or service not known",
+            "missing \"=\" after \"secret\" in connection info string",
+        ] {
+            assert_eq!(words(&format!("timed out waiting for connection: {said}\n")), MALFORMED);
+        }
+    }
+
+    #[test]
+    fn a_pool_without_a_free_connection_is_no_failure_of_the_url() {
+        let said = words("timed out waiting for connection");
+        assert_eq!(said, "no connection to the database became free in time");
+    }
+}

@@ -1,0 +1,150 @@
+//! What an operator's checks ask of the database. All of it only reads.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Bool, Date, Integer, Text, Timestamptz};
+use diesel::{RunQueryDsl, sql_query};
+
+use super::Connection;
+use crate::kernel::Fault;
+
+/// The server and its settings.
+#[derive(Debug, QueryableByName)]
+pub struct ServerFacts {
+    /// As in `160004`.
+    #[diesel(sql_type = Integer)]
+    pub version: i32,
+    /// The encoding of the database.
+    #[diesel(sql_type = Text)]
+    pub encoding: String,
+    /// Bytes of the database.
+    #[diesel(sql_type = BigInt)]
+    pub bytes: i64,
+    /// `fsync`, as we see it.
+    #[diesel(sql_type = Text)]
+    pub fsync: String,
+    /// `synchronous_commit`, likewise.
+    #[diesel(sql_type = Text)]
+    pub synchronous_commit: String,
+    /// `full_page_writes`, likewise.
+    #[diesel(sql_type = Text)]
+    pub full_page_writes: String,
+    /// A standby, which can only be read.
+    #[diesel(sql_type = Bool)]
+    pub is_standby: bool,
+    /// Whether our role may do anything at all.
+    #[diesel(sql_type = Bool)]
+    pub is_superuser: bool,
+    /// Connections that our role may have to this database, at most.
+    #[diesel(sql_type = BigInt)]
+    pub connections: i64,
+    /// How many of these other roles leave us now.
+    #[diesel(sql_type = BigInt)]
+    pub free: i64,
+}
+
+/// Asks for [`ServerFacts`].
+pub fn server_facts(connection: &mut Connection) -> Result<ServerFacts, Fault> {
+    let facts = sql_query(
+        "WITH others AS (SELECT datid FROM pg_stat_activity \
+                         WHERE backend_type = 'client backend' AND usename <> current_user) \
+         SELECT current_setting('server_version_num')::int AS version, \
+                pg_encoding_to_char(d.encoding)::text AS encoding, \
+                pg_database_size(d.oid) AS bytes, \
+                current_setting('fsync') AS fsync, \
+                current_setting('synchronous_commit') AS synchronous_commit, \
+                current_setting('full_page_writes') AS full_page_writes, \
+                pg_is_in_recovery() AS is_standby, \
+                r.rolsuper AS is_superuser, \
+                least(l.server, l.database, l.role) AS connections, \
+                least(l.server - (SELECT count(*) FROM others), \
+                      l.database - (SELECT count(*) FROM others o WHERE o.datid = d.oid), l.role) AS free \
+         FROM pg_database d CROSS JOIN pg_roles r CROSS JOIN LATERAL (SELECT \
+             current_setting('max_connections')::bigint - CASE WHEN r.rolsuper THEN 0 \
+                 ELSE current_setting('superuser_reserved_connections')::bigint END AS server, \
+             CASE WHEN NOT r.rolsuper THEN nullif(d.datconnlimit, -1)::bigint END AS database, \
+             CASE WHEN NOT r.rolsuper THEN nullif(r.rolconnlimit, -1)::bigint END AS role) l \
+         WHERE d.datname = current_database() AND r.rolname = current_user",
+    );
+    Ok(facts.get_result(connection)?)
+}
+
+#[derive(QueryableByName)]
+struct DatabaseTime {
+    #[diesel(sql_type = Timestamptz)]
+    now: DateTime<Utc>,
+}
+
+/// The database server's clock.
+pub fn database_time(connection: &mut Connection) -> Result<DateTime<Utc>, Fault> {
+    let time: DatabaseTime = sql_query("SELECT clock_timestamp() AS now").get_result(connection)?;
+    Ok(time.now)
+}
+
+/// What our role may do.
+#[derive(Debug, QueryableByName)]
+pub struct Rights {
+    /// Make tables in the schema `public`, as migrations do; before the first, also a schema.
+    #[diesel(sql_type = Bool)]
+    pub migrate: bool,
+    /// Make tables in the schema `partitions`.
+    #[diesel(sql_type = Bool)]
+    pub make: bool,
+    /// Attach them: it owns every partitioned table.
+    #[diesel(sql_type = Bool)]
+    pub own: bool,
+}
+
+/// Asks for [`Rights`]. What is not there yet, whoever migrates will own.
+pub fn rights(connection: &mut Connection) -> Result<Rights, Fault> {
+    let rights = sql_query(
+        "SELECT has_schema_privilege('public', 'CREATE') AND (to_regnamespace('partitions') IS NOT NULL \
+                    OR has_database_privilege(current_database(), 'CREATE')) AS migrate, \
+                coalesce(has_schema_privilege(to_regnamespace('partitions'), 'CREATE'), true) AS make, \
+                coalesce(bool_and(pg_has_role(relowner, 'USAGE')), true) AS own \
+         FROM pg_class WHERE relkind = 'p' AND relnamespace = 'public'::regnamespace",
+    );
+    Ok(rights.get_result(connection)?)
+}
+
+/// A partition, and what its plan wants.
+#[derive(Debug, QueryableByName)]
+pub struct Partition {
+    /// The table it is a part of.
+    #[diesel(sql_type = Text)]
+    pub parent: String,
+    /// Its first day.
+    #[diesel(sql_type = Date)]
+    pub starts: NaiveDate,
+    /// The day after its last.
+    #[diesel(sql_type = Date)]
+    pub ends: NaiveDate,
+    /// The last day that the plan wants to be covered.
+    #[diesel(sql_type = Date)]
+    pub wanted: NaiveDate,
+    /// Bytes it takes, indexes included.
+    #[diesel(sql_type = BigInt)]
+    pub bytes: i64,
+    /// Whether its rows may go when its days are over; a log of what happened stays.
+    #[diesel(sql_type = Bool)]
+    pub expires: bool,
+}
+
+/// The partitions of every plan, in order; a plan without any has one of no days, that ended long ago.
+pub fn partitions(connection: &mut Connection, today: NaiveDate) -> Result<Vec<Partition>, Fault> {
+    let rows = sql_query(
+        "SELECT p.parent, coalesce(b.bounds[1], date '0001-01-01') AS starts, \
+                coalesce(b.bounds[2], date '0001-01-01') AS ends, \
+                ($1 + p.ahead)::date AS wanted, \
+                coalesce(pg_total_relation_size(i.inhrelid), 0) AS bytes, \
+                pg_get_partkeydef(t.oid) NOT LIKE '%(occurred_at)' AS expires \
+         FROM partition_plans p \
+         JOIN pg_class t ON t.oid = to_regclass('public.' || quote_ident(p.parent)) \
+         LEFT JOIN pg_inherits i ON i.inhparent = t.oid \
+         LEFT JOIN pg_class c ON c.oid = i.inhrelid \
+         LEFT JOIN LATERAL (SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid), \
+             '\\(''([^'']+)''\\) TO \\(''([^'']+)''\\)')::timestamptz[]::date[] AS bounds) b ON true \
+         ORDER BY p.parent, starts",
+    );
+    Ok(rows.bind::<Date, _>(today).load(connection)?)
+}
