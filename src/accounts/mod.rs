@@ -3,6 +3,7 @@
 
 pub mod interactions;
 pub mod passwords;
+pub mod registration;
 pub mod sessions;
 pub mod sign_in;
 pub mod store;
