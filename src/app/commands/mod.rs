@@ -2,6 +2,7 @@
 
 mod audit;
 mod client;
+mod demo;
 mod doctor;
 mod migrate;
 mod secret;
@@ -42,6 +43,8 @@ struct Cli {
 enum Command {
     /// Run the server.
     Serve(serve::Args),
+    /// Try it: a server with a person, an app and an API, all gone at the end.
+    Demo(demo::Args),
     /// Bring the database up to date.
     Migrate,
     /// People who sign in.
@@ -110,6 +113,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Refusal> {
     };
     match cli.command {
         Command::Serve(_) => return serve::run(&shell).map(|()| ExitCode::SUCCESS),
+        Command::Demo(args) => demo::run(&shell, &args)?,
         Command::Migrate => migrate::run(&shell)?,
         Command::User(command) => user::run(&shell, command)?,
         Command::Client(command) => client::run(&shell, command)?,
