@@ -182,7 +182,7 @@ async fn introspect(api: &Api, token: &str) -> Result<Token, Refusal> {
     let question = api
         .http
         .post(&api.grantor.introspection_endpoint)
-        .basic_auth(&api.client_id, Some(&api.client_secret))
+        .basic_auth(encoded(&api.client_id), Some(encoded(&api.client_secret)))
         .form(&[("token", token)]);
     let answer = question.send().await.map_err(|_| Refusal::Unavailable)?;
     match answer.status().as_u16() {
@@ -193,6 +193,11 @@ async fn introspect(api: &Api, token: &str) -> Result<Token, Refusal> {
             Err(Refusal::Misconfigured)
         }
     }
+}
+
+/// Basic has both parts encoded as forms are (RFC 6749 §2.3.1).
+fn encoded(text: &str) -> String {
+    oauth2::url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 fn advice(status: u16) -> &'static str {

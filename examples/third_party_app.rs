@@ -38,6 +38,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Instant;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use oauth2::basic::{BasicClient, BasicErrorResponseType, BasicTokenResponse};
 use oauth2::{
@@ -130,35 +131,54 @@ struct Answer {
 /// Takes the answer: first whether it is one to our own question, then what it says.
 async fn callback(app: web::Data<App>, request: HttpRequest, answer: web::Query<Answer>) -> HttpResponse {
     let answer = answer.into_inner();
-    // Bound to the browser: an answer that somebody else got, and had this browser bring, ends here.
-    let is_ours = |asked: &mut (CsrfToken, PkceCodeVerifier)| answer.state.as_ref() == Some(asked.0.secret());
-    let asked = app.visit(&request, |visit| visit.asked.take_if(is_ours)).flatten();
-    let Some((_, verifier)) = asked else {
-        return pages::trouble(
-            "This is no answer to anything that this browser asked for. Please start again.",
-        );
+    let verifier = match app.recognise(&request, &answer) {
+        Ok(verifier) => verifier,
+        Err(words) => return pages::trouble(StatusCode::BAD_REQUEST, words),
     };
-    if answer.iss.as_ref() != Some(&app.grantor.issuer) {
-        return pages::trouble("This answer is not from the Grantor that was asked. Please start again.");
-    }
-    let code = match (answer.code, answer.error.as_deref()) {
-        (Some(code), None) => AuthorizationCode::new(code),
+    match (answer.code, answer.error.as_deref()) {
+        (Some(code), None) => app.exchange(&request, code, verifier).await,
         (_, Some("access_denied")) => {
-            return app.say(&request, "You pressed Deny. Parcel has no access, and nothing has changed.");
+            app.say(&request, "You pressed Deny. Parcel has no access, and nothing has changed.")
         }
         (_, error) => {
             let error = error.unwrap_or("no code and no error");
-            return app.say(&request, &format!("Grantor could not connect you ({error})."));
+            app.say(&request, &format!("Grantor could not connect you ({error})."))
         }
-    };
-    let exchange = app.client.exchange_code(code).set_pkce_verifier(verifier);
-    match exchange.request_async(&|question| send(app.http.clone(), question)).await {
-        Ok(answer) => {
-            let tokens = Some(Tokens::new(&answer, None));
-            let notice = Some("Parcel is connected. Try what it may do.".to_owned());
-            app.begin(&request, Visit { tokens, notice, asked: None }, "/")
+    }
+}
+
+impl App {
+    /// Whether an answer is to a question that this very browser was sent with, and from whom we asked. Without the
+    /// first, somebody could have it bring an answer of theirs; without the second, another server's.
+    fn recognise(&self, request: &HttpRequest, answer: &Answer) -> Result<PkceCodeVerifier, &'static str> {
+        let asked = self.visit(request, |visit| {
+            visit.asked.take_if(|(state, _)| answer.state.as_ref() == Some(state.secret()))
+        });
+        let Some((_, verifier)) = asked.flatten() else {
+            return Err("This is no answer to anything that this browser asked for. Please start again.");
+        };
+        if answer.iss.as_ref() != Some(&self.grantor.issuer) {
+            return Err("This answer is not from the Grantor that was asked. Please start again.");
         }
-        Err(error) => app.say(&request, &format!("Grantor did not exchange the code: {error}.")),
+        Ok(verifier)
+    }
+
+    /// Exchanges the code for tokens. The verifier shows that we are the ones who asked (PKCE).
+    async fn exchange(
+        &self,
+        request: &HttpRequest,
+        code: String,
+        verifier: PkceCodeVerifier,
+    ) -> HttpResponse {
+        let exchange = self.client.exchange_code(AuthorizationCode::new(code)).set_pkce_verifier(verifier);
+        match exchange.request_async(&|question| send(self.http.clone(), question)).await {
+            Ok(answer) => {
+                let tokens = Some(Tokens::new(&answer, None));
+                let notice = Some("Parcel is connected. Try what it may do.".to_owned());
+                self.begin(request, Visit { tokens, notice, asked: None }, "/")
+            }
+            Err(error) => self.say(request, &format!("Grantor did not exchange the code: {error}.")),
+        }
     }
 }
 
@@ -263,7 +283,9 @@ async fn disconnect(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
     // By hand: the crate does it over https only, which on this machine would be for show.
     let question = app.http.post(&app.grantor.revocation_endpoint);
     let question = match &app.client_secret {
-        Some(secret) => question.basic_auth(&app.client_id, Some(secret)).form(&[("token", token)]),
+        Some(secret) => {
+            question.basic_auth(encoded(&app.client_id), Some(encoded(secret))).form(&[("token", token)])
+        }
         None => question.form(&[("token", token), ("client_id", &app.client_id)]),
     };
     match question.send().await.and_then(reqwest::Response::error_for_status) {
@@ -273,6 +295,11 @@ async fn disconnect(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
         }
         Err(_) => app.say(&request, "Grantor does not answer, so Parcel is still connected. Try again."),
     }
+}
+
+/// Basic has both parts encoded as forms are (RFC 6749 §2.3.1).
+fn encoded(text: &str) -> String {
+    oauth2::url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 #[actix_web::main]

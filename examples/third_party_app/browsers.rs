@@ -5,8 +5,8 @@ use std::sync::PoisonError;
 use actix_web::body::MessageBody;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{LOCATION, ORIGIN};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse, web};
 use oauth2::{CsrfToken, PkceCodeVerifier};
@@ -81,7 +81,8 @@ pub async fn own_forms_only(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let is_own = request.headers().get(ORIGIN).is_some_and(|origin| origin.as_bytes() == app.url.as_bytes());
     if request.method() != Method::GET && !is_own {
-        return Err(actix_web::error::ErrorForbidden("This form is not from a page of ours."));
+        let refusal = pages::trouble(StatusCode::FORBIDDEN, "This form is not from a page of ours.");
+        return Ok(request.into_response(refusal).map_into_right_body());
     }
-    next.call(request).await
+    next.call(request).await.map(ServiceResponse::map_into_left_body)
 }

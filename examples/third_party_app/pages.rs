@@ -33,9 +33,9 @@ pub fn connected(tokens: &Tokens, notice: Option<&str>, orders: Option<&[Order]>
     page(StatusCode::OK, "Parcel is connected", notice, &body)
 }
 
-/// Something went wrong before we knew whose browser this is.
-pub fn trouble(words: &str) -> HttpResponse {
-    page(StatusCode::BAD_REQUEST, "That did not work", Some(words), "<p><a href=\"/\">To the start</a></p>")
+/// What came is not from where it should be, so nothing was done.
+pub fn trouble(status: StatusCode, words: &str) -> HttpResponse {
+    page(status, "That did not work", Some(words), "<p><a href=\"/\">To the start</a></p>")
 }
 
 const ACTS: &str = r#"
@@ -52,18 +52,18 @@ const ACTS: &str = r#"
 </div>
 "#;
 
-/// The first characters of a token are enough to see that it is another one than before.
+/// The first characters of a token (its kind, its day, and a little more) show that it is another than before.
 fn held(tokens: &Tokens) -> String {
     let words = |scope: &String| SCOPES.iter().find(|(known, _)| known == scope).map(|(_, words)| *words);
     let scope = |scope: &String| {
         format!("<li>{} (<code>{}</code>)</li>", words(scope).unwrap_or("Something else"), escape(scope))
     };
     let scopes: String = tokens.scopes.iter().map(scope).collect();
-    let start: String = tokens.access.secret().chars().take(8).collect();
+    let start: String = tokens.access.secret().chars().take(12).collect();
     let seconds = tokens.ends.saturating_duration_since(Instant::now()).as_secs();
     let refresh = if tokens.refresh.is_some() { "yes, for when the access token ends" } else { "none" };
     format!(
-        "<h2>What Parcel holds</h2>\n<dl>\n<dt>Allowed when it connected</dt><dd><ul>{scopes}</ul></dd>\n\
+        "<h2>What Parcel holds</h2>\n<dl>\n<dt>What you allowed</dt><dd><ul>{scopes}</ul></dd>\n\
          <dt>Access token</dt><dd><code>{}…</code>, {seconds} seconds left</dd>\n\
          <dt>Refresh token</dt><dd>{refresh}</dd>\n</dl>\n",
         escape(&start)
