@@ -174,7 +174,7 @@ impl App {
         match exchange.request_async(&|question| send(self.http.clone(), question)).await {
             Ok(answer) => {
                 let tokens = Some(Tokens::new(&answer, None));
-                let notice = Some("Parcel is connected. Try what it may do.".to_owned());
+                let notice = Some("You allowed it. Try what Parcel may do now.".to_owned());
                 self.begin(request, Visit { tokens, notice, asked: None }, "/")
             }
             Err(error) => self.say(request, &format!("Grantor did not exchange the code: {error}.")),

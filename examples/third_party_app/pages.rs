@@ -29,7 +29,7 @@ pub fn start(notice: Option<&str>) -> HttpResponse {
 
 /// The page of one that is: what Parcel holds, and what it can do with that.
 pub fn connected(tokens: &Tokens, notice: Option<&str>, orders: Option<&[Order]>) -> HttpResponse {
-    let body = [held(tokens), ACTS.to_owned(), orders.map(list).unwrap_or_default()].concat();
+    let body = [orders.map(list).unwrap_or_default(), held(tokens), ACTS.to_owned()].concat();
     page(StatusCode::OK, "Parcel is connected", notice, &body)
 }
 
