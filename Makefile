@@ -4,7 +4,7 @@ SHELL         := /bin/bash
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
-# Arguments for `grantor serve`: make run ARGS="--config grantor.toml"
+# Arguments for `grantor serve` or `grantor demo`: make run ARGS="--config grantor.toml"
 ARGS ?=
 
 TOOLS := target/tools
@@ -12,12 +12,17 @@ export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 
 .PHONY: help
 help: ## Say what there is
-	@echo "Grantor: run 'make run' to see it work, 'make test' to see it tested."
+	@echo "Grantor: run 'make demo' to see it work, 'make test' to see it tested."
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: ground ## Start a development server with its own private Postgres (ARGS=… goes to `grantor serve`)
 	$(CARGO) run -- serve --dev $(ARGS)
+
+.PHONY: demo
+demo: ground ## Try it: a server with a person, an app and an API, all gone at the end (ARGS=… goes to `grantor demo`)
+	$(CARGO) build --bin grantor --examples
+	$(CARGO) run --bin grantor -- demo $(ARGS)
 
 .PHONY: test
 test: ground ## Run every test, against a private Postgres

@@ -4,6 +4,7 @@
 pub mod interactions;
 pub mod passwords;
 pub mod profile;
+pub mod registration;
 pub mod sessions;
 pub mod sign_in;
 pub mod store;

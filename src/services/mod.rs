@@ -1,5 +1,6 @@
 //! Resource servers: what they are called, which audience their tokens name, which scopes they understand.
 
+pub mod registration;
 pub mod store;
 
 use crate::kernel::{Scope, ScopeToken, ServiceId};

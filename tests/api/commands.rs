@@ -129,6 +129,7 @@ fn every_command_explains_itself() {
     let commands = [
         "",
         "serve",
+        "demo",
         "migrate",
         "user",
         "user add",

@@ -2,6 +2,7 @@
 
 mod audit;
 mod client;
+mod demo;
 mod doctor;
 mod migrate;
 mod secret;
@@ -43,6 +44,8 @@ struct Cli {
 enum Command {
     /// Run the server.
     Serve(serve::Args),
+    /// Try it: a server with a person, an app and an API, all gone at the end.
+    Demo(demo::Args),
     /// Bring the database up to date.
     Migrate,
     /// People who sign in.
@@ -112,6 +115,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Refusal> {
     };
     match cli.command {
         Command::Serve(_) => return serve::run(&shell).map(|()| ExitCode::SUCCESS),
+        Command::Demo(args) => demo::run(&shell, &args)?,
         Command::Migrate => migrate::run(&shell)?,
         Command::User(command) => user::run(&shell, command)?,
         Command::Client(command) => client::run(&shell, command)?,
@@ -134,7 +138,7 @@ struct Shell {
 /// A database that is open for a command.
 struct Open {
     /// A private one runs as long as this is held.
-    _database: Database,
+    database: Database,
     ledger: Ledger,
 }
 
@@ -145,7 +149,7 @@ impl Shell {
         let database = Database::for_command(&self.settings.database, self.search_path.clone())?;
         let db = Db::new(&database.url, &self.settings.database.pool);
         database.prepare(&db, self.clock.now().date_naive())?;
-        Ok(Open { ledger: Ledger::new(db), _database: database })
+        Ok(Open { ledger: Ledger::new(db), database })
     }
 
     /// Says the result: `words` to a person, `value` to a program.

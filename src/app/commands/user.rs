@@ -3,14 +3,12 @@
 use serde_json::json;
 
 use crate::accounts::passwords::hash_here;
-use crate::accounts::store::{
-    User, find_user_by_name, insert_principal, insert_user, list_users, lock_user, set_disabled, set_password,
-};
+use crate::accounts::registration::{NewUser, register};
+use crate::accounts::store::{User, find_user_by_name, list_users, lock_user, set_disabled, set_password};
 use crate::app::commands::{Open, Refusal, Shell, secret, table};
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::grants::ending::end_everywhere;
-use crate::kernel::{DisplayText, EmailAddress, Fault, Password, PrincipalId, PrincipalKind, UserIdentifier};
-use crate::platform::entropy::Entropy;
+use crate::kernel::{Fault, Password};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -55,24 +53,10 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
 }
 
 fn add(shell: &Shell, identifier: &str, name: Option<String>, email: Option<String>) -> Result<(), Refusal> {
-    const MOST_OF_A_NAME: usize = 80;
-    let identifier = UserIdentifier::parse(identifier).map_err(Refusal::new)?;
-    let name = name.unwrap_or_else(|| identifier.to_string());
-    let name = DisplayText::parse(&name, MOST_OF_A_NAME).map_err(Refusal::new)?;
-    let email = email.as_deref().map(EmailAddress::parse).transpose().map_err(Refusal::new)?;
+    let user = NewUser::check(identifier, name.as_deref(), email.as_deref()).map_err(Refusal::new)?;
     let hash = new_hash(shell)?;
-    let open = shell.open()?;
-    let id = open.try_act(shell, |work| {
-        let id = PrincipalId::from_uuid(Entropy.id(work.now()));
-        let made = insert_principal(work, id, PrincipalKind::User, name.as_str())?
-            && insert_user(work, id, &identifier, email.as_ref(), Some(&hash))?;
-        if !made {
-            return Ok(Err("the identifier or the e-mail address is taken"));
-        }
-        let data = json!({ "identifier": identifier.as_str() });
-        work.tell(Event::new(Kind::UserCreated, Actor::Operator).on("user", id).with(data));
-        Ok(Ok(id))
-    })?;
+    let id = shell.open()?.try_act(shell, |work| register(work, &user, &hash))?;
+    let NewUser { identifier, name, .. } = user;
     shell.say(&json!({ "id": id, "identifier": identifier.as_str(), "name": name.as_str() }), || {
         format!("{identifier} can sign in.")
     })

@@ -13,7 +13,9 @@ mod html;
 mod node;
 mod told;
 mod own_postgres;
+mod ports;
 mod rows;
+mod traveller;
 
 pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person, START, furnish, web_registration};
 pub use browser::{Browser, Page};
@@ -23,7 +25,9 @@ pub use crowd::{all_at_once, eventually, statuses};
 pub use html::{Form, forms};
 pub use node::Node;
 pub use own_postgres::{OwnPostgres, Scratch};
+pub use ports::free_addresses;
 pub use rows::{Told, count, dump, execute, hexadecimal, told};
+pub use traveller::Traveller;
 
 use serde_json::{Value, json};
 

@@ -1,0 +1,63 @@
+//! Registering a person: what an operator says of them, checked before a password is asked for.
+
+use serde_json::json;
+use thiserror::Error;
+
+use crate::accounts::store::{insert_principal, insert_user};
+use crate::audit::{Actor, Event, Kind, Work};
+use crate::kernel::{DisplayText, EmailAddress, Fault, PrincipalId, PrincipalKind, UserIdentifier};
+use crate::platform::entropy::Entropy;
+
+/// Characters of a name at most.
+const MOST_OF_A_NAME: usize = 80;
+
+/// A person who is to be able to sign in.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// What they type to sign in.
+    pub identifier: UserIdentifier,
+    /// Their name, as people read it.
+    pub name: DisplayText,
+    /// An address that they may type, too.
+    pub email: Option<EmailAddress>,
+}
+
+/// What is wrong with a person's registration, in words for whoever typed it.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct RegistrationProblem(String);
+
+impl NewUser {
+    /// Checks what was typed. Without a name, the identifier is the name.
+    pub fn check(
+        identifier: &str,
+        name: Option<&str>,
+        email: Option<&str>,
+    ) -> Result<Self, RegistrationProblem> {
+        let identifier = UserIdentifier::parse(identifier).map_err(say)?;
+        let name = DisplayText::parse(name.unwrap_or(identifier.as_str()), MOST_OF_A_NAME).map_err(say)?;
+        let email = email.map(EmailAddress::parse).transpose().map_err(say)?;
+        Ok(Self { identifier, name, email })
+    }
+}
+
+fn say(words: impl ToString) -> RegistrationProblem {
+    RegistrationProblem(words.to_string())
+}
+
+/// Registers a person with the hash of their password.
+pub fn register(
+    work: &mut Work<'_>,
+    user: &NewUser,
+    hash: &str,
+) -> Result<Result<PrincipalId, RegistrationProblem>, Fault> {
+    let id = PrincipalId::from_uuid(Entropy.id(work.now()));
+    let made = insert_principal(work, id, PrincipalKind::User, user.name.as_str())?
+        && insert_user(work, id, &user.identifier, user.email.as_ref(), Some(hash))?;
+    if !made {
+        return Ok(Err(say("the identifier or the e-mail address is taken")));
+    }
+    let data = json!({ "identifier": user.identifier.as_str() });
+    work.tell(Event::new(Kind::UserCreated, Actor::Operator).on("user", id).with(data));
+    Ok(Ok(id))
+}

@@ -1,0 +1,59 @@
+//! What the demo says.
+
+use serde_json::json;
+
+use crate::app::commands::Shell;
+use crate::app::commands::demo::furnish::{Cast, IDENTIFIER, PASSWORD, TOOLS_REDIRECT, TOOLS_SCOPE};
+use crate::app::commands::demo::stage::Stage;
+
+/// Says that it will take a moment.
+#[allow(clippy::print_stdout, reason = "a command's result")]
+pub(super) fn at_first(shell: &Shell) {
+    if !shell.json {
+        println!("A database, Grantor, an app and an API are being started …\n");
+    }
+}
+
+/// Says what to open and what to try: to a program, in one line.
+#[allow(clippy::print_stdout, reason = "a command's result")]
+pub(super) fn what_to_try(shell: &Shell, stage: &Stage, cast: &Cast) {
+    let (issuer, app, api) = (&stage.settings.issuer, stage.app_url(), stage.api_url());
+    let (web, public) = (&cast.web.client.id, &cast.public.client.id);
+    if shell.json {
+        let value = json!({
+            "issuer": issuer, "app": format!("{app}/"), "api": format!("{api}/"),
+            "user": { "identifier": IDENTIFIER, "password": PASSWORD },
+            "clients": { "web": web.as_str(), "public": public.as_str() },
+        });
+        println!("{value}");
+        return;
+    }
+    println!(
+        "Grantor runs at {issuer}. Parcel, an app of somebody else's, would like to use an API in your name:
+
+  1. Open  {app}/  and press \"Connect with Grantor\".
+  2. Sign in as  {IDENTIFIER}  with the password  {PASSWORD}
+  3. Press \"Allow\". (Or untick \"Place orders for you\" before, or press \"Deny\": both can be tried later.)
+  4. In Parcel, look at your orders, place one, and refresh.
+  5. Open  {issuer}/account/apps  and take it back: remove one thing, or disconnect Parcel.
+  6. Look at your orders in Parcel again: it is refused, says so, and can ask you anew.
+
+To try tools of your own, there is a public client, without a secret and with PKCE (S256):
+
+  client_id     {public}
+  redirect_uri  {TOOLS_REDIRECT}  (at any port)
+  scope         {TOOLS_SCOPE}
+  metadata      {issuer}/.well-known/oauth-authorization-server
+  API           {api}/
+
+Everything is on this machine only, and gone when you press Ctrl-C."
+    );
+}
+
+/// Says that nothing is left.
+#[allow(clippy::print_stdout, reason = "a command's result")]
+pub(super) fn at_last(shell: &Shell) {
+    if !shell.json {
+        println!("\nThe demo is over, and everything that it made is gone.");
+    }
+}

@@ -1,0 +1,126 @@
+//! Registering a service: what an operator says of it, checked as a whole.
+
+use serde_json::json;
+use thiserror::Error;
+
+use crate::audit::{Actor, Event, Kind, Work};
+use crate::kernel::{DisplayText, Fault, ScopeToken, ServiceId};
+use crate::platform::entropy::Entropy;
+use crate::services::store::insert;
+use crate::services::{Service, ServiceScope};
+
+/// Names that are paths of this server.
+const RESERVED: [&str; 16] = [
+    "oauth",
+    "api",
+    "admin",
+    "auth",
+    "authz",
+    "gateway",
+    "events",
+    "console",
+    "account",
+    "docs",
+    "health",
+    "livez",
+    "readyz",
+    "metrics",
+    "static",
+    ".well-known",
+];
+
+/// What an operator says of a new service, as typed.
+#[derive(Clone, Debug, Default)]
+pub struct Registration {
+    /// Its name, in commands and addresses.
+    pub name: String,
+    /// What tokens for it name as their audience; its name, if not given.
+    pub audience: Option<String>,
+    /// Its name, as people read it; its name, if not given.
+    pub display_name: Option<String>,
+    /// Scopes that go with every consent, as `SCOPE=SENTENCE`.
+    pub scopes: Vec<String>,
+    /// Scopes that people may untick, likewise.
+    pub optional_scopes: Vec<String>,
+}
+
+/// What is wrong with a registration, in words for whoever typed it.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct RegistrationProblem(String);
+
+impl Registration {
+    /// Checks the whole and makes a service of it, not yet stored.
+    fn check(&self, id: ServiceId) -> Result<Service, RegistrationProblem> {
+        const MOST_OF_A_NAME: usize = 60;
+        let required = self.scopes.iter().map(|typed| scope(typed, false));
+        let optional = self.optional_scopes.iter().map(|typed| scope(typed, true));
+        let scopes = required.chain(optional).collect::<Result<_, _>>()?;
+        check_name(&self.name)?;
+        let audience = self.audience.clone().unwrap_or_else(|| self.name.clone());
+        check_audience(&audience)?;
+        let display_name = self.display_name.as_deref().unwrap_or(&self.name);
+        let display_name = DisplayText::parse(display_name, MOST_OF_A_NAME).map_err(say)?;
+        let (name, display_name) = (self.name.clone(), display_name.as_str().to_owned());
+        Ok(Service { id, name, audience, display_name, scopes })
+    }
+}
+
+fn scope(typed: &str, optional: bool) -> Result<ServiceScope, RegistrationProblem> {
+    const MOST_OF_A_SENTENCE: usize = 120;
+    let (value, sentence) = typed.split_once('=').ok_or_else(|| {
+        say(format!("write {typed} as SCOPE=SENTENCE, e.g. \"orders:read=Read your orders\""))
+    })?;
+    let value = ScopeToken::parse(value).map_err(|problem| say(format!("{value}: {problem}")))?;
+    if value.is_management() {
+        return Err(say(format!("{value} is a scope of this server's own management")));
+    }
+    let sentence = DisplayText::parse(sentence, MOST_OF_A_SENTENCE)
+        .map_err(|problem| say(format!("the sentence of {value}: {problem}")))?;
+    Ok(ServiceScope { value, sentence: sentence.as_str().to_owned(), optional })
+}
+
+fn check_name(name: &str) -> Result<(), RegistrationProblem> {
+    let mut characters = name.chars();
+    let starts_well = characters.next().is_some_and(|c| c.is_ascii_lowercase());
+    let goes_on = characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
+    if !starts_well || !goes_on || name.len() > 63 {
+        return Err(say(
+            "a service's name has 1 to 63 characters a-z, 0-9, - and _, and starts with a letter",
+        ));
+    }
+    if RESERVED.contains(&name) {
+        return Err(say(format!("{name} is a name of this server's own")));
+    }
+    Ok(())
+}
+
+fn check_audience(audience: &str) -> Result<(), RegistrationProblem> {
+    let is_visible = audience.chars().all(|c| c.is_ascii_graphic());
+    if !is_visible || !(1..=255).contains(&audience.len()) || audience == "*" {
+        return Err(say("the audience must be 1 to 255 visible ASCII characters, and not `*`"));
+    }
+    Ok(())
+}
+
+fn say(words: impl ToString) -> RegistrationProblem {
+    RegistrationProblem(words.to_string())
+}
+
+/// Registers a service with its scopes.
+pub fn register(
+    work: &mut Work<'_>,
+    registration: &Registration,
+) -> Result<Result<Service, RegistrationProblem>, Fault> {
+    let id = ServiceId::from_uuid(Entropy.id(work.now()));
+    let service = match registration.check(id) {
+        Ok(service) => service,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    if !insert(work, &service)? {
+        return Ok(Err(say("the name, the audience or one of the scopes is taken")));
+    }
+    let data = json!({ "name": service.name, "audience": service.audience });
+    work.tell(Event::new(Kind::ServiceCreated, Actor::Operator).on("service", id).with(data));
+    Ok(Ok(service))
+}

@@ -1,0 +1,445 @@
+//! `grantor demo`, as somebody tries it: the real binary with the real examples, walked through by a browser.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Scratch, Traveller, VERIFIER, eventually, free_addresses, pkce};
+
+/// `grantor demo`, under way.
+struct Demo {
+    child: Child,
+    addresses: [String; 3],
+    /// What it said when it was ready.
+    said: Value,
+    rest: BufReader<std::process::ChildStdout>,
+    /// The only place where it can leave anything.
+    temp: Scratch,
+}
+
+/// How a demo ended: its exit code, and what it complained of.
+struct Ended {
+    code: Option<i32>,
+    complaints: String,
+}
+
+impl Demo {
+    /// Starts it and waits until it says that it is ready.
+    fn start() -> Self {
+        let mut demo = Self::spawn();
+        let mut line = String::new();
+        demo.rest.read_line(&mut line).expect("its line");
+        demo.said = serde_json::from_str(&line).unwrap_or_else(|_| {
+            let ended = demo.end();
+            panic!("it said {line:?}, and complained: {}", ended.complaints)
+        });
+        demo
+    }
+
+    /// Starts it.
+    fn spawn() -> Self {
+        let (temp, addresses) = (Scratch::new(), free_addresses());
+        let mut child = command(&addresses)
+            .arg("--json")
+            .env("TMPDIR", temp_path(&temp))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a process");
+        let rest = BufReader::new(child.stdout.take().expect("its output"));
+        Self { child, addresses, said: Value::Null, rest, temp }
+    }
+
+    fn text(&self, pointer: &str) -> String {
+        let value = self.said.pointer(pointer).and_then(Value::as_str);
+        value.unwrap_or_else(|| panic!("no {pointer} in {}", self.said)).to_owned()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(pid(self.child.id()), signal).expect("a signal");
+    }
+
+    /// Waits for its end, before which it says nothing more.
+    fn end(&mut self) -> Ended {
+        let (mut more, mut complaints) = (String::new(), String::new());
+        self.rest.read_to_string(&mut more).expect("its output");
+        assert_eq!(more, "", "one line, and nothing else");
+        let mut errors = self.child.stderr.take().expect("its complaints");
+        errors.read_to_string(&mut complaints).expect("its complaints");
+        Ended { code: self.child.wait().expect("its end").code(), complaints }
+    }
+
+    /// The process that runs this program for it.
+    fn program(&self, name: &str) -> Pid {
+        let parent = format!("PPid:\t{}", self.child.id());
+        let is_it = |status: &str| {
+            status.starts_with(&format!("Name:\t{name}\n")) && status.lines().any(|line| line == parent)
+        };
+        let processes = std::fs::read_dir("/proc").expect("processes").flatten();
+        let found = processes.into_iter().find(|process| {
+            std::fs::read_to_string(process.path().join("status")).is_ok_and(|status| is_it(&status))
+        });
+        let name = found.unwrap_or_else(|| panic!("no process {name}")).file_name();
+        pid(name.to_string_lossy().parse().expect("a process id"))
+    }
+
+    fn leaves_nothing(&self) -> bool {
+        temp_path(&self.temp).read_dir().expect("the directory").next().is_none()
+    }
+
+    /// Postgres keeps this file while it runs.
+    fn has_a_postgres(&self) -> bool {
+        let homes = temp_path(&self.temp).read_dir().expect("the directory").flatten();
+        homes.into_iter().any(|home| home.path().join("pgdata/postmaster.pid").exists())
+    }
+
+    fn listens_nowhere(&self) -> bool {
+        self.addresses.iter().all(|address| TcpListener::bind(address).is_ok())
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn pid(id: u32) -> Pid {
+    Pid::from_raw(i32::try_from(id).expect("a process id"))
+}
+
+fn temp_path(temp: &Scratch) -> &Path {
+    std::fs::create_dir_all(temp.path()).expect("a directory");
+    temp.path()
+}
+
+/// The command at these addresses: the front's, the app's, the API's.
+fn command([front, app, api]: &[String; 3]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_grantor"));
+    command
+        .args(["demo", "--app", app, "--api", api])
+        .env("GRANTOR_SERVER__FRONT", front)
+        .env("GRANTOR_ISSUER", format!("http://{front}"))
+        .env("GRANTOR_SERVER__WORKERS", "2")
+        .stdin(Stdio::null());
+    command
+}
+
+/// The start of the access token that the app's page shows.
+fn shown_token(traveller: &Traveller) -> String {
+    let start = traveller.page.body.split("<code>gat_").nth(1);
+    start.and_then(|rest| rest.split('…').next()).expect("a token on the page").to_owned()
+}
+
+impl Traveller {
+    async fn sign_in(&mut self, demo: &Demo) {
+        let (name, password) = (demo.text("/user/identifier"), demo.text("/user/password"));
+        self.submit("/login", &[("identifier", &name), ("password", &password)]).await;
+    }
+
+    /// Presses "Disconnect" for the one app there is.
+    async fn take_back(&mut self, issuer: &str) {
+        self.open(&format!("{issuer}/account/apps")).await;
+        let action = self.actions().into_iter().rfind(|action| action.ends_with("/revoke"));
+        let action = action.expect("an app that is connected");
+        let form = crate::support::forms(&self.page.body).into_iter().rfind(|form| form.action == action);
+        let form = form.expect("its form");
+        assert_eq!(form.field("scope"), None, "all of it, not one scope");
+        self.post(&action, &form.fields).await;
+        self.open("/account/apps").await;
+        self.sees(&format!("{issuer}/account/apps"), &["No app is connected"]);
+    }
+}
+
+mod process {
+    use super::*;
+
+    /// From a start to an end without a trace, by the way that the demo itself says.
+    #[tokio::test]
+    async fn the_demo_is_walked_through_as_it_says() {
+        let mut demo = Demo::start();
+        let [front, app, api] = demo.addresses.clone();
+        let (issuer, app) = (format!("http://{front}"), app.replace("127.0.0.1", "http://localhost"));
+        let (start, orders) = (format!("{app}/"), format!("{app}/orders"));
+        let (web, public) = (demo.text("/clients/web"), demo.text("/clients/public"));
+        assert_eq!(
+            demo.said,
+            json!({
+                "issuer": issuer, "app": start, "api": format!("http://{api}/"),
+                "user": { "identifier": "ada", "password": "correct horse battery" },
+                "clients": { "web": web, "public": public },
+            })
+        );
+        let login = format!("{issuer}/login");
+        let consent = format!("{issuer}/oauth/consent");
+
+        let mut ada = Traveller::at(&start).await;
+        ada.sees(&start, &["Connect with Grantor"]);
+        ada.submit("/connect", &[]).await;
+        ada.sees(&login, &["Parcel Ltd"]);
+        ada.sign_in(&demo).await;
+        ada.sees(&consent, &["Parcel", "Read your orders", "Place orders for you"]);
+        ada.submit("/oauth/consent", &[("answer", "allow")]).await;
+        ada.sees(&start, &["Parcel is connected", "orders:read", "orders:write", "yes, for when"]);
+
+        ada.open("/orders").await;
+        ada.sees(&orders, &["A book about engines"]);
+        ada.open("/").await;
+        ada.submit("/orders", &[("item", "Pens & <b>ink</b>")]).await;
+        ada.sees(&start, &["Ordered: Pens &amp; &lt;b&gt;ink&lt;/b&gt;."]);
+        ada.open("/orders").await;
+        ada.sees(&orders, &["A book about engines", "Pens &amp; &lt;b&gt;ink&lt;/b&gt;"]);
+        let before = shown_token(&ada);
+        ada.submit("/refresh", &[]).await;
+        ada.sees(&start, &["Refreshed"]);
+        assert_ne!(shown_token(&ada), before);
+
+        // Taken back: the app hears it at its next call, and the person is asked anew.
+        ada.take_back(&issuer).await;
+        ada.open(&orders).await;
+        ada.sees(&start, &["Grantor no longer lets us act for you (access was taken back)", "/connect"]);
+        ada.submit("/connect", &[]).await;
+        ada.sees(&consent, &["Place orders for you"]);
+        ada.submit("/oauth/consent", &[("answer", "deny")]).await;
+        ada.sees(&start, &["You pressed Deny", "/connect"]);
+        ada.submit("/connect", &[]).await;
+        ada.submit("/oauth/consent", &[("answer", "allow"), ("scope", "")]).await;
+        ada.sees(&start, &["Parcel is connected", "orders:read"]);
+        ada.submit("/orders", &[("item", "Pens")]).await;
+        ada.sees(&start, &["you did not allow Parcel to do this", "Parcel is connected"]);
+        ada.submit("/disconnect", &[]).await;
+        ada.sees(&start, &["Parcel has given its access back", "/connect"]);
+
+        demo.signal(Signal::SIGTERM);
+        let ended = demo.end();
+        assert_eq!((ended.code, ended.complaints.as_str()), (Some(0), ""));
+        assert!(demo.listens_nowhere() && demo.leaves_nothing());
+    }
+
+    /// RFC 9700 §4.7, RFC 9207 §2.4: an answer counts in the browser that asked, once, and from whom was asked.
+    #[tokio::test]
+    async fn the_app_takes_no_foreign_answer_and_no_foreign_form() {
+        let demo = Demo::start();
+        let (start, issuer) = (demo.text("/app"), demo.text("/issuer"));
+        let own = |state: &str| format!("/callback?code=x&state={state}&iss={issuer}");
+        let state_of = |asked: &Answer| {
+            let address = url::Url::parse(&asked.header("location")).expect("an address");
+            let state = address.query_pairs().find(|(name, _)| name == "state").expect("a state");
+            state.1.into_owned()
+        };
+
+        let (mut ada, mut eve) = (Traveller::at(&start).await, Traveller::at(&start).await);
+        ada.post("/connect", &[]).await;
+        let state = state_of(&ada.page);
+        for (address, words) in [
+            (own("guessed"), "This is no answer to anything that this browser asked for"),
+            (format!("/callback?code=x&state={state}&iss=https://other.example"), "not from the Grantor"),
+            (own(&state), "This is no answer to anything"),
+        ] {
+            ada.open(&address).await;
+            assert_eq!(ada.page.status, 400, "{address}");
+            assert!(ada.page.body.contains(words), "{address}: {}", ada.page.body);
+        }
+        ada.post("/connect", &[]).await;
+        let state = state_of(&ada.page);
+        eve.open(&own(&state)).await;
+        assert_eq!(eve.page.status, 400, "another browser's: {}", eve.page.body);
+        // In its own browser it is an answer; only Grantor knows no such code.
+        ada.open(&own(&state)).await;
+        ada.sees(&start, &["Grantor did not exchange the code"]);
+
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+        let http = http.expect("a client");
+        let connect = format!("{start}connect");
+        for (origin, status) in [
+            (Some("https://other.example"), 403),
+            (Some("null"), 403),
+            (None, 403),
+            (Some(&start[..start.len() - 1]), 303),
+        ] {
+            let request = http.post(&connect);
+            let request = origin.iter().fold(request, |request, origin| request.header("origin", *origin));
+            assert_eq!(Answer::to(request).await.status, status, "{origin:?}");
+        }
+        // By its other name, it sends the browser to the one that its cookie is for.
+        let by_number = Answer::to(http.get(start.replace("localhost", "127.0.0.1"))).await;
+        assert_eq!((by_number.status, by_number.header("location")), (302, start));
+    }
+
+    /// What the demo says to those with tools of their own; and the API answers them as README has it.
+    #[tokio::test]
+    async fn the_public_client_is_for_tools_of_one_s_own() {
+        let demo = Demo::start();
+        let (issuer, client_id) = (demo.text("/issuer"), demo.text("/clients/public"));
+        let redirect_uri = "http://127.0.0.1:1/callback";
+        let (http, orders) = (reqwest::Client::new(), format!("{}orders", demo.text("/api")));
+        let (_, challenge) = pkce();
+        let mut ada = Traveller::at(&format!("{issuer}/login")).await;
+        ada.sign_in(&demo).await;
+        for (scope, reads, places, challenged) in [
+            ("orders:read orders:write", 200, 201, ""),
+            ("orders:read", 200, 403, r#"Bearer error="insufficient_scope", scope="orders:write""#),
+            ("profile:read", 401, 401, r#"Bearer error="invalid_token""#),
+        ] {
+            let asked = grantor::platform::form::encode(&[
+                ("response_type", "code"),
+                ("client_id", &client_id),
+                ("redirect_uri", redirect_uri),
+                ("scope", scope),
+                ("prompt", "consent"),
+                ("code_challenge", &challenge),
+                ("code_challenge_method", "S256"),
+            ]);
+            ada.open(&format!("{issuer}/oauth/authorize?{asked}")).await;
+            ada.sees(&format!("{issuer}/oauth/consent"), &["Tools of your own"]);
+            let form = crate::support::forms(&ada.page.body)
+                .into_iter()
+                .find(|form| form.action == "/oauth/consent");
+            ada.post("/oauth/consent", &form.expect("the form").filled(&[("answer", "allow")])).await;
+            let back = url::Url::parse(&ada.page.header("location")).expect("a redirect");
+            let code = back.query_pairs().find(|(name, _)| name == "code").expect("a code").1.into_owned();
+            let exchange = [
+                ("grant_type", "authorization_code"),
+                ("code", &code),
+                ("client_id", &client_id),
+                ("redirect_uri", redirect_uri),
+                ("code_verifier", VERIFIER),
+            ];
+            let tokens = Answer::to(http.post(format!("{issuer}/oauth/token")).form(&exchange)).await;
+            tokens.is_ok();
+            let token = tokens.text("access_token");
+            let read = Answer::to(http.get(&orders).bearer_auth(&token)).await;
+            assert_eq!(read.status, reads, "{scope}: {}", read.body);
+            let order = http.post(&orders).bearer_auth(&token).json(&json!({ "item": "Pens" }));
+            let placed = Answer::to(order).await;
+            assert_eq!(
+                (placed.status, placed.header("www-authenticate").as_str()),
+                (places, challenged),
+                "{scope}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_example_that_dies_ends_the_demo() {
+        for (name, who) in [("third_party_app", "the app"), ("resource_server", "the API")] {
+            let mut demo = Demo::start();
+            kill(demo.program(name), Signal::SIGKILL).expect("a signal");
+            let ended = demo.end();
+            let words = format!("{who} has ended (signal: 9 (SIGKILL)), and the demo with it");
+            assert_eq!(ended.code, Some(1));
+            assert_eq!(ended.complaints.trim_end(), json!({ "error": words }).to_string());
+            assert!(demo.listens_nowhere() && demo.leaves_nothing());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_demo_that_is_killed_leaves_nobody_behind() {
+        let mut demo = Demo::start();
+        assert!(demo.has_a_postgres());
+        demo.signal(Signal::SIGKILL);
+        assert_eq!(demo.end().code, None);
+        eventually("alone", || async { demo.listens_nowhere() && !demo.has_a_postgres() }).await;
+    }
+
+    /// Ctrl-C, or an impatient service manager, while the database is still being made.
+    #[tokio::test]
+    async fn a_demo_that_is_ended_while_it_starts_leaves_nothing() {
+        let mut demo = Demo::spawn();
+        eventually("at work", || async { !demo.leaves_nothing() }).await;
+        demo.signal(Signal::SIGINT);
+        let mut said = String::new();
+        demo.rest.read_line(&mut said).expect("its output");
+        let ended = demo.end();
+        assert_eq!((ended.code, ended.complaints.as_str()), (Some(0), ""), "{said}");
+        assert!(demo.listens_nowhere() && demo.leaves_nothing());
+    }
+
+    /// To a person, it says in plain words what to open, and what is over.
+    #[tokio::test]
+    async fn a_person_is_told_what_to_try() {
+        let (temp, addresses) = (Scratch::new(), free_addresses());
+        let mut child = command(&addresses)
+            .env("TMPDIR", temp_path(&temp))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a process");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let mut said = String::new();
+        while !said.contains("Ctrl-C") {
+            said.push_str(&lines.next().expect("more").expect("text"));
+        }
+        let app = addresses[1].replace("127.0.0.1", "http://localhost");
+        for words in [&app, "ada", "correct horse battery", "/account/apps", "client_id"] {
+            assert!(said.contains(words), "no {words}: {said}");
+        }
+        kill(pid(child.id()), Signal::SIGTERM).expect("a signal");
+        let last = lines.map(|line| line.expect("text")).last();
+        assert_eq!(last.as_deref(), Some("The demo is over, and everything that it made is gone."));
+        assert!(child.wait().expect("its end").success());
+    }
+}
+
+/// Runs it to its refusal, and asserts what it says. It has then made nothing and started nobody.
+#[track_caller]
+fn is_refused(mut command: Command, words: &str) {
+    let temp = Scratch::new();
+    let output = command.env("TMPDIR", temp_path(&temp)).output().expect("a process");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!((output.status.code(), out.as_ref()), (Some(1), ""), "{err}");
+    assert!(err.starts_with("grantor: ") && err.contains(words), "{err}");
+    assert!(temp_path(&temp).read_dir().expect("the directory").next().is_none());
+}
+
+/// A password that everybody knows never gets into somebody's own database, nor onto a network.
+#[test]
+fn the_demo_is_for_nobody_s_database_and_for_this_machine_only() {
+    let addresses: [String; 3] = free_addresses();
+    let [front, ..] = &addresses;
+    let other = [front.clone(), "0.0.0.0:9000".to_owned(), "127.0.0.1:0".to_owned()];
+    let with = |name: &str, value: &str| {
+        let mut changed = command(&addresses);
+        changed.env(name, value);
+        changed
+    };
+    is_refused(with("GRANTOR_DATABASE__URL", "postgres:///grantor"), "Unset database.url");
+    is_refused(with("GRANTOR_ISSUER", "https://id.example"), "so its issuer is where it listens");
+    is_refused(
+        with("GRANTOR_ISSUER", "http://127.0.0.1:1"),
+        "Set GRANTOR_ISSUER and GRANTOR_SERVER__FRONT together",
+    );
+    is_refused(with("GRANTOR_SERVER__FRONT", "0.0.0.0:8080"), "server.front must be 127.0.0.1");
+    is_refused(command(&other), "--app must be 127.0.0.1 with a port, not 0.0.0.0:9000");
+    is_refused(command(&[front.clone(), other[2].clone(), other[1].clone()]), "--app needs a port");
+}
+
+#[test]
+fn a_port_in_use_is_told_with_what_to_do() {
+    let addresses = free_addresses();
+    let by = ["GRANTOR_SERVER__FRONT and GRANTOR_ISSUER", "--app", "--api"];
+    for (address, by) in addresses.iter().zip(by) {
+        let _taken = TcpListener::bind(address).expect("a listener");
+        let port = address.rsplit(':').next().expect("a port");
+        is_refused(command(&addresses), &format!("port {port} is in use"));
+        is_refused(command(&addresses), &format!("choose another by {by}\n"));
+    }
+    let [front, app, _] = &addresses;
+    is_refused(command(&[front.clone(), app.clone(), app.clone()]), "choose another by --api\n");
+}
+
+/// A binary that was installed by itself has no examples beside it.
+#[test]
+fn without_its_examples_it_says_how_to_get_them() {
+    let scratch = Scratch::new();
+    let alone = scratch.join("grantor");
+    std::fs::copy(env!("CARGO_BIN_EXE_grantor"), &alone).expect("a copy");
+    let mut command = Command::new(&alone);
+    command.arg("demo");
+    is_refused(command, "It comes with the source: run `make demo` there");
+}
