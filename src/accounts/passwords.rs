@@ -41,8 +41,9 @@ pub struct Passwords {
     min_chars: usize,
 }
 
-/// A place in the queue, taken before an attempt is counted: who is told to try again was not counted.
-pub struct Place(OwnedSemaphorePermit);
+/// A place in the queue, kept as long as any clone of it, for one hash at a time; taken before an attempt is counted: who is told to try again was not counted.
+#[derive(Clone)]
+pub struct Place(Arc<OwnedSemaphorePermit>);
 
 impl Passwords {
     /// Starts the threads.
@@ -71,7 +72,9 @@ impl Passwords {
     /// Takes a place in the queue; 503 if there is none.
     pub fn place(&self) -> Result<Place, Fault> {
         let place = Arc::clone(&self.places).try_acquire_owned();
-        place.map(Place).map_err(|_| Fault::unavailable("too many sign-ins at once"))
+        place
+            .map(|permit| Place(Arc::new(permit)))
+            .map_err(|_| Fault::unavailable("too many sign-ins at once"))
     }
 
     /// Whether this is the password of that hash. Without a hash it is not, but that takes as long to say.
@@ -93,9 +96,9 @@ impl Passwords {
     }
 
     /// The hash to store for a new password.
-    pub async fn hash(&self, password: Password) -> Result<String, Fault> {
+    pub async fn hash(&self, place: Place, password: Password) -> Result<String, Fault> {
         let algorithm = self.algorithm.clone();
-        self.queue(self.place()?, move || hash_with(&algorithm, password.expose())).await
+        self.queue(place, move || hash_with(&algorithm, password.expose())).await
     }
 
     async fn queue<T: Send + 'static>(
@@ -156,7 +159,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_password_of_the_hash_is_right() {
         let passwords = Passwords::start(&settings()).unwrap();
-        let hash = passwords.hash(password("correct horse")).await.unwrap();
+        let hash = passwords.hash(passwords.place().unwrap(), password("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(
             passwords

@@ -8,9 +8,6 @@ use crate::audit::{Actor, Event, Kind, Work};
 use crate::kernel::{DisplayText, EmailAddress, Fault, PrincipalId, PrincipalKind, UserIdentifier};
 use crate::platform::entropy::Entropy;
 
-/// Characters of a name at most.
-const MOST_OF_A_NAME: usize = 80;
-
 /// A person who is to be able to sign in.
 #[derive(Clone, Debug)]
 pub struct NewUser {
@@ -35,7 +32,8 @@ impl NewUser {
         email: Option<&str>,
     ) -> Result<Self, RegistrationProblem> {
         let identifier = UserIdentifier::parse(identifier).map_err(say)?;
-        let name = DisplayText::parse(name.unwrap_or(identifier.as_str()), MOST_OF_A_NAME).map_err(say)?;
+        let name = DisplayText::parse(name.unwrap_or(identifier.as_str()), DisplayText::MOST_OF_A_NAME)
+            .map_err(say)?;
         let email = email.map(EmailAddress::parse).transpose().map_err(say)?;
         Ok(Self { identifier, name, email })
     }

@@ -9,9 +9,6 @@ use crate::kernel::{EmailAddress, Fault, PrincipalId, PrincipalKind, UserIdentif
 use crate::platform::db::Connection;
 use crate::schema::{principals, users};
 
-/// Characters that a name of a person or client has at most.
-pub const MOST_OF_A_NAME: usize = 80;
-
 /// What every principal has.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = principals)]
@@ -144,7 +141,8 @@ pub fn find_user(connection: &mut Connection, id: PrincipalId) -> Result<Option<
 }
 
 /// Finds a person and holds the row until the act ends, so that a password change or a disabling waits for the
-/// act, or the act for it.
+/// act, or the act for it. Who writes a row of the person's comes by [`lock_user`]: two who hold it and then write
+/// would wait for each other.
 pub fn hold_user(work: &mut Work<'_>, id: PrincipalId) -> Result<Option<User>, Fault> {
     let row = users::table
         .inner_join(principals::table)

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::audit::Ledger;
 use crate::grants::usage::Usage;
@@ -21,30 +22,32 @@ const NOTES: Duration = Duration::from_secs(1);
 pub(super) struct Background {
     partitions: JoinHandle<()>,
     notes: JoinHandle<()>,
-    last_notes: Notes,
+    over: Arc<Notify>,
 }
 
 impl Background {
     /// Starts them.
     pub(super) fn start(db: Db, clock: Clock, usage: Arc<Usage>) -> Self {
+        let over = Arc::new(Notify::new());
         let notes = Notes { usage, ledger: Ledger::new(db.clone()), clock: clock.clone() };
         Self {
             partitions: tokio::spawn(make_partitions(db, clock)),
-            notes: tokio::spawn(notes.clone().write_often()),
-            last_notes: notes,
+            notes: tokio::spawn(notes.write_until(Arc::clone(&over))),
+            over,
         }
     }
 
     /// Ends them, once nothing more is answered.
     pub(super) async fn end(self) {
         self.partitions.abort();
-        self.notes.abort();
-        self.last_notes.write().await;
+        self.over.notify_one();
+        if let Err(error) = self.notes.await {
+            log::error!("the notes of which apps were used: {error}");
+        }
     }
 }
 
 /// When grants were used, on its way from memory to the database.
-#[derive(Clone)]
 struct Notes {
     usage: Arc<Usage>,
     ledger: Ledger,
@@ -52,11 +55,12 @@ struct Notes {
 }
 
 impl Notes {
-    async fn write_often(self) {
-        loop {
-            sleep(NOTES).await;
+    /// Every second, and once more when it is over.
+    async fn write_until(self, over: Arc<Notify>) {
+        while timeout(NOTES, over.notified()).await.is_err() {
             self.write().await;
         }
+        self.write().await;
     }
 
     async fn write(&self) {

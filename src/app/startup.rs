@@ -92,11 +92,13 @@ pub struct Running {
 impl Running {
     /// Waits until the server has ended, after a signal or [`Running::stop`].
     pub async fn ended(self) -> Result<(), Fault> {
+        let mut ended = Ok(());
         for (_, task) in self.servers {
-            task.await.map_err(Fault::internal)?.map_err(Fault::internal)?;
+            ended =
+                ended.and(task.await.map_err(Fault::internal).and_then(|end| end.map_err(Fault::internal)));
         }
         self.background.end().await;
-        Ok(())
+        ended
     }
 
     /// Ends the server: takes no more, lets what is under way end.

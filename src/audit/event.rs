@@ -45,7 +45,7 @@ kinds! {
     UserSignInFailed = "user.sign_in_failed", "failure";
     /// A person signed out of this browser.
     UserSignedOut = "user.signed_out", "success";
-    /// A person ended one of their sessions, from another browser.
+    /// A person ended one of their sessions in another browser.
     UserSessionEnded = "user.session_ended", "success";
     /// A person gave themselves another name.
     UserRenamed = "user.renamed", "success";

@@ -149,7 +149,7 @@ impl fmt::Display for PageFace {
 }
 
 /// Where a person goes whose page needs somebody signed in.
-const SIGN_IN: &str = "/login";
+pub const SIGN_IN: &str = "/login";
 
 impl PageFace {
     fn needs_sign_in(&self) -> bool {
@@ -181,6 +181,7 @@ impl ResponseError for PageFace {
 
     fn error_response(&self) -> HttpResponse {
         if self.needs_sign_in() {
+            self.0.log();
             return html::see_other(SIGN_IN);
         }
         let (title, message, next) = words(&self.0);

@@ -19,3 +19,4 @@ pub mod csrf;
 pub mod html;
 pub mod moment;
 pub mod faces;
+pub mod to_its_end;

@@ -69,7 +69,7 @@ async fn the_page_says_who_one_is_and_where_one_is_signed_in() {
     assert_eq!(
         words,
         [
-            "An unknown browser This browser Signed in just now from 198.51.100.7",
+            "An unknown browser This browser Signed in just now",
             "Firefox on Linux Last seen 2 hours ago from 203.0.113.9",
         ]
     );
@@ -193,8 +193,19 @@ async fn one_session_is_ended_and_the_others_go_on() {
     // A browser is not an app: what was allowed from it stays allowed.
     assert!(app.is_active(&api, &access).await);
     client.refresh(&app, &refresh).await.is_ok();
-    here.submit(&form, &[]).await.is_error_page(404);
+    let page = here.submit(&form, &[]).await;
+    assert!(
+        page.body.contains("That browser is signed out."),
+        "a second click changes nothing: {}",
+        page.body
+    );
     assert_eq!(app.count_events("user.session_ended"), 1);
+    // One's own ends by signing out, under a new id.
+    let own =
+        told(&app.db, "user.signed_in").first().and_then(|event| event.target_id.clone()).expect("an id");
+    let own = here.post_once(&format!("/account/sessions/{own}/end"), &form.fields).await;
+    own.is_error_page(404);
+    assert_eq!(here.get_once(ACCOUNT).await.status, 200);
 }
 
 #[tokio::test]
@@ -271,7 +282,95 @@ async fn a_new_password_ends_every_session_and_family_but_this_browser() {
     assert!(page.returned("code").is_some(), "what was allowed is remembered");
     let event = told(&app.db, "user.password_changed").pop().expect("an event");
     assert_eq!((event.actor_kind.as_str(), event.actor_id), ("user", Some(ADA.id().uuid())));
-    assert_eq!(event.data, serde_json::json!({ "sessions": 2, "families": 1 }));
+    let session = event.data["session"].as_str().expect("the session that goes on").to_owned();
+    assert_eq!(event.data, serde_json::json!({ "sessions": 2, "families": 1, "session": session }));
+    assert_eq!(count(&app.db, &format!("browser_sessions WHERE id = '{session}' AND ended_at IS NULL")), 1);
+    // Only whoever did it is told so, and not whoever follows a link.
+    app.advance(Duration::minutes(2));
+    assert!(!here.get("/account?done=password").await.body.contains("Your password is changed."));
+}
+
+/// A second click on the button, or a second tab: the password is changed once, and nobody is told that it is wrong.
+#[tokio::test]
+async fn of_a_password_form_posted_many_times_one_changes_it_and_none_counts_as_wrong() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let form = browser.get(CHANGE).await.form(CHANGE);
+    let fields = form.filled(&[("current", PASSWORD), ("new", NEW), ("again", NEW)]);
+    let posts = (0..8).map(|_| {
+        let (mut tab, fields) = (app.browser(), &fields);
+        tab.cookies = browser.cookies.clone();
+        async move { tab.post_once(CHANGE, fields).await.location() }
+    });
+    let mut led = futures_util::future::join_all(posts).await;
+    led.sort();
+    assert_eq!(led.iter().filter(|to| *to == "/account?done=password").count(), 1, "{led:?}");
+    assert!(led[1..].iter().all(|to| to == "/login"), "{led:?}");
+    assert_eq!(count(&app.db, "sign_in_failures WHERE failures > 0"), 0);
+    assert_eq!(app.count_events("user.password_changed"), 1);
+    assert!(opens(&app, NEW).await);
+}
+
+/// Who is told to try again, since too many others are at it, has not been counted as wrong.
+#[tokio::test]
+async fn a_change_that_found_no_place_is_not_counted() {
+    let app = App::with(|settings| {
+        settings.passwords.queue = 0;
+        settings.guard.sign_in = 10_000;
+    })
+    .await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let stranger = async |number: usize| {
+        let mut browser = app.browser();
+        let form = browser.get("/login").await.form("/login");
+        let fields = form.filled(&[("identifier", &format!("nobody-{number}")), ("password", "not this")]);
+        browser.post_once("/login", &fields).await
+    };
+    let (mut current, mut new, mut refused) = (PASSWORD, NEW, 0);
+    for round in 0..12 {
+        let strangers = (0..8).map(|number| stranger(8 * round + number));
+        let (page, _) =
+            tokio::join!(change(&mut browser, current, new, new), futures_util::future::join_all(strangers));
+        match page.status {
+            303 => std::mem::swap(&mut current, &mut new),
+            503 => refused += 1,
+            other => panic!("{other}: {}", page.body),
+        }
+        // The hash under which guesses at her name are counted.
+        let hers = "sign_in_failures WHERE failures > 0 AND account_hash = sha256('ada')";
+        assert_eq!(count(&app.db, hers), 0);
+    }
+    assert!(refused > 0, "nobody was ever in the way");
+    assert_eq!(change(&mut browser, current, new, new).await.status, 303);
+}
+
+/// Names are written by whoever holds the person alone: two writers never wait for each other.
+#[tokio::test]
+async fn many_renames_at_once_are_all_answered() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let form = browser.get(ACCOUNT).await.form("/account/name");
+    let tab = || {
+        let mut tab = app.browser();
+        tab.cookies = browser.cookies.clone();
+        tab
+    };
+    let renames = (0..30).map(|number| {
+        let (mut tab, fields) = (tab(), form.filled(&[("name", &format!("Ada the {number}th"))]));
+        async move { tab.post_once("/account/name", &fields).await.status }
+    });
+    let looks = (0..10).map(|_| {
+        let mut tab = tab();
+        async move { tab.get_once(ACCOUNT).await.status }
+    });
+    let (renamed, seen) =
+        tokio::join!(futures_util::future::join_all(renames), futures_util::future::join_all(looks));
+    assert!(renamed.iter().all(|status| *status == 303), "{renamed:?}");
+    assert!(seen.iter().all(|status| *status == 200), "{seen:?}");
+    assert_eq!(app.count_events("user.renamed"), 30);
 }
 
 #[tokio::test]
@@ -287,7 +386,14 @@ async fn what_is_wrong_with_a_password_is_told_at_its_field_and_changes_nothing(
         (PASSWORD, "short", "short", 400, "new", "The new password needs at least 10 characters."),
         (PASSWORD, "", "", 400, "new", "The new password needs at least 10 characters."),
         (PASSWORD, &long, &long, 400, "new", "The new password is too long: 1024 bytes at most."),
-        (PASSWORD, PASSWORD, PASSWORD, 400, "new", "This is the password you have. Choose another one."),
+        (
+            PASSWORD,
+            PASSWORD,
+            PASSWORD,
+            400,
+            "new",
+            "This is what you typed as your current password. Choose another.",
+        ),
         (
             PASSWORD,
             NEW,
@@ -341,7 +447,16 @@ async fn guesses_at_the_password_form_count_with_those_at_sign_in() {
     assert_eq!(page.status, 429);
     app.advance(Duration::seconds(31));
     assert_eq!(change(&mut browser, PASSWORD, NEW, NEW).await.status, 303);
-    assert_eq!(app.count_events("user.sign_in_failed"), 1);
+    let event = told(&app.db, "user.sign_in_failed").pop().expect("an event");
+    assert_eq!((event.actor_kind.as_str(), event.target_id), ("anonymous", Some(ADA.id().to_string())));
+
+    // Whoever guesses in a session of hers is told apart from strangers.
+    for _ in 0..5 {
+        assert_eq!(change(&mut browser, "not this", PASSWORD, PASSWORD).await.status, 403);
+    }
+    let event = told(&app.db, "user.sign_in_failed").pop().expect("an event");
+    assert_eq!((event.actor_kind.as_str(), event.actor_id), ("user", Some(ADA.id().uuid())));
+    assert_eq!(event.data, serde_json::json!({ "failures": 5 }));
 }
 
 /// A stranger who guesses through the form of a stolen session makes its network wait.
@@ -372,13 +487,30 @@ async fn a_sign_in_form_that_another_tab_overtook_leads_on_and_signs_nobody_in()
     assert!(consent.is_consent(), "{}", consent.body);
     let signed_in = app.count_events("user.signed_in");
 
-    let page = browser.submit(&first.form("/login"), &[("identifier", "bob"), ("password", PASSWORD)]).await;
+    let page =
+        browser.submit(&first.form("/login"), &[("identifier", "ADA"), ("password", "whatever")]).await;
     assert!(page.is_consent() && page.body.contains("Ada Lovelace"), "{}", page.body);
     assert_eq!(browser.allow(page).await.returned("state").as_deref(), Some("first"));
     assert_eq!(browser.allow(consent).await.returned("state").as_deref(), Some("second"));
-    let page = browser.submit(&plain.form("/login"), &[("identifier", "bob"), ("password", PASSWORD)]).await;
+    let page = browser.submit(&plain.form("/login"), &[("identifier", "ada"), ("password", PASSWORD)]).await;
     assert_eq!((page.status, page.path.as_str()), (200, "/account/apps"));
     assert_eq!(app.count_events("user.signed_in"), signed_in, "nobody else was signed in");
+
+    // Somebody else is not taken for her, although she allowed the app before; nor is anything of his told to it.
+    let page = browser.get(&client.authorize_path(&[("state", "third"), ("prompt", "login")])).await;
+    let fields = page.form("/login").filled(&[
+        ("identifier", "bob"),
+        ("password", "whatever"),
+        ("csrf", &"A".repeat(43)),
+    ]);
+    let page = browser.post_once("/login", &fields).await;
+    assert_eq!((page.status, page.location().as_str()), (403, ""));
+    assert!(page.body.contains("Ada Lovelace has signed in in this browser meanwhile."), "{}", page.body);
+    let page = browser.submit(&page.form("/login"), &[("identifier", "bob"), ("password", PASSWORD)]).await;
+    assert!(page.is_consent() && page.body.contains("Bob Byron"), "{}", page.body);
+    let logout = browser.get(ACCOUNT).await.form("/logout");
+    browser.submit(&logout, &[]).await;
+    browser.sign_in(ADA).await;
 
     // Only our own page may say so, and only where somebody is signed in.
     let form = plain.form("/login").filled(&[("identifier", "bob"), ("password", PASSWORD)]);

@@ -67,12 +67,21 @@ async fn the_page_says_when_an_app_last_used_what_it_may() {
     assert_eq!(last_used(&browser.get(APPS).await), "just now");
     app.advance(Duration::minutes(20));
     assert!(!app.is_active(&stranger, &answer.text("access_token")).await, "it expired");
-    client.refresh(&app, &answer.text("refresh_token")).await.is_ok();
+    let refresh = client.refresh(&app, &answer.text("refresh_token")).await.text("refresh_token");
     used(&app, 1).await;
     assert_eq!(last_used(&browser.get(APPS).await), "just now");
 
+    // What is refused is no use.
+    app.advance(Duration::minutes(3));
+    let wide = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str()), ("scope", BOTH)];
+    app.token(&client, &wide).await.is_error(400, "invalid_scope");
+    client.refresh(&app, &answer.text("refresh_token")).await.is_error(400, "invalid_grant");
+    let late = client.code_from(&mut browser, "orders:read").await;
+    app.advance(Duration::minutes(2));
+    client.redeem(&app, &late).await.is_error(400, "invalid_grant");
+
     // A node notes nothing older than what another noted, and what it has noted is written when it ends.
-    app.advance(Duration::minutes(1));
+    assert_eq!(last_used(&browser.get(APPS).await), "5 minutes ago");
     let other = app.second_node().await;
     let fresh = client.code_from(&mut browser, "orders:read").await;
     client.redeem(&other, &fresh).await.is_ok();

@@ -45,7 +45,7 @@ pub(super) async fn rename(
     accounts
         .ledger
         .act(context, move |work| {
-            let signed_in = settle!(recognise(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
+            let signed_in = settle!(recognise_alone(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
             let user = signed_in.user.id;
             if rename_principal(work, user, name.as_str())? {
                 work.tell(Event::new(Kind::UserRenamed, Actor::User(user)).on("user", user));
@@ -70,10 +70,15 @@ pub(super) async fn end_session(
         .act(context, move |work| {
             let signed_in = settle!(recognise_alone(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
             let user = signed_in.user.id;
-            if !sessions::store::end_one(work, user, session)? {
-                return Ok(Err(Denial::NotFound));
+            // One's own ends by signing out, with a new id for this browser.
+            let found = sessions::store::find_of(work, user, session)?
+                .filter(|found| found.id != signed_in.session.id);
+            let found = settle!(found.ok_or(Denial::NotFound));
+            if sessions::store::end_one(work, &found)? {
+                work.tell(Event::new(Kind::UserSessionEnded, Actor::User(user)).on("session", session));
+            } else {
+                work.nothing_to_tell("it had ended");
             }
-            work.tell(Event::new(Kind::UserSessionEnded, Actor::User(user)).on("session", session));
             Ok(Ok(()))
         })
         .await

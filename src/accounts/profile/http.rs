@@ -7,7 +7,6 @@ use askama::Template;
 use crate::accounts::Accounts;
 use crate::accounts::profile::flow::{self, MOST_SESSIONS, Profile};
 use crate::accounts::sessions::Session;
-use crate::accounts::store::MOST_OF_A_NAME;
 use crate::kernel::{Denial, DisplayText, DisplayTextProblem, SessionId};
 use crate::platform::context::Context;
 use crate::platform::faces::{PageFace, only};
@@ -64,7 +63,7 @@ async fn show(
     // A word of ours, never text from the address bar.
     page.notice = match query.get("done") {
         Some("name") => Some("Your name is changed."),
-        Some("password") => {
+        Some("password") if page.password_changed.is_some_and(|changed| changed.is_fresh()) => {
             Some("Your password is changed. Every other browser is signed out, and apps must ask you again.")
         }
         Some("session") => Some("That browser is signed out."),
@@ -117,7 +116,7 @@ async fn rename(
 ) -> Result<HttpResponse, PageFace> {
     let browser = accounts.own_browser(&request, &form.params)?;
     let typed = form.params.get("name").unwrap_or_default();
-    match DisplayText::parse(typed, MOST_OF_A_NAME) {
+    match DisplayText::parse(typed, DisplayText::MOST_OF_A_NAME) {
         Ok(name) => {
             flow::rename(&accounts, &context, browser, name).await??;
             Ok(html::see_other("/account?done=name"))

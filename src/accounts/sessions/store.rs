@@ -112,12 +112,28 @@ pub fn list_living(
     Ok(rows.into_iter().map(Session::from).collect())
 }
 
-/// Ends one session of a person. `false`: it is not theirs, or was ended.
-pub fn end_one(work: &mut Work<'_>, user: PrincipalId, session: SessionId) -> Result<bool, Fault> {
-    let now = work.now();
-    let ended = diesel::update(browser_sessions::table)
+/// A session of a person, whatever its state.
+pub fn find_of(
+    connection: &mut Connection,
+    user: PrincipalId,
+    session: SessionId,
+) -> Result<Option<Session>, Fault> {
+    let row = browser_sessions::table
         .filter(browser_sessions::user_id.eq(user.uuid()))
         .filter(browser_sessions::id.eq(session.uuid()))
+        .select(Row::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(row.map(Session::from))
+}
+
+/// Ends a session. `false`: it had ended, or its time was over.
+pub fn end_one(work: &mut Work<'_>, session: &Session) -> Result<bool, Fault> {
+    let now = work.now();
+    let ended = diesel::update(browser_sessions::table)
+        .filter(browser_sessions::expires_on.eq(session.expires_at.date_naive()))
+        .filter(browser_sessions::id.eq(session.id.uuid()))
+        .filter(browser_sessions::expires_at.gt(now))
         .filter(browser_sessions::ended_at.is_null())
         .set(browser_sessions::ended_at.eq(now))
         .execute(&mut **work)?;

@@ -1,6 +1,7 @@
 //! `/login` and `/logout`.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -8,12 +9,15 @@ use askama::Template;
 use crate::accounts::Accounts;
 use crate::accounts::interactions::Interaction;
 use crate::accounts::sessions::{Browser, SignedIn};
-use crate::accounts::sign_in::flow::{self, Attempt};
-use crate::kernel::{Denial, Fault, InteractionId, Outcome, Password};
+use crate::accounts::sign_in::proof::Attempt;
+use crate::accounts::sign_in::refusal::refused;
+use crate::accounts::sign_in::{flow, rules};
+use crate::kernel::{Denial, InteractionId, Password};
 use crate::limits;
 use crate::platform::context::Context;
 use crate::platform::faces::{PageFace, only};
 use crate::platform::form::{Form, Params};
+use crate::platform::to_its_end::to_its_end;
 use crate::platform::{csrf, html};
 
 /// Where a person goes who signed in for nothing in particular.
@@ -105,11 +109,11 @@ async fn submit(
     request: HttpRequest,
     form: Form<PageFace>,
 ) -> Result<HttpResponse, PageFace> {
-    let interaction = interaction_of(&form.params)?;
     let browser = match accounts.own_browser(&request, &form.params) {
         Ok(browser) => browser,
-        Err(denial) => return stale(&accounts, &context, &request, interaction, denial).await,
+        Err(denial) => return stale(&accounts, &context, &request, &form.params, denial).await,
     };
+    let interaction = interaction_of(&form.params)?;
     let name = form.params.get("identifier").unwrap_or_default().to_owned();
     // A password that cannot be one is wrong like any other.
     let typed = form.params.get("password").unwrap_or_default().to_owned();
@@ -129,71 +133,53 @@ async fn submit(
         }
         Err(denial @ (Denial::SignInWrong | Denial::SignInPaused(_))) => {
             accounts.wrong_password(&context, &denial);
-            try_again(&accounts, &context, &request, interaction, name, &denial).await
+            let told = refused(&denial, "The name or the password is wrong.");
+            let mut response = again(&accounts, &context, &request, interaction, name, told).await?;
+            if let Some(seconds) = denial.retry_after() {
+                response.headers_mut().insert(RETRY_AFTER, seconds.into());
+            }
+            Ok(response)
         }
         Err(denial) => Err(denial.into()),
     }
 }
 
-/// A form of our own from before this browser got a new id: somebody has signed in in another tab meanwhile. They
-/// are led on by GET, which acts on nothing; whatever else is foreign stays refused.
+/// A form of our own from before this browser got a new id: somebody has signed in in another tab meanwhile. Whoever
+/// did is led on by GET, which acts on nothing; who is somebody else is asked again. What else is foreign is refused.
 async fn stale(
     accounts: &Accounts,
     context: &Context,
     request: &HttpRequest,
-    interaction: Option<InteractionId>,
+    form: &Params,
     denial: Denial,
 ) -> Result<HttpResponse, PageFace> {
+    let interaction = interaction_of(form)?;
     let known =
         accounts.jar.known(request).filter(|_| csrf::says_own_origin(request.headers(), &accounts.origin));
     let (signed_in, _) = flow::situation(accounts, context, known, None).await??;
-    match signed_in {
-        Some(_) => Ok(html::see_other(&interaction.map_or(HOME.to_owned(), back_to))),
-        None => Err(denial.into()),
+    let SignedIn { user, .. } = signed_in.ok_or(denial)?;
+    let name = form.get("identifier").unwrap_or_default();
+    if rules::names(name, &user.identifier, user.email.as_deref()) {
+        return Ok(html::see_other(&interaction.map_or(HOME.to_owned(), back_to)));
     }
-}
-
-/// An act that is not cut short by a browser that hangs up: its attempt was counted, and would stay so.
-pub async fn to_its_end<T: 'static>(act: impl Future<Output = Outcome<T>> + 'static) -> Outcome<T> {
-    actix_web::rt::spawn(act).await.map_err(Fault::internal)?
-}
-
-/// How a refused password is told: the status, and the sentence beside the field.
-pub fn refused(denial: &Denial, wrong: &str) -> (StatusCode, String) {
-    match denial {
-        Denial::SignInPaused(seconds) => (
-            StatusCode::TOO_MANY_REQUESTS,
-            format!("Too many wrong passwords. Try again in {}.", in_words(*seconds)),
-        ),
-        _ => (StatusCode::FORBIDDEN, wrong.to_owned()),
-    }
+    let problem =
+        format!("{} has signed in in this browser meanwhile. Sign in again to go on as you.", user.name);
+    again(accounts, context, request, interaction, name.to_owned(), (StatusCode::FORBIDDEN, problem)).await
 }
 
 /// The same page again, with what is wrong and what was typed, but for the password.
-async fn try_again(
+async fn again(
     accounts: &Accounts,
     context: &Context,
     request: &HttpRequest,
     interaction: Option<InteractionId>,
     name: String,
-    denial: &Denial,
+    (status, problem): (StatusCode, String),
 ) -> Result<HttpResponse, PageFace> {
     let (_, waiting) = flow::situation(accounts, context, accounts.jar.known(request), interaction).await??;
     let browser = accounts.jar.browser(request, context.now);
-    let (status, problem) = refused(denial, "The name or the password is wrong.");
     let page = login_page(&browser, waiting.as_ref(), name, Some(problem));
-    let mut response = answer(status, &page, waiting.as_ref());
-    if let Some(seconds) = denial.retry_after() {
-        response.headers_mut().insert(actix_web::http::header::RETRY_AFTER, seconds.into());
-    }
-    Ok(response)
-}
-
-fn in_words(seconds: u32) -> String {
-    match seconds.div_ceil(60) {
-        0 | 1 => "a minute".to_owned(),
-        minutes => format!("{minutes} minutes"),
-    }
+    Ok(answer(status, &page, waiting.as_ref()))
 }
 
 async fn ask(

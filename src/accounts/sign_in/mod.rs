@@ -2,7 +2,10 @@
 
 pub mod flow;
 pub mod http;
+pub mod proof;
+pub mod refusal;
 pub mod rules;
+pub mod seat;
 mod store;
 mod turns;
 

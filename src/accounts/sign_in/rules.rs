@@ -32,6 +32,12 @@ pub fn account(typed: &str) -> SecretHash {
     }
 }
 
+/// Whether what was typed names this person, in whatever spelling.
+pub fn names(typed: &str, identifier: &str, email: Option<&str>) -> bool {
+    let typed = account(typed);
+    std::iter::once(identifier).chain(email).any(|name| account(name).matches(&typed))
+}
+
 /// Seconds to wait before the next attempt, or `None` if it may be made now.
 pub fn pause(failures: Failures, now: DateTime<Utc>) -> Option<u32> {
     let doublings = u32::try_from(failures.count - FREE).ok()?.min(5);
@@ -74,6 +80,14 @@ mod tests {
         for other in ["аda", "ada@example.com", "ada ", ""] {
             assert_ne!(account(other), account("ada"), "{other}");
         }
+    }
+
+    #[test]
+    fn a_person_is_named_by_either_name_however_it_is_spelled() {
+        let is_ada = |typed| names(typed, "ada", Some("Ada@Example.com"));
+        assert!(["ada", "ADA", "ada@example.com", "Ada@EXAMPLE.com"].into_iter().all(is_ada));
+        assert!(!["bob", "", "ada@example.org", "ada "].into_iter().any(is_ada));
+        assert!(!names("ada@example.com", "ada", None));
     }
 
     #[test]

@@ -1,20 +1,27 @@
 //! A new password, and signing out everywhere: what a person does who lost a device, or fears a thief.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::accounts::Accounts;
 use crate::accounts::sessions::{Browser, SignedIn, recognise, recognise_alone};
-use crate::accounts::sign_in::flow::{Attempt, NewSeat, Opened, prove};
+use crate::accounts::sign_in::proof::{Attempt, Guesser, prove};
+use crate::accounts::sign_in::seat::{NewSeat, Opened};
 use crate::accounts::store::set_password;
 use crate::audit::{Actor, Event, Kind, Work};
-use crate::grants::ending::end_everywhere;
-use crate::kernel::{Denial, Fault, Outcome, Password, PrincipalId};
+use crate::grants::ending::{Ended, end_everywhere};
+use crate::kernel::{Denial, Outcome, Password, PrincipalId, SessionId};
 use crate::platform::context::Context;
 use crate::settle;
 
 /// Who is signed in here.
-pub(super) async fn whose(accounts: &Accounts, context: &Context, browser: Browser) -> Outcome<SignedIn> {
-    let settings = accounts.sessions.clone();
+pub(super) async fn whose(
+    accounts: &Accounts,
+    context: &Context,
+    browser: &Arc<Browser>,
+) -> Outcome<SignedIn> {
+    let (settings, browser) = (accounts.sessions.clone(), Arc::clone(browser));
     accounts
         .ledger
         .act(context, move |work| {
@@ -24,32 +31,32 @@ pub(super) async fn whose(accounts: &Accounts, context: &Context, browser: Brows
         .await
 }
 
-/// Sets a new password for whoever knows the old one. All that acted for the person ends, but for this browser,
+/// Sets a new password for whoever knows the current one. All that acted for the person ends, but for this browser,
 /// which goes on under a new id.
 pub(super) async fn change_password(
     accounts: &Accounts,
     context: &Context,
     browser: Browser,
-    signed_in: SignedIn,
     (current, new): (Password, Password),
 ) -> Outcome<Opened> {
-    let attempt = Attempt { name: signed_in.user.identifier, password: current };
-    let proven = settle!(prove(accounts, context, attempt).await?);
-    let hash = accounts.passwords.hash(new).await?;
-    let (proof, seat) = (proven.proof(), NewSeat::new(accounts, context));
-    let settings = accounts.sessions.clone();
+    let browser = Arc::new(browser);
+    let name = settle!(whose(accounts, context, &browser).await?).user.identifier;
+    let guesser = Guesser::SignedIn(Arc::clone(&browser));
+    let proof = settle!(prove(accounts, context, Attempt { name, password: current }, guesser).await?);
+    let hash = accounts.passwords.hash(proof.place.clone(), new).await?;
+    let (seat, settings) = (NewSeat::new(accounts, context), accounts.sessions.clone());
     accounts
         .ledger
         .act(context, move |work| {
             // Nobody else changes anything of this person's until it is done.
-            let here = settle!(recognise_alone(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
-            if here.user.id != proof.user.id {
-                return Ok(Err(Denial::LoginRequired));
-            }
+            let user = proof.user.id;
+            let here = recognise_alone(work, &browser, &settings)?.filter(|here| here.user.id == user);
+            settle!(here.ok_or(Denial::LoginRequired));
             settle!(proof.confirm(work)?);
-            set_password(work, proof.user.id, &hash)?;
-            end(work, proof.user.id, Kind::UserPasswordChanged, "password_changed")?;
-            Ok(Ok(seat.take(work, &browser, proof.user.id)?))
+            set_password(work, user, &hash)?;
+            let ended = end_everywhere(work, user, "password_changed")?;
+            tell(work, Kind::UserPasswordChanged, user, ended, Some(seat.session()));
+            Ok(Ok(seat.take(work, &browser, user)?))
         })
         .await
 }
@@ -67,16 +74,19 @@ pub(super) async fn sign_out_everywhere(
         .ledger
         .act(context, move |work| {
             let signed_in = settle!(recognise_alone(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
-            end(work, signed_in.user.id, Kind::UserSignedOutEverywhere, "signed_out_everywhere")?;
+            let user = signed_in.user.id;
+            let ended = end_everywhere(work, user, "signed_out_everywhere")?;
+            tell(work, Kind::UserSignedOutEverywhere, user, ended, None);
             Ok(Ok(renewed))
         })
         .await
 }
 
-/// Ends all that acts for the person, and tells so.
-fn end(work: &mut Work<'_>, user: PrincipalId, kind: Kind, reason: &str) -> Result<(), Fault> {
-    let ended = end_everywhere(work, user, reason)?;
-    let data = json!({ "sessions": ended.sessions, "families": ended.families });
+/// Tells what was ended, and which session went on in its place.
+fn tell(work: &mut Work<'_>, kind: Kind, user: PrincipalId, ended: Ended, session: Option<SessionId>) {
+    let mut data = json!({ "sessions": ended.sessions, "families": ended.families });
+    if let (Some(session), Some(data)) = (session, data.as_object_mut()) {
+        data.insert("session".to_owned(), session.to_string().into());
+    }
     work.tell(Event::new(kind, Actor::User(user)).on("user", user).with(data));
-    Ok(())
 }

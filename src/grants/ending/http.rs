@@ -1,5 +1,7 @@
 //! `/account/password` and `/account/sign-out-everywhere`.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::middleware::from_fn;
@@ -7,14 +9,15 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::Accounts;
-use crate::accounts::sessions::SignedIn;
-use crate::accounts::sign_in::http::{refused, to_its_end};
+use crate::accounts::sign_in::refusal::refused;
 use crate::grants::ending::flow;
-use crate::kernel::{Denial, Password, PasswordProblem};
+use crate::grants::ending::rules::{Unfit, chosen};
+use crate::kernel::{Denial, PasswordProblem};
 use crate::limits;
 use crate::platform::context::Context;
-use crate::platform::faces::{PageFace, only};
-use crate::platform::form::{Form, Params};
+use crate::platform::faces::{PageFace, SIGN_IN, only};
+use crate::platform::form::Form;
+use crate::platform::to_its_end::to_its_end;
 use crate::platform::{csrf, html};
 
 /// Adds the routes of these acts.
@@ -53,8 +56,24 @@ struct Problem {
 }
 
 impl Problem {
-    fn of_new(field: &'static str, words: impl Into<String>) -> Self {
-        Self { field, words: words.into(), status: StatusCode::BAD_REQUEST, retry_after: None }
+    fn of_new(unfit: &Unfit) -> Self {
+        let (field, words) = match unfit {
+            Unfit::New(PasswordProblem::TooShort { min_chars }) => {
+                ("new", format!("The new password needs at least {min_chars} characters."))
+            }
+            Unfit::New(PasswordProblem::TooLong) => {
+                ("new", "The new password is too long: 1024 bytes at most.".to_owned())
+            }
+            Unfit::New(PasswordProblem::HasNul) => {
+                ("new", "The new password has a character that no keyboard types.".to_owned())
+            }
+            Unfit::Same => {
+                ("new", "This is what you typed as your current password. Choose another.".to_owned())
+            }
+            Unfit::Again => ("again", "The two new passwords differ. Type both again.".to_owned()),
+            Unfit::Current => return Self::of_current(&Denial::SignInWrong),
+        };
+        Self { field, words, status: StatusCode::BAD_REQUEST, retry_after: None }
     }
 
     fn of_current(denial: &Denial) -> Self {
@@ -74,26 +93,27 @@ async fn show(
     context: Context,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageFace> {
-    let browser = accounts.jar.known(&request).ok_or(Denial::LoginRequired)?;
-    let csrf = csrf::token(browser.secret());
-    let signed_in = flow::whose(&accounts, &context, browser).await??;
-    Ok(answer(&accounts, csrf, &signed_in, None))
+    page(&accounts, &context, &request, None).await
 }
 
-fn answer(accounts: &Accounts, csrf: String, signed_in: &SignedIn, problem: Option<Problem>) -> HttpResponse {
+/// The page, to whoever is signed in.
+async fn page(
+    accounts: &Accounts,
+    context: &Context,
+    request: &HttpRequest,
+    problem: Option<Problem>,
+) -> Result<HttpResponse, PageFace> {
+    let browser = accounts.jar.known(request).ok_or(Denial::LoginRequired)?;
+    let csrf = csrf::token(browser.secret());
+    let user = flow::whose(accounts, context, &Arc::new(browser)).await??.user;
     let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
     let mut response = HttpResponse::build(status);
     if let Some(seconds) = problem.as_ref().and_then(|problem| problem.retry_after) {
         response.insert_header((RETRY_AFTER, seconds.to_string()));
     }
-    let page = PasswordPage {
-        csrf,
-        account: signed_in.user.name.clone(),
-        identifier: signed_in.user.identifier.clone(),
-        min_chars: accounts.passwords.min_chars(),
-        problem,
-    };
-    html::page(response, &page, None)
+    let min_chars = accounts.passwords.min_chars();
+    let page = PasswordPage { csrf, account: user.name, identifier: user.identifier, min_chars, problem };
+    Ok(html::page(response, &page, None))
 }
 
 async fn change(
@@ -103,18 +123,19 @@ async fn change(
     form: Form<PageFace>,
 ) -> Result<HttpResponse, PageFace> {
     let browser = accounts.own_browser(&request, &form.params)?;
-    let csrf = csrf::token(browser.secret());
-    let known = accounts.jar.known(&request).ok_or(Denial::LoginRequired)?;
-    let signed_in = flow::whose(&accounts, &context, known).await??;
-    let typed = match chosen(&form.params, accounts.passwords.min_chars()) {
-        Ok(typed) => typed,
-        Err(problem) => return Ok(answer(&accounts, csrf, &signed_in, Some(problem))),
+    let typed = |field| form.params.get(field).unwrap_or_default().to_owned();
+    let min_chars = accounts.passwords.min_chars();
+    let decision = match chosen(typed("current"), typed("new"), typed("again"), min_chars) {
+        Ok(passwords) => {
+            let (accounts, context) = (accounts.clone(), context.clone());
+            to_its_end(async move { flow::change_password(&accounts, &context, browser, passwords).await })
+                .await?
+        }
+        // A password that cannot be one is wrong like any other.
+        Err(Unfit::Current) => Err(Denial::SignInWrong),
+        Err(unfit) => return page(&accounts, &context, &request, Some(Problem::of_new(&unfit))).await,
     };
-    let act = {
-        let (accounts, context, signed_in) = (accounts.clone(), context.clone(), signed_in.clone());
-        async move { flow::change_password(&accounts, &context, browser, signed_in, typed).await }
-    };
-    match to_its_end(act).await? {
+    match decision {
         Ok(opened) => {
             let until = (context.now, opened.session.expires_at);
             let next = html::see_other("/account?done=password");
@@ -122,34 +143,10 @@ async fn change(
         }
         Err(denial @ (Denial::SignInWrong | Denial::SignInPaused(_))) => {
             accounts.wrong_password(&context, &denial);
-            Ok(answer(&accounts, csrf, &signed_in, Some(Problem::of_current(&denial))))
+            page(&accounts, &context, &request, Some(Problem::of_current(&denial))).await
         }
         Err(denial) => Err(denial.into()),
     }
-}
-
-/// The old password and the new one, as far as the form alone can tell.
-fn chosen(form: &Params, min_chars: usize) -> Result<(Password, Password), Problem> {
-    let typed = |field| form.get(field).unwrap_or_default().to_owned();
-    let current = Password::parse(typed("current")).map_err(|_| Problem::of_current(&Denial::SignInWrong))?;
-    let new = Password::choose(typed("new"), min_chars).map_err(|problem| {
-        let words = match problem {
-            PasswordProblem::TooShort { min_chars } => {
-                format!("The new password needs at least {min_chars} characters.")
-            }
-            PasswordProblem::TooLong => "The new password is too long: 1024 bytes at most.".to_owned(),
-            PasswordProblem::HasNul => "The new password has a character that no keyboard types.".to_owned(),
-        };
-        Problem::of_new("new", words)
-    })?;
-    if new.expose() == current.expose() {
-        return Err(Problem::of_new("new", "This is the password you have. Choose another one."));
-    }
-    let again = Password::parse(typed("again")).ok();
-    if again.is_none_or(|again| again.expose() != new.expose()) {
-        return Err(Problem::of_new("again", "The two new passwords differ. Type both again."));
-    }
-    Ok((current, new))
 }
 
 async fn sign_out_everywhere(
@@ -160,5 +157,5 @@ async fn sign_out_everywhere(
 ) -> Result<HttpResponse, PageFace> {
     let browser = accounts.own_browser(&request, &form.params)?;
     let renewed = flow::sign_out_everywhere(&accounts, &context, browser).await??;
-    Ok(accounts.jar.give(html::see_other("/login"), &renewed, None))
+    Ok(accounts.jar.give(html::see_other(SIGN_IN), &renewed, None))
 }

@@ -3,6 +3,7 @@
 
 pub mod flow;
 pub mod http;
+mod rules;
 
 use crate::accounts::sessions;
 use crate::accounts::store::lock_user;

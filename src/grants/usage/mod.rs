@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 
 use crate::audit::Ledger;
-use crate::kernel::{Fault, GrantId};
+use crate::kernel::{Fault, FaultKind, GrantId};
 use crate::platform::context::Context;
 
 pub use store::last_used;
@@ -36,7 +36,7 @@ impl Usage {
         }
     }
 
-    /// Writes the notes. What could not be written is noted again.
+    /// Writes the notes. What could not be written now is noted again; what cannot be at all is dropped.
     pub async fn flush(&self, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), Fault> {
         let notes = self.take();
         if notes.is_empty() {
@@ -49,7 +49,7 @@ impl Usage {
                 store::write(work, &rows).map(Ok)
             })
             .await;
-        if written.is_err() {
+        if written.as_ref().is_err_and(|fault| fault.kind() == FaultKind::Unavailable) {
             for (grant, at) in notes {
                 self.note(grant, at);
             }

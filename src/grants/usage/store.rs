@@ -1,6 +1,7 @@
 //! The table `grant_usage`.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::IntervalDsl as _;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use uuid::Uuid;
@@ -10,20 +11,16 @@ use crate::kernel::{Fault, GrantId, PrincipalId};
 use crate::platform::db::Connection;
 use crate::schema::{grant_usage, grants};
 
-#[diesel::declare_sql_function]
-extern "SQL" {
-    /// The later of two moments.
-    fn greatest(
-        one: diesel::sql_types::Timestamptz,
-        other: diesel::sql_types::Timestamptz,
-    ) -> diesel::sql_types::Timestamptz;
-}
-
 /// Rows in one statement, far below the 65 535 values that Postgres takes.
 const AT_ONCE: usize = 10_000;
 
+/// Seconds that two uses are apart to be told apart: people are told minutes, and a busy app does not write at every
+/// look at its tokens.
+const FINENESS: i32 = 30;
+
 /// Writes when grants were used; what another node wrote later stands.
 pub(super) fn write(work: &mut Work<'_>, uses: &[(GrantId, DateTime<Utc>)]) -> Result<(), Fault> {
+    use diesel::query_dsl::methods::FilterDsl as _;
     for uses in uses.chunks(AT_ONCE) {
         let row = |(grant, at): &(GrantId, DateTime<Utc>)| {
             (grant_usage::grant_id.eq(grant.uuid()), grant_usage::last_used_at.eq(*at))
@@ -32,10 +29,8 @@ pub(super) fn write(work: &mut Work<'_>, uses: &[(GrantId, DateTime<Utc>)]) -> R
             .values(uses.iter().map(row).collect::<Vec<_>>())
             .on_conflict(grant_usage::grant_id)
             .do_update()
-            .set(
-                grant_usage::last_used_at
-                    .eq(greatest(grant_usage::last_used_at, excluded(grant_usage::last_used_at))),
-            )
+            .set(grant_usage::last_used_at.eq(excluded(grant_usage::last_used_at)))
+            .filter(excluded(grant_usage::last_used_at).ge(grant_usage::last_used_at + FINENESS.seconds()))
             .execute(&mut **work)?;
     }
     Ok(())

@@ -28,6 +28,9 @@ pub enum DisplayTextProblem {
 pub struct DisplayText(String);
 
 impl DisplayText {
+    /// Characters that a person's name has at most.
+    pub const MOST_OF_A_NAME: usize = 80;
+
     /// Trims, then checks. A right-to-left override could turn "moc.live" into a name people trust, so bidi
     /// controls and zero-width characters are refused, not dropped.
     pub fn parse(text: &str, max_chars: usize) -> Result<DisplayText, DisplayTextProblem> {

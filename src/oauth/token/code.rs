@@ -46,7 +46,6 @@ pub(super) async fn redeem(
         return refuse(oauth, context, client, &found, denial).await;
     }
     settle!(standing.may_act(context.now).map_err(Denial::Inactive));
-    oauth.usage.note(found.lineage.grant.id, context.now);
 
     let scope = effective(&found.code.scope, Some(&found.lineage), client);
     let scope = settle!(scope.ok_or(Denial::NothingLeft));
@@ -56,7 +55,10 @@ pub(super) async fn redeem(
     let write = issued.into_write(&found, client, scope, audience, context);
     let attempt = write.attempt;
     match oauth.ledger.write(context, write).await {
-        Ok(Redeemed::Done) => Ok(Ok(answer)),
+        Ok(Redeemed::Done) => {
+            oauth.usage.note(found.lineage.grant.id, context.now);
+            Ok(Ok(answer))
+        }
         Ok(Redeemed::Lost) => lost(oauth, context, client, key).await,
         // The commit may have happened all the same; then the next attempt would pass for a replay.
         Err(fault) => match load(oauth, client, key).await {

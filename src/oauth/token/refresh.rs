@@ -45,15 +45,15 @@ pub(super) async fn refresh(
             other => settle!(other),
         };
         settle!(standing.may_act(context.now).map_err(Denial::Inactive));
-        oauth.usage.note(found.lineage.grant.id, context.now);
-        match presented {
-            Presented::WithinGrace => return again(oauth, context, &found, &token, asked.as_ref()).await,
-            Presented::Living => {
-                if let Some(decision) = rotate(oauth, context, client, &found, &token, asked.as_ref()).await?
-                {
-                    return Ok(decision);
-                }
+        let decision = match presented {
+            Presented::WithinGrace => Some(again(oauth, context, &found, &token, asked.as_ref()).await?),
+            Presented::Living => rotate(oauth, context, client, &found, &token, asked.as_ref()).await?,
+        };
+        if let Some(decision) = decision {
+            if decision.is_ok() {
+                oauth.usage.note(found.lineage.grant.id, context.now);
             }
+            return Ok(decision);
         }
     }
     Err(Fault::unavailable("a refresh token that nobody consumes and nobody gets"))
