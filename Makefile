@@ -22,7 +22,8 @@ run: ground ## Start a development server with its own private Postgres (ARGS=â€
 .PHONY: demo
 demo: ground ## Try it: a server with a person, an app and an API, all gone at the end (ARGS=â€¦ goes to `grantor demo`)
 	$(CARGO) build --bin grantor --examples
-	$(CARGO) run --bin grantor -- demo $(ARGS)
+	@# Not by `cargo run`, which would build half of it anew, without what the examples need.
+	@"$${CARGO_TARGET_DIR:-target}/debug/grantor" demo $(ARGS)
 
 .PHONY: test
 test: ground ## Run every test, against a private Postgres
