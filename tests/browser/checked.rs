@@ -2,6 +2,7 @@
 
 use crate::look::{DESK, PHONE};
 use crate::stage::Stage;
+use crate::support::eventually;
 use crate::tab::Tab;
 
 /// What the checks find wrong with a page of these words; `status`: that is expected.
@@ -53,4 +54,18 @@ async fn only_the_page_itself_may_fail_and_only_as_expected() {
     tab.tell::<()>("await fetch('/elsewhere-and-lost'); return null").await;
     let found = tab.findings(404).await;
     assert!(found.len() == 1 && found[0].contains("/elsewhere-and-lost"), "{found:?}");
+}
+
+/// A dialog that nobody expects stops the test that meets it.
+#[tokio::test]
+async fn a_dialog_does_not_go_unnoticed() {
+    let stage = Stage::set().await;
+    let tab = stage.tab(DESK).await;
+    stage.elsewhere.show("/flawed", "<h1>Hello</h1><script>setTimeout(() => alert('hello'))</script>");
+    tab.go_unchecked(&format!("{}/flawed", stage.elsewhere.far())).await;
+    eventually("was stopped by the dialog", || async {
+        let step = tab.driver().execute("return 1", vec![]).await;
+        step.is_err_and(|problem| problem.to_string().contains("unexpected alert open"))
+    })
+    .await;
 }

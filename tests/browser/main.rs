@@ -18,6 +18,7 @@ mod checks;
 mod chromium;
 mod elsewhere;
 mod look;
+mod showcase;
 mod stage;
 mod tab;
 
