@@ -58,8 +58,10 @@ async fn take_all(stage: &Stage, asking: &TestClient, suffix: &str, look: Look) 
 }
 
 async fn picture(tab: &Tab<'_>, file: &Path) {
-    // What differs from run to run: the number of a request, and the caret, which blinks.
-    let steady = "for (const code of document.querySelectorAll('code'))
+    // What differs from run to run: the number of a request, and the caret, which blinks. And a machine without a
+    // desktop has no `system-ui`; the font after it in the stylesheet that is likely here looks as on most desktops.
+    let steady = "document.body.style.fontFamily = 'Liberation Sans, Arial, sans-serif';
+                  for (const code of document.querySelectorAll('code'))
                       code.textContent = '019a5f2c-7b3e-7c41-9d0a-2f6e8b1c4a57';
                   document.activeElement.blur(); return null";
     tab.tell::<()>(steady).await;
