@@ -80,7 +80,8 @@ async fn no_parameter_leads_from_sign_in_to_another_site() {
         tab.go(&format!("/login?{query}")).await;
         tab.type_in(ADA.identifier, PASSWORD).await;
         tab.press("Sign in").await;
-        assert_eq!(tab.address().await, "/account/apps");
+        let address = tab.address().await;
+        assert!(address.starts_with("/account"), "{address}");
         tab.go(&format!("/logout?{query}")).await;
         tab.press("Sign out").await;
         assert_eq!(tab.address().await, "/logout");
