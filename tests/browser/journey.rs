@@ -36,20 +36,6 @@ async fn an_app_is_allowed_used_found_among_the_connected_and_cut_off() {
     assert!(!stage.app.is_active(&api, &token).await);
 }
 
-/// A box that is unticked is a permission that is not given.
-#[tokio::test]
-async fn what_is_unticked_is_not_given() {
-    let stage = Stage::set().await;
-    let (shop, tab) = (stage.shop(), stage.tab(DESK).await);
-    tab.go(&shop.authorize_path(&[("scope", "orders:read orders:write")])).await;
-    tab.sign_in(ADA).await;
-    let untick = "document.querySelector('input[value=\"orders:write\"]').closest('label').click()";
-    tab.run(untick, vec![]).await;
-    tab.press("Allow").await;
-    let answer = shop.redeem(&stage.app, &stage.elsewhere.told()["code"]).await;
-    assert_eq!(answer.text("scope"), "orders:read");
-}
-
 /// A31
 #[tokio::test]
 async fn who_denies_returns_to_the_app_which_is_told_access_denied() {

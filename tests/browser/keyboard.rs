@@ -94,7 +94,7 @@ async fn the_whole_journey_is_done_by_keyboard_alone() {
     press(&tab, Key::Space).await;
     go_by(&tab, "Allow", Key::Enter).await;
     let answer = shop.redeem(&stage.app, &stage.elsewhere.told()["code"]).await;
-    assert_eq!(answer.text("scope"), "orders:read");
+    assert_eq!(answer.text("scope"), "orders:read", "what she unticked is not given");
 
     tab.go("/account/apps").await;
     go_by(&tab, "Disconnect Shop", Key::Space).await;
