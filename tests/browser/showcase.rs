@@ -18,13 +18,13 @@ pub fn asked(client: &TestClient) -> String {
 pub async fn furnish(stage: &Stage) -> TestClient {
     let app = &stage.app;
     app.operator(|work| {
-        for service in [invoices(), calendar()] {
+        for service in [invoices(), calendar(), shipments()] {
             assert!(store::insert(work, &service)?);
         }
         Ok(Ok(()))
     });
     for (name, publisher, verified, scope, pause) in [
-        ("Parcel Board", "Nordlicht Logistics", true, "orders:read", Duration::days(12)),
+        ("Parcel Board", "Nordlicht Logistics", true, "shipments:read", Duration::days(12)),
         ("Timesheets", "Kestrel Software", true, "calendar:read calendar:write", Duration::hours(3)),
     ] {
         let client = app.register(&registration(name, publisher, verified));
@@ -41,7 +41,8 @@ fn registration(name: &str, publisher: &str, verified: bool) -> Registration {
         name: name.into(),
         publisher: Some(publisher.into()),
         verified,
-        scope: "orders:read calendar:read calendar:write invoices:read invoices:send customers:read".into(),
+        scope: "shipments:read calendar:read calendar:write invoices:read invoices:send customers:read"
+            .into(),
         redirect_uris: vec![format!("https://{}.example/callback", name.to_lowercase().replace(' ', "-"))],
         ..Registration::default()
     }
@@ -62,6 +63,11 @@ fn calendar() -> Service {
         ("calendar:write", "Add and change events in your calendar", true),
     ];
     service(12, "calendar", "Calendar", &scopes)
+}
+
+fn shipments() -> Service {
+    let scopes = [("shipments:read", "See your shipments and where they are", false)];
+    service(13, "shipments", "Shipments", &scopes)
 }
 
 fn service(id: u128, name: &str, shown: &str, scopes: &[(&str, &str, bool)]) -> Service {
