@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 .PHONY: help
 help: ## Say what there is
 	@echo "Grantor: run 'make demo' to see it work, 'make test' to see it tested."
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: ground ## Start a development server with its own private Postgres (ARGS=… goes to `grantor serve`)
@@ -26,18 +26,36 @@ demo: ground ## Try it: a server with a person, an app and an API, all gone at t
 	@"$${CARGO_TARGET_DIR:-target}/debug/grantor" demo $(ARGS)
 
 .PHONY: test
-test: ground ## Run every test, against a private Postgres
+test: ground browser nextest ## Run every test, against a private Postgres and in a real browser
+	@$(call run-tests)
+
+.PHONY: browser-test
+browser-test: ground browser nextest ## Run the tests of the pages in a real browser, and no others
+	@$(call run-tests,--test browser)
+
+.PHONY: screenshots
+screenshots: ground browser ## Take the pictures of the pages anew, into docs/screenshots
+	$(CARGO) test --test browser screenshots::
+	mkdir -p docs/screenshots
+	cp target/screenshots/*.png docs/screenshots/
+
+# Runs the tests that its argument picks; all of them without.
+define run-tests
+	if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	    echo "Testing with cargo-nextest."; \
+	    $(CARGO) nextest run $(1); \
+	else \
+	    echo "Testing with cargo test (cargo-nextest is faster: INSTALL_NEXTEST=1 make test)."; \
+	    $(CARGO) test --no-fail-fast $(1); \
+	fi
+endef
+
+.PHONY: nextest
+nextest: toolchain
 	@if ! $(CARGO) nextest --version >/dev/null 2>&1 \
 	    && [[ "$${CI:-}" == true || "$${INSTALL_NEXTEST:-}" == 1 ]]; then \
 	    echo "Installing cargo-nextest into $(TOOLS) …"; \
 	    $(CARGO) install cargo-nextest --locked --root $(TOOLS) || echo "It could not be installed."; \
-	fi
-	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-	    echo "Testing with cargo-nextest."; \
-	    $(CARGO) nextest run; \
-	else \
-	    echo "Testing with cargo test (cargo-nextest is faster: INSTALL_NEXTEST=1 make test)."; \
-	    $(CARGO) test --no-fail-fast; \
 	fi
 
 .PHONY: check
@@ -84,3 +102,8 @@ toolchain:
 .PHONY: ground
 ground: toolchain
 	@scripts/ensure-postgres
+
+# What the tests of the pages need besides that.
+.PHONY: browser
+browser:
+	@scripts/ensure-chromium

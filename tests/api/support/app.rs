@@ -1,5 +1,6 @@
 //! A server in this process, over a database of its own.
 
+use std::net::{SocketAddr, TcpListener};
 use std::sync::LazyLock;
 
 use chrono::{DateTime, Duration, TimeZone as _, Utc};
@@ -11,7 +12,7 @@ use grantor::app::startup::{self, Running};
 use grantor::audit::{Actor, Event, Kind, Ledger};
 use grantor::clients::registration::{self, Registration, register};
 use grantor::kernel::{
-    ClientId, Password, PrincipalId, PrincipalKind, ScopeToken, ServiceId, UserIdentifier,
+    ClientId, Fault, Password, PrincipalId, PrincipalKind, ScopeToken, ServiceId, UserIdentifier,
 };
 use grantor::platform::clock::{Clock, TestClock};
 use grantor::platform::context::Context;
@@ -148,6 +149,25 @@ impl App {
         app
     }
 
+    /// A server that calls itself what browsers call it: their forms carry the address as their origin.
+    pub async fn for_browsers() -> Self {
+        let database = cluster::database();
+        let mut problem = None;
+        // Somebody else may take a port between finding it free and listening there.
+        for _ in 0..8 {
+            let front = free_port();
+            let started = Self::try_over(&database.url, TestClock::starting_at(*START), |settings| {
+                settings.issuer = format!("http://{front}");
+                settings.server.front = front;
+            });
+            match started.await {
+                Ok(app) => return Self { database: Some(database), ..app },
+                Err(fault) => problem = Some(fault),
+            }
+        }
+        panic!("no server: {problem:?}")
+    }
+
     /// Another node over the same database, with the same clock.
     pub async fn second_node(&self) -> Self {
         let settings = self.settings.clone();
@@ -159,15 +179,22 @@ impl App {
 
     /// A server over a database that is there.
     pub async fn over(url: &str, clock: TestClock, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::try_over(url, clock, change).await.expect("a server")
+    }
+
+    async fn try_over(
+        url: &str,
+        clock: TestClock,
+        change: impl FnOnce(&mut Settings),
+    ) -> Result<Self, Fault> {
         let mut settings = settings();
         change(&mut settings);
         settings.database.url = url.to_owned();
         let db = Db::new(url, &settings.database.pool);
-        let running =
-            startup::start(&settings, db.clone(), Clock::Test(clock.clone()), false).await.expect("a server");
+        let running = startup::start(&settings, db.clone(), Clock::Test(clock.clone()), false).await?;
         let http =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-        Self {
+        Ok(Self {
             address: format!("http://{}", running.front),
             ops: running.ops.map(|ops| format!("http://{ops}")).unwrap_or_default(),
             clock,
@@ -177,7 +204,7 @@ impl App {
             http,
             running: Some(running),
             database: None,
-        }
+        })
     }
 
     /// A server in another process over this database, to be driven as if it were here. Its clock is the machine's.
@@ -394,6 +421,11 @@ impl App {
             running.stop().await.expect("a good end");
         }
     }
+}
+
+fn free_port() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address")
 }
 
 #[allow(clippy::disallowed_methods, reason = "what a server in another process goes by")]

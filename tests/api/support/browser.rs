@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::html::{Form, forms};
-use super::{Answer, App, ISSUER, PASSWORD, Person};
+use super::{Answer, App, PASSWORD, Person};
 
 pub struct Browser<'a> {
     app: &'a App,
@@ -96,7 +96,8 @@ impl<'a> Browser<'a> {
 
     /// POST a form, and no further.
     pub async fn post_once(&mut self, path: &str, form: &[(String, String)]) -> Page {
-        self.post_as(path, form, Some(ISSUER)).await
+        let app = self.app;
+        self.post_as(path, form, Some(&app.settings.issuer)).await
     }
 
     /// POST a form with this Origin.
