@@ -31,6 +31,8 @@ test: ground browser nextest ## Run every test, against a private Postgres and i
 
 .PHONY: browser-test
 browser-test: ground browser nextest ## Run the tests of the pages in a real browser, and no others
+	@# One of them is of the demo, which starts the examples.
+	$(CARGO) build --bin grantor --examples
 	@$(call run-tests,--test browser)
 
 .PHONY: screenshots

@@ -366,9 +366,9 @@ async fn many_renames_at_once_are_all_answered() {
         let mut tab = tab();
         async move { tab.get_once(ACCOUNT).await.status }
     });
-    let (renamed, seen) =
+    let (statuses, seen) =
         tokio::join!(futures_util::future::join_all(renames), futures_util::future::join_all(looks));
-    assert!(renamed.iter().all(|status| *status == 303), "{renamed:?}");
+    assert!(statuses.iter().all(|status| *status == 303), "{statuses:?}");
     assert!(seen.iter().all(|status| *status == 200), "{seen:?}");
     assert_eq!(app.count_events("user.renamed"), 30);
 }

@@ -1,135 +1,16 @@
 //! `grantor demo`, as somebody tries it: the real binary with the real examples, walked through by a browser.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Answer, Scratch, Traveller, VERIFIER, eventually, free_addresses, pkce};
-
-/// `grantor demo`, under way.
-struct Demo {
-    child: Child,
-    addresses: [String; 3],
-    /// What it said when it was ready.
-    said: Value,
-    rest: BufReader<std::process::ChildStdout>,
-    /// The only place where it can leave anything.
-    temp: Scratch,
-}
-
-/// How a demo ended: its exit code, and what it complained of.
-struct Ended {
-    code: Option<i32>,
-    complaints: String,
-}
-
-impl Demo {
-    /// Starts it and waits until it says that it is ready.
-    fn start() -> Self {
-        let mut demo = Self::spawn();
-        let mut line = String::new();
-        demo.rest.read_line(&mut line).expect("its line");
-        demo.said = serde_json::from_str(&line).unwrap_or_else(|_| {
-            let ended = demo.end();
-            panic!("it said {line:?}, and complained: {}", ended.complaints)
-        });
-        demo
-    }
-
-    /// Starts it.
-    fn spawn() -> Self {
-        let (temp, addresses) = (Scratch::new(), free_addresses());
-        let mut child = command(&addresses)
-            .arg("--json")
-            .env("TMPDIR", temp_path(&temp))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("a process");
-        let rest = BufReader::new(child.stdout.take().expect("its output"));
-        Self { child, addresses, said: Value::Null, rest, temp }
-    }
-
-    fn text(&self, pointer: &str) -> String {
-        let value = self.said.pointer(pointer).and_then(Value::as_str);
-        value.unwrap_or_else(|| panic!("no {pointer} in {}", self.said)).to_owned()
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(pid(self.child.id()), signal).expect("a signal");
-    }
-
-    /// Waits for its end, before which it says nothing more.
-    fn end(&mut self) -> Ended {
-        let (mut more, mut complaints) = (String::new(), String::new());
-        self.rest.read_to_string(&mut more).expect("its output");
-        assert_eq!(more, "", "one line, and nothing else");
-        let mut errors = self.child.stderr.take().expect("its complaints");
-        errors.read_to_string(&mut complaints).expect("its complaints");
-        Ended { code: self.child.wait().expect("its end").code(), complaints }
-    }
-
-    /// The process that runs this program for it.
-    fn program(&self, name: &str) -> Pid {
-        let parent = format!("PPid:\t{}", self.child.id());
-        let is_it = |status: &str| {
-            status.starts_with(&format!("Name:\t{name}\n")) && status.lines().any(|line| line == parent)
-        };
-        let processes = std::fs::read_dir("/proc").expect("processes").flatten();
-        let found = processes.into_iter().find(|process| {
-            std::fs::read_to_string(process.path().join("status")).is_ok_and(|status| is_it(&status))
-        });
-        let name = found.unwrap_or_else(|| panic!("no process {name}")).file_name();
-        pid(name.to_string_lossy().parse().expect("a process id"))
-    }
-
-    fn leaves_nothing(&self) -> bool {
-        temp_path(&self.temp).read_dir().expect("the directory").next().is_none()
-    }
-
-    /// Postgres keeps this file while it runs.
-    fn has_a_postgres(&self) -> bool {
-        let homes = temp_path(&self.temp).read_dir().expect("the directory").flatten();
-        homes.into_iter().any(|home| home.path().join("pgdata/postmaster.pid").exists())
-    }
-
-    fn listens_nowhere(&self) -> bool {
-        self.addresses.iter().all(|address| TcpListener::bind(address).is_ok())
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn pid(id: u32) -> Pid {
-    Pid::from_raw(i32::try_from(id).expect("a process id"))
-}
-
-fn temp_path(temp: &Scratch) -> &Path {
-    std::fs::create_dir_all(temp.path()).expect("a directory");
-    temp.path()
-}
-
-/// The command at these addresses: the front's, the app's, the API's.
-fn command([front, app, api]: &[String; 3]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_grantor"));
-    command
-        .args(["demo", "--app", app, "--api", api])
-        .env("GRANTOR_SERVER__FRONT", front)
-        .env("GRANTOR_ISSUER", format!("http://{front}"))
-        .env("GRANTOR_SERVER__WORKERS", "2")
-        .stdin(Stdio::null());
-    command
-}
+use crate::support::{
+    Answer, Demo, Scratch, Traveller, VERIFIER, demo_command, eventually, free_addresses, pid, pkce,
+    temp_path,
+};
 
 /// The start of the access token that the app's page shows.
 fn shown_token(traveller: &Traveller) -> String {
@@ -365,7 +246,7 @@ mod process {
     #[tokio::test]
     async fn a_person_is_told_what_to_try() {
         let (temp, addresses) = (Scratch::new(), free_addresses());
-        let mut child = command(&addresses)
+        let mut child = demo_command(&addresses)
             .env("TMPDIR", temp_path(&temp))
             .stdout(Stdio::piped())
             .spawn()
@@ -404,7 +285,7 @@ fn the_demo_is_for_nobody_s_database_and_for_this_machine_only() {
     let [front, ..] = &addresses;
     let other = [front.clone(), "0.0.0.0:9000".to_owned(), "127.0.0.1:0".to_owned()];
     let with = |name: &str, value: &str| {
-        let mut changed = command(&addresses);
+        let mut changed = demo_command(&addresses);
         changed.env(name, value);
         changed
     };
@@ -415,8 +296,8 @@ fn the_demo_is_for_nobody_s_database_and_for_this_machine_only() {
         "Set GRANTOR_ISSUER and GRANTOR_SERVER__FRONT together",
     );
     is_refused(with("GRANTOR_SERVER__FRONT", "0.0.0.0:8080"), "server.front must be 127.0.0.1");
-    is_refused(command(&other), "--app must be 127.0.0.1 with a port, not 0.0.0.0:9000");
-    is_refused(command(&[front.clone(), other[2].clone(), other[1].clone()]), "--app needs a port");
+    is_refused(demo_command(&other), "--app must be 127.0.0.1 with a port, not 0.0.0.0:9000");
+    is_refused(demo_command(&[front.clone(), other[2].clone(), other[1].clone()]), "--app needs a port");
 }
 
 #[test]
@@ -426,11 +307,11 @@ fn a_port_in_use_is_told_with_what_to_do() {
     for (address, by) in addresses.iter().zip(by) {
         let _taken = TcpListener::bind(address).expect("a listener");
         let port = address.rsplit(':').next().expect("a port");
-        is_refused(command(&addresses), &format!("port {port} is in use"));
-        is_refused(command(&addresses), &format!("choose another by {by}\n"));
+        is_refused(demo_command(&addresses), &format!("port {port} is in use"));
+        is_refused(demo_command(&addresses), &format!("choose another by {by}\n"));
     }
     let [front, app, _] = &addresses;
-    is_refused(command(&[front.clone(), app.clone(), app.clone()]), "choose another by --api\n");
+    is_refused(demo_command(&[front.clone(), app.clone(), app.clone()]), "choose another by --api\n");
 }
 
 /// A binary that was installed by itself has no examples beside it.

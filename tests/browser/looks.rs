@@ -66,6 +66,13 @@ async fn main_pages(look: Look) {
     tab.press(&format!("Disconnect {LONG}")).await;
     tab.press("Disconnect Shop").await;
     tab.says("No app is connected").await;
+    for page in ["/account", "/account/password"] {
+        tab.go(page).await;
+    }
+    for field in ["current", "new", "again"] {
+        tab.find(field).await.send_keys("not her password").await.expect("text in a field");
+    }
+    tab.press_expecting(400, "Change password").await;
     tab.go("/logout").await;
     tab.press("Sign out").await;
     tab.says("You are signed out").await;

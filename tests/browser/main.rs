@@ -22,7 +22,9 @@ mod showcase;
 mod stage;
 mod tab;
 
+mod account;
 mod checked;
+mod demo;
 mod injection;
 mod journey;
 mod keyboard;

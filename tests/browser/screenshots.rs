@@ -22,7 +22,12 @@ const OUTSIDE: [Picture; 2] =
     [("sign-in", None, 200), ("error", Some("/oauth/authorize?client_id=unknown"), 400)];
 
 /// What somebody sees who is signed in.
-const INSIDE: [Picture; 2] = [("consent", None, 200), ("connected-apps", Some("/account/apps"), 200)];
+const INSIDE: [Picture; 4] = [
+    ("consent", None, 200),
+    ("connected-apps", Some("/account/apps"), 200),
+    ("account", Some("/account"), 200),
+    ("password", Some("/account/password"), 200),
+];
 
 /// More bytes than this do not belong into a repository.
 const MOST: usize = 100_000;

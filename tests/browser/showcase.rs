@@ -7,7 +7,7 @@ use grantor::services::{Service, ServiceScope, store};
 use uuid::Uuid;
 
 use crate::stage::Stage;
-use crate::support::{ADA, TestClient};
+use crate::support::{ADA, TestClient, count, eventually};
 
 /// Where the app that asks leads people.
 pub fn asked(client: &TestClient) -> String {
@@ -23,14 +23,19 @@ pub async fn furnish(stage: &Stage) -> TestClient {
         }
         Ok(Ok(()))
     });
-    for (name, publisher, verified, scope, pause) in [
-        ("Parcel Board", "Nordlicht Logistics", true, "shipments:read", Duration::days(12)),
-        ("Timesheets", "Kestrel Software", true, "calendar:read calendar:write", Duration::hours(3)),
+    for (used, name, publisher, verified, scope, pause) in [
+        (1, "Parcel Board", "Nordlicht Logistics", true, "shipments:read", Duration::days(12)),
+        (2, "Timesheets", "Kestrel Software", true, "calendar:read calendar:write", Duration::hours(3)),
     ] {
         let client = app.register(&registration(name, publisher, verified));
         let mut browser = app.browser();
+        browser.user_agent =
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) Version/26.0 Safari/604.1";
+        browser.ip = "203.0.113.24".into();
         browser.sign_in(ADA).await;
-        client.code_from(&mut browser, scope).await;
+        let code = client.code_from(&mut browser, scope).await;
+        client.redeem(app, &code).await.is_ok();
+        eventually("noted", || async { count(&app.db, "grant_usage") == used }).await;
         app.advance(pause);
     }
     app.register(&registration("Ledgerly", "Ledgerly GmbH", true))

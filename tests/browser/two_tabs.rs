@@ -2,7 +2,7 @@
 
 use crate::look::DESK;
 use crate::stage::Stage;
-use crate::support::ADA;
+use crate::support::{ADA, BOB, PASSWORD};
 
 #[tokio::test]
 async fn requests_finished_in_crossed_order_each_get_their_own_code() {
@@ -35,23 +35,30 @@ async fn requests_finished_in_crossed_order_each_get_their_own_code() {
     }
 }
 
-/// The form of a tab that was open before somebody signed in elsewhere is refused, and says what to do.
+/// The form of a tab that was open before somebody signed in elsewhere: whoever did is led on, and who is somebody else
+/// is asked again.
 #[tokio::test]
-async fn a_form_older_than_the_session_is_refused_and_a_reload_helps() {
+async fn a_form_older_than_the_session_takes_nobody_for_somebody_else() {
     let stage = Stage::set().await;
-    let (old, new) = (stage.tab(DESK).await, stage.tab(DESK).await);
+    let (hers, his, new) = (stage.tab(DESK).await, stage.tab(DESK).await, stage.tab(DESK).await);
     let shop = stage.shop();
-    old.come_forward().await;
-    old.go(&shop.authorize_path(&[])).await;
+    for old in [&hers, &his] {
+        old.come_forward().await;
+        old.go(&shop.authorize_path(&[])).await;
+    }
     new.come_forward().await;
     new.go("/login").await;
     new.sign_in(ADA).await;
 
-    old.come_forward().await;
-    old.type_in("bob", "whatever it is").await;
-    old.press_expecting(403, "Sign in").await;
-    old.says("Go back, reload the page and try again.").await;
-    old.go(&shop.authorize_path(&[])).await;
-    old.says("Allow Shop to use your account?").await;
-    old.says("Ada Lovelace").await;
+    hers.come_forward().await;
+    hers.sign_in(ADA).await;
+    hers.says("Allow Shop to use your account?").await;
+    hers.says("Ada Lovelace").await;
+
+    his.come_forward().await;
+    his.type_in(BOB.identifier, PASSWORD).await;
+    his.press_expecting(403, "Sign in").await;
+    his.says("Ada Lovelace has signed in in this browser meanwhile.").await;
+    his.sign_in(BOB).await;
+    his.says("Bob Byron").await;
 }
