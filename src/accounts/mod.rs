@@ -9,20 +9,22 @@ pub mod sessions;
 pub mod sign_in;
 pub mod store;
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
 
 use crate::accounts::passwords::Passwords;
-use crate::accounts::sessions::{Browser, CookieJar, SessionSettings};
+use crate::accounts::sessions::{Browser, CookieJar, SessionSettings, SignedIn, recognise, recognise_alone};
 use crate::accounts::sign_in::Turns;
-use crate::audit::Ledger;
-use crate::kernel::Denial;
+use crate::audit::{Ledger, Work};
+use crate::kernel::{Denial, Outcome};
 use crate::limits::guard::{Failed, Guard};
 use crate::platform::client_ip::Network;
 use crate::platform::context::Context;
 use crate::platform::csrf;
 use crate::platform::form::Params;
+use crate::settle;
 
 /// What the pages of this slice, and the slices above that ask who is signed in, need.
 pub struct Accounts {
@@ -48,6 +50,44 @@ impl Accounts {
         let browser = self.jar.known(request).ok_or(Denial::FormForeign)?;
         csrf::check(request.headers(), &self.origin, browser.secret(), form.get("csrf"))?;
         Ok(browser)
+    }
+
+    /// An act of whoever is signed in at this browser; nobody is: [`Denial::LoginRequired`]. See [`recognise`].
+    pub async fn act<T, F>(
+        &self,
+        context: &Context,
+        browser: impl Borrow<Browser> + Send + 'static,
+        act: F,
+    ) -> Outcome<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Work<'_>, SignedIn) -> Outcome<T> + Send + 'static,
+    {
+        let settings = self.sessions.clone();
+        let act = move |work: &mut Work<'_>| {
+            let signed_in = recognise(work, browser.borrow(), &settings)?;
+            act(work, settle!(signed_in.ok_or(Denial::LoginRequired)))
+        };
+        self.ledger.act(context, act).await
+    }
+
+    /// The same for an act that takes access away, or writes the person's own rows. See [`recognise_alone`].
+    pub async fn act_alone<T, F>(
+        &self,
+        context: &Context,
+        browser: impl Borrow<Browser> + Send + 'static,
+        act: F,
+    ) -> Outcome<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Work<'_>, SignedIn) -> Outcome<T> + Send + 'static,
+    {
+        let settings = self.sessions.clone();
+        let act = move |work: &mut Work<'_>| {
+            let signed_in = recognise_alone(work, browser.borrow(), &settings)?;
+            act(work, settle!(signed_in.ok_or(Denial::LoginRequired)))
+        };
+        self.ledger.act(context, act).await
     }
 
     /// Counts a wrong password against the network that it came from.

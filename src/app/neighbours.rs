@@ -45,10 +45,19 @@ pub(super) fn issuer_at(address: SocketAddr) -> Option<String> {
     metadata.get("issuer")?.as_str().map(str::to_owned)
 }
 
+/// What is wrong with an issuer on this machine that is not where the server listens.
+pub(super) fn astray(issuer: &str, front: SocketAddr) -> String {
+    format!(
+        "the issuer is {issuer}, but the server listens at {front}: unless one leads to the other, apps find nobody, \
+         and forms are refused. Set GRANTOR_ISSUER and GRANTOR_SERVER__FRONT together"
+    )
+}
+
 /// Why a listener could not be had, and what to do.
 pub(super) fn cannot_listen(setting: &str, at: SocketAddr, error: &Error) -> Fault {
     let variable = format!("GRANTOR_{}", setting.to_uppercase().replace('.', "__"));
-    let elsewhere = format!("set {setting} ({variable}) to another address");
+    let with_it = if setting == "server.front" { ", and the issuer (GRANTOR_ISSUER) with it" } else { "" };
+    let elsewhere = format!("set {setting} ({variable}) to another address{with_it}");
     let advice = match error.kind() {
         ErrorKind::AddrInUse => match self::at(at) {
             Neighbour::Grantor { .. } => format!("another Grantor listens there. Stop it, or {elsewhere}"),

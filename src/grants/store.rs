@@ -194,6 +194,23 @@ pub fn revoke_families_of(work: &mut Work<'_>, user: PrincipalId, reason: &str) 
         .execute(&mut **work)?)
 }
 
+/// The grants of a person under which something lives: without it an app has nothing, but may ask silently again.
+pub fn in_use(
+    connection: &mut Connection,
+    user: PrincipalId,
+    now: DateTime<Utc>,
+) -> Result<Vec<GrantId>, Fault> {
+    let rows: Vec<Uuid> = families::table
+        .filter(families::user_id.eq(user.uuid()))
+        .filter(families::revoked_at.is_null())
+        .filter(families::expires_on.ge(now.date_naive()))
+        .filter(families::expires_at.gt(now))
+        .select(families::grant_id)
+        .distinct()
+        .load(connection)?;
+    Ok(rows.into_iter().map(GrantId::from_uuid).collect())
+}
+
 /// Write value: kill a family. Its event is told by whoever wins, so a replay in a loop is told once.
 pub struct RevokeFamily {
     /// Which.

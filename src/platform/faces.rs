@@ -198,7 +198,7 @@ impl ResponseError for PageFace {
 /// What a person is told: the cause in plain words, and what to do next.
 fn words(failure: &Failure) -> (&'static str, String, &'static str) {
     const BACK: &str = "Go back to the app you came from and start again.";
-    const TELL: &str = "Tell the people who make the app you came from; the number below helps them.";
+    const TELL: &str = "Tell the people who make the app. They can pass the number below on to the people who run this server.";
     let denial = match failure {
         Failure::Denial(denial) => denial,
         Failure::Fault(fault) if fault.kind() == FaultKind::Unavailable => {

@@ -17,6 +17,7 @@ pub mod door;
 pub mod form;
 pub mod csrf;
 pub mod html;
+pub mod notice;
 pub mod moment;
 pub mod faces;
 pub mod to_its_end;

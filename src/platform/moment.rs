@@ -29,11 +29,6 @@ impl Moment {
         }
     }
 
-    /// Less than a minute ago.
-    pub fn is_fresh(&self) -> bool {
-        (self.now - self.at).num_seconds() < 60
-    }
-
     /// "21 November 2026".
     pub fn day(&self) -> String {
         self.at.format("%-d %B %Y").to_string()

@@ -52,7 +52,7 @@ async fn the_page_says_who_asks_for_what_and_where_the_answer_goes() {
         "The orders service",
         "Read your orders",
         "Place and change orders for you",
-        "It keeps this access for 30 days, unless you take it back earlier.",
+        "keeps this access for 30 days. You can take it back earlier, under <b>Connected apps</b>.",
         "name=\"answer\" value=\"deny\">Deny</button>",
         "name=\"answer\" value=\"allow\">Allow</button>",
     ] {

@@ -41,6 +41,9 @@ pub struct Card {
     pub name: String,
     /// Who publishes it.
     pub publisher: Option<String>,
+    /// Whether somebody here has checked that.
+    #[serde(default)]
+    pub verified: bool,
     /// Where it returns to, in a person's words.
     pub returns_to: String,
     /// Where else the form may lead, for the page's policy.

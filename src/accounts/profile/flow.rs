@@ -1,7 +1,7 @@
 //! Looking at oneself, taking another name, ending a session of one's own.
 
 use crate::accounts::Accounts;
-use crate::accounts::sessions::{self, Browser, Session, SignedIn, recognise, recognise_alone};
+use crate::accounts::sessions::{self, Browser, Session, SignedIn};
 use crate::accounts::store::rename_principal;
 use crate::audit::{Actor, Event, Kind};
 use crate::kernel::{Denial, DisplayText, Outcome, SessionId};
@@ -21,14 +21,12 @@ pub(super) struct Profile {
 
 /// Who is signed in here, and where else.
 pub(super) async fn profile(accounts: &Accounts, context: &Context, browser: Browser) -> Outcome<Profile> {
-    let settings = accounts.sessions.clone();
+    let seen_since = context.now - accounts.sessions.idle();
     accounts
-        .ledger
-        .act(context, move |work| {
+        .act(context, browser, move |work, signed_in| {
             work.nothing_to_tell("a look at the own page");
-            let signed_in = settle!(recognise(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
-            let seen_since = work.now() - settings.idle();
-            let sessions = sessions::store::list_living(work, signed_in.user.id, seen_since, MOST_SESSIONS)?;
+            let user = signed_in.user.id;
+            let sessions = sessions::store::list_living(work, user, seen_since, MOST_SESSIONS)?;
             Ok(Ok(Profile { signed_in, sessions }))
         })
         .await
@@ -41,11 +39,8 @@ pub(super) async fn rename(
     browser: Browser,
     name: DisplayText,
 ) -> Outcome<()> {
-    let settings = accounts.sessions.clone();
     accounts
-        .ledger
-        .act(context, move |work| {
-            let signed_in = settle!(recognise_alone(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
+        .act_alone(context, browser, move |work, signed_in| {
             let user = signed_in.user.id;
             if rename_principal(work, user, name.as_str())? {
                 work.tell(Event::new(Kind::UserRenamed, Actor::User(user)).on("user", user));
@@ -64,17 +59,13 @@ pub(super) async fn end_session(
     browser: Browser,
     session: SessionId,
 ) -> Outcome<()> {
-    let settings = accounts.sessions.clone();
     accounts
-        .ledger
-        .act(context, move |work| {
-            let signed_in = settle!(recognise_alone(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
+        .act_alone(context, browser, move |work, signed_in| {
             let user = signed_in.user.id;
             // One's own ends by signing out, with a new id for this browser.
-            let found = sessions::store::find_of(work, user, session)?
-                .filter(|found| found.id != signed_in.session.id);
-            let found = settle!(found.ok_or(Denial::NotFound));
-            if sessions::store::end_one(work, &found)? {
+            let found = sessions::store::find_of(work, user, session)?;
+            let found = found.filter(|found| found.id != signed_in.session.id);
+            if sessions::store::end_one(work, &settle!(found.ok_or(Denial::NotFound)))? {
                 work.tell(Event::new(Kind::UserSessionEnded, Actor::User(user)).on("session", session));
             } else {
                 work.nothing_to_tell("it had ended");

@@ -12,7 +12,7 @@ use crate::platform::context::Context;
 use crate::platform::faces::{PageFace, only};
 use crate::platform::form::{Form, Params};
 use crate::platform::moment::Moment;
-use crate::platform::{csrf, html};
+use crate::platform::{csrf, html, notice};
 
 const ACCOUNT: &str = "/account";
 
@@ -60,10 +60,10 @@ async fn show(
 ) -> Result<HttpResponse, PageFace> {
     let query = Params::parse(request.query_string().as_bytes())?;
     let mut page = page(&accounts, &context, &request).await?;
-    // A word of ours, never text from the address bar.
-    page.notice = match query.get("done") {
+    let known = accounts.jar.known(&request);
+    page.notice = match known.and_then(|browser| notice::heard(&query, browser.secret(), context.now)) {
         Some("name") => Some("Your name is changed."),
-        Some("password") if page.password_changed.is_some_and(|changed| changed.is_fresh()) => {
+        Some("password") => {
             Some("Your password is changed. Every other browser is signed out, and apps must ask you again.")
         }
         Some("session") => Some("That browser is signed out."),
@@ -118,8 +118,9 @@ async fn rename(
     let typed = form.params.get("name").unwrap_or_default();
     match DisplayText::parse(typed, DisplayText::MOST_OF_A_NAME) {
         Ok(name) => {
+            let next = notice::link(ACCOUNT, "name", browser.secret(), context.now);
             flow::rename(&accounts, &context, browser, name).await??;
-            Ok(html::see_other("/account?done=name"))
+            Ok(html::see_other(&next))
         }
         Err(problem) => {
             let page = AccountPage {
@@ -134,7 +135,7 @@ async fn rename(
 
 fn in_words(problem: DisplayTextProblem) -> String {
     match problem {
-        DisplayTextProblem::Empty => "A name has at least one letter.".to_owned(),
+        DisplayTextProblem::Empty => "Enter a name.".to_owned(),
         DisplayTextProblem::TooLong { max_chars } => format!("A name has at most {max_chars} characters."),
         DisplayTextProblem::BadCharacter => "A name is one line, without invisible characters.".to_owned(),
     }
@@ -149,6 +150,7 @@ async fn end_session(
 ) -> Result<HttpResponse, PageFace> {
     let browser = accounts.own_browser(&request, &form.params)?;
     let session = SessionId::parse(&path).ok_or(Denial::NotFound)?;
+    let next = notice::link(ACCOUNT, "session", browser.secret(), context.now);
     flow::end_session(&accounts, &context, browser, session).await??;
-    Ok(html::see_other("/account?done=session"))
+    Ok(html::see_other(&next))
 }

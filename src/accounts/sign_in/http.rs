@@ -54,6 +54,7 @@ struct LoginPage {
 struct AppCard {
     name: String,
     publisher: Option<String>,
+    verified: bool,
     returns_to: String,
 }
 
@@ -227,6 +228,7 @@ fn login_page(
         app: waiting.map(|waiting| AppCard {
             name: waiting.card.name.clone(),
             publisher: waiting.card.publisher.clone(),
+            verified: waiting.card.verified,
             returns_to: waiting.card.returns_to.clone(),
         }),
         identifier,

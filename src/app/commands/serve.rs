@@ -2,6 +2,7 @@
 
 use crate::app::commands::{Refusal, Shell};
 use crate::app::database::Database;
+use crate::app::neighbours::astray;
 use crate::app::startup;
 use crate::kernel::Fault;
 use crate::platform::db::Db;
@@ -29,6 +30,9 @@ async fn serve(shell: &Shell, db: Db) -> Result<(), Fault> {
     let running = startup::start(&shell.settings, db, shell.clock.clone(), true).await?;
     if shell.settings.believes_nobody() {
         log::warn!("behind a proxy everybody has its address: set server.trusted_proxies to the proxy's");
+    }
+    if let Some(front) = shell.settings.is_astray() {
+        log::warn!("{}", astray(&shell.settings.issuer, front));
     }
     log::info!("Grantor serves {} at {}", shell.settings.issuer, running.front);
     if let Some(ops) = running.ops {

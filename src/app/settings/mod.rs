@@ -242,6 +242,14 @@ impl Settings {
         self.is_https() && self.server.trusted_proxies.is_empty()
     }
 
+    /// Where the server listens, if the issuer is on this machine and yet elsewhere: then browsers find nobody at the
+    /// issuer's address, or their forms come from another origin than the issuer's.
+    pub fn is_astray(&self) -> Option<SocketAddr> {
+        let (url, front) = (Url::parse(&self.issuer).ok()?, self.server.front);
+        let is_here = url.scheme() == "http" && front.port() != 0;
+        (is_here && url.port_or_known_default() != Some(front.port())).then_some(front)
+    }
+
     /// Whether the way to the database stays on this machine or is under TLS that is checked.
     pub fn reaches_database_safely(&self) -> bool {
         is_protected(&self.database.url)

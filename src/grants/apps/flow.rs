@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::accounts::Accounts;
-use crate::accounts::sessions::{Browser, SignedIn, recognise, recognise_alone};
+use crate::accounts::sessions::{Browser, SignedIn};
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::clients::{self, Client};
 use crate::grants::usage::last_used;
@@ -22,6 +22,8 @@ pub struct Connected {
     pub grant: Grant,
     /// The client.
     pub client: Client,
+    /// Whether the app holds anything of it now. If not, it may still come back without asking.
+    pub in_use: bool,
     /// When the app last used it.
     pub last_used: Option<DateTime<Utc>>,
 }
@@ -38,12 +40,9 @@ pub struct Overview {
 
 /// Everything this person allowed.
 pub async fn overview(accounts: &Accounts, context: &Context, browser: Browser) -> Outcome<Overview> {
-    let settings = accounts.sessions.clone();
     accounts
-        .ledger
-        .act(context, move |work| {
+        .act(context, browser, |work, signed_in| {
             work.nothing_to_tell("a look at the own page");
-            let signed_in = settle!(recognise(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
             let apps = connected(work, &signed_in)?;
             let catalogue = services::store::catalogue(work)?;
             Ok(Ok(Overview { signed_in, apps, catalogue }))
@@ -53,12 +52,14 @@ pub async fn overview(accounts: &Accounts, context: &Context, browser: Browser) 
 
 fn connected(work: &mut Work<'_>, signed_in: &SignedIn) -> Result<Vec<Connected>, Fault> {
     let last: HashMap<GrantId, DateTime<Utc>> = last_used(work, signed_in.user.id)?.into_iter().collect();
+    let now = work.now();
+    let in_use = store::in_use(work, signed_in.user.id, now)?;
     let mut apps = Vec::new();
     for grant in store::list_living(work, signed_in.user.id)? {
         let client = clients::store::find_by_principal(work, grant.client_id)?;
         let client = client.ok_or_else(|| Fault::internal("a grant to no client"))?;
-        let last_used = last.get(&grant.id).copied();
-        apps.push(Connected { grant, client, last_used });
+        let (in_use, last_used) = (in_use.contains(&grant.id), last.get(&grant.id).copied());
+        apps.push(Connected { grant, client, in_use, last_used });
     }
     Ok(apps)
 }
@@ -72,11 +73,8 @@ pub async fn revoke(
     grant: GrantId,
     scope: Option<ScopeToken>,
 ) -> Outcome<()> {
-    let settings = accounts.sessions.clone();
     accounts
-        .ledger
-        .act(context, move |work| {
-            let signed_in = settle!(recognise_alone(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
+        .act_alone(context, browser, move |work, signed_in| {
             let user = signed_in.user.id;
             let mine = store::list_living(work, user)?.into_iter().find(|own| own.id == grant);
             let mine = settle!(mine.ok_or(Denial::NotFound));

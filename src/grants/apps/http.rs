@@ -11,7 +11,7 @@ use crate::platform::context::Context;
 use crate::platform::faces::{PageFace, only};
 use crate::platform::form::{Form, Params};
 use crate::platform::moment::Moment;
-use crate::platform::{csrf, html};
+use crate::platform::{csrf, html, notice};
 use crate::services::Catalogue;
 
 const APPS: &str = "/account/apps";
@@ -43,6 +43,7 @@ struct AppRow {
     publisher: Option<String>,
     verified: bool,
     granted: Moment,
+    in_use: bool,
     last_used: Option<Moment>,
     groups: Vec<ScopeGroup>,
 }
@@ -69,14 +70,14 @@ async fn show(
     let query = Params::parse(request.query_string().as_bytes())?;
     let browser = accounts.jar.known(&request).ok_or(Denial::LoginRequired)?;
     let token = csrf::token(browser.secret());
+    let done = notice::heard(&query, browser.secret(), context.now);
     let overview = flow::overview(&accounts, &context, browser).await??;
-    let page = page(overview, token, query.get("done"), context.now);
+    let page = page(overview, token, done, context.now);
     Ok(html::page(HttpResponse::Ok(), &page, None))
 }
 
 fn page(overview: Overview, csrf: String, done: Option<&str>, now: DateTime<Utc>) -> AppsPage {
     let Overview { signed_in, apps, catalogue } = overview;
-    // A word of ours, never text from the address bar.
     let notice = match done {
         Some("disconnected") => Some("The app is disconnected. It can no longer act for you."),
         Some("removed") => Some("The permission is taken back."),
@@ -101,6 +102,7 @@ fn row(app: Connected, catalogue: &Catalogue, now: DateTime<Utc>) -> AppRow {
         publisher: app.client.publisher,
         verified: app.client.verified || app.client.first_party,
         granted: Moment::new(app.grant.granted_at, now),
+        in_use: app.in_use,
         last_used: app.last_used.map(|at| Moment::new(at, now)),
     }
 }
@@ -116,6 +118,7 @@ async fn revoke(
     let grant = GrantId::parse(&path).ok_or(Denial::NotFound)?;
     let scope = form.params.get("scope").map(ScopeToken::parse).transpose().map_err(|_| Denial::NotFound)?;
     let done = if scope.is_some() { "removed" } else { "disconnected" };
+    let next = notice::link(APPS, done, browser.secret(), context.now);
     flow::revoke(&accounts, &context, browser, grant, scope).await??;
-    Ok(html::see_other(&format!("{APPS}?done={done}")))
+    Ok(html::see_other(&next))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::accounts::Accounts;
-use crate::accounts::sessions::{Browser, SignedIn, recognise, recognise_alone};
+use crate::accounts::sessions::{Browser, SignedIn};
 use crate::accounts::sign_in::proof::{Attempt, Guesser, prove};
 use crate::accounts::sign_in::seat::{NewSeat, Opened};
 use crate::accounts::store::set_password;
@@ -21,12 +21,10 @@ pub(super) async fn whose(
     context: &Context,
     browser: &Arc<Browser>,
 ) -> Outcome<SignedIn> {
-    let (settings, browser) = (accounts.sessions.clone(), Arc::clone(browser));
     accounts
-        .ledger
-        .act(context, move |work| {
+        .act(context, Arc::clone(browser), |work, signed_in| {
             work.nothing_to_tell("a look at the own session");
-            Ok(recognise(work, &browser, &settings)?.ok_or(Denial::LoginRequired))
+            Ok(Ok(signed_in))
         })
         .await
 }
@@ -44,14 +42,13 @@ pub(super) async fn change_password(
     let guesser = Guesser::SignedIn(Arc::clone(&browser));
     let proof = settle!(prove(accounts, context, Attempt { name, password: current }, guesser).await?);
     let hash = accounts.passwords.hash(proof.place.clone(), new).await?;
-    let (seat, settings) = (NewSeat::new(accounts, context), accounts.sessions.clone());
+    let seat = NewSeat::new(accounts, context);
     accounts
-        .ledger
-        .act(context, move |work| {
-            // Nobody else changes anything of this person's until it is done.
-            let user = proof.user.id;
-            let here = recognise_alone(work, &browser, &settings)?.filter(|here| here.user.id == user);
-            settle!(here.ok_or(Denial::LoginRequired));
+        .act_alone(context, Arc::clone(&browser), move |work, signed_in| {
+            let user = signed_in.user.id;
+            if user != proof.user.id {
+                return Ok(Err(Denial::LoginRequired));
+            }
             settle!(proof.confirm(work)?);
             set_password(work, user, &hash)?;
             let ended = end_everywhere(work, user, "password_changed")?;
@@ -69,11 +66,8 @@ pub(super) async fn sign_out_everywhere(
     browser: Browser,
 ) -> Outcome<Browser> {
     let renewed = accounts.jar.renewed(context.now + accounts.sessions.interaction());
-    let settings = accounts.sessions.clone();
     accounts
-        .ledger
-        .act(context, move |work| {
-            let signed_in = settle!(recognise_alone(work, &browser, &settings)?.ok_or(Denial::LoginRequired));
+        .act_alone(context, browser, move |work, signed_in| {
             let user = signed_in.user.id;
             let ended = end_everywhere(work, user, "signed_out_everywhere")?;
             tell(work, Kind::UserSignedOutEverywhere, user, ended, None);

@@ -18,7 +18,7 @@ use crate::platform::context::Context;
 use crate::platform::faces::{PageFace, SIGN_IN, only};
 use crate::platform::form::Form;
 use crate::platform::to_its_end::to_its_end;
-use crate::platform::{csrf, html};
+use crate::platform::{csrf, html, notice};
 
 /// Adds the routes of these acts.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -138,8 +138,8 @@ async fn change(
     match decision {
         Ok(opened) => {
             let until = (context.now, opened.session.expires_at);
-            let next = html::see_other("/account?done=password");
-            Ok(accounts.jar.give(next, &opened.browser, Some(until)))
+            let next = notice::link("/account", "password", opened.browser.secret(), context.now);
+            Ok(accounts.jar.give(html::see_other(&next), &opened.browser, Some(until)))
         }
         Err(denial @ (Denial::SignInWrong | Denial::SignInPaused(_))) => {
             accounts.wrong_password(&context, &denial);

@@ -191,6 +191,7 @@ fn open(
         card: Card {
             name: target.client.name.clone(),
             publisher: target.client.publisher.clone(),
+            verified: target.client.verified || target.client.first_party,
             returns_to: target.registered.shown_host().to_owned(),
             form_action: target.registered.form_action_source(),
         },

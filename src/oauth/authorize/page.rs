@@ -86,11 +86,11 @@ fn groups(consent: &Consent) -> Vec<ScopeGroup> {
 }
 
 fn duration(lifetime: chrono::Duration) -> String {
-    match (lifetime.num_days(), lifetime.num_hours()) {
-        (0, 0) => "It keeps this access for less than an hour.".to_owned(),
-        (0, 1) => "It keeps this access for an hour.".to_owned(),
-        (0, hours) => format!("It keeps this access for {hours} hours."),
-        (1, _) => "It keeps this access for a day, unless you take it back earlier.".to_owned(),
-        (days, _) => format!("It keeps this access for {days} days, unless you take it back earlier."),
+    // Rounded up: whoever decides is not to be told less than it is.
+    let up_to = |unit: i64| (lifetime.num_seconds() + unit - 1) / unit;
+    match up_to(3600) {
+        ..=1 => "up to an hour".to_owned(),
+        hours @ 2..=48 => format!("{hours} hours"),
+        _ => format!("{} days", up_to(86_400)),
     }
 }

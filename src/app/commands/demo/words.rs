@@ -33,10 +33,11 @@ pub(super) fn what_to_try(shell: &Shell, stage: &Stage, cast: &Cast) {
 
   1. Open  {app}/  and press \"Connect with Grantor\".
   2. Sign in as  {IDENTIFIER}  with the password  {PASSWORD}
-  3. Press \"Allow\". (Or untick \"Place orders for you\" before, or press \"Deny\": both can be tried later.)
+  3. Press \"Allow\". (To try \"Deny\", or an unticked box, disconnect Parcel first, as in 5, and connect again.)
   4. In Parcel, look at your orders, place one, and refresh.
-  5. Open  {issuer}/account/apps  and take it back: remove one thing, or disconnect Parcel.
-  6. Look at your orders in Parcel again: it is refused, says so, and can ask you anew.
+  5. Open  {issuer}/account/apps  and press \"Disconnect\".
+  6. Look at your orders in Parcel again: it is refused, says so, and offers to connect anew.
+  7. Connect it again, remove only \"Place orders for you\", and try to place one.
 
 To try tools of your own, there is a public client, without a secret and with PKCE (S256):
 

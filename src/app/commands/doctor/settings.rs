@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::finding::Finding;
+use crate::app::neighbours::astray;
 use crate::app::settings::Settings;
 
 /// Checks that need nothing but the settings.
@@ -12,6 +13,9 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
 
 fn issuer(settings: &Settings) -> Finding {
     let issuer = &settings.issuer;
+    if let Some(front) = settings.is_astray() {
+        return Finding::warn("settings", astray(issuer, front));
+    }
     Finding::ok(
         "settings",
         if settings.is_https() {
