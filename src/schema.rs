@@ -45,6 +45,7 @@ diesel::table! {
         ended_at -> Nullable<Timestamptz>,
         ip -> Nullable<Text>,
         user_agent -> Nullable<Text>,
+        opened_from -> Nullable<Bytea>,
     }
 }
 

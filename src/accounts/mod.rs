@@ -91,8 +91,8 @@ impl Accounts {
     }
 
     /// Counts a wrong password against the network that it came from.
-    pub fn wrong_password(&self, context: &Context, denial: &Denial) {
-        if let (Denial::SignInWrong, Some(ip)) = (denial, context.ip) {
+    pub fn wrong_password(&self, context: &Context) {
+        if let Some(ip) = context.ip {
             self.guard.failed(Failed::SignIn, Network::of(ip), context.now);
         }
     }

@@ -56,13 +56,13 @@ impl RedirectUri {
         !self.parts().is_web()
     }
 
-    /// Where the answer goes, as the consent page says it: the host, `this device`, or the app's scheme.
-    pub fn shown_host(&self) -> &str {
+    /// Where the answer goes, as the consent page says it: the host, this device, or the app's scheme.
+    pub fn shown_host(&self) -> String {
         let parts = self.parts();
         match (parts.is_web(), parts.host()) {
-            (false, _) => parts.scheme,
-            (true, host) if host.is_loopback() => "this device",
-            (true, host) => host.host,
+            (false, _) => parts.scheme.to_owned(),
+            (true, host) if host.is_loopback() => format!("this device ({})", parts.authority),
+            (true, host) => host.host.to_owned(),
         }
     }
 
@@ -243,14 +243,14 @@ mod tests {
             ("https://rp.example/cb", "rp.example", "https://rp.example"),
             ("https://rp.example:8443/cb?x=1", "rp.example", "https://rp.example:8443"),
             ("https://rp.example?x=1", "rp.example", "https://rp.example"),
-            ("http://127.0.0.1:1/cb", "this device", "http://127.0.0.1:*"),
-            ("http://[::1]/cb", "this device", "http:"),
-            ("http://localhost:8080/cb", "this device", "http://localhost:8080"),
+            ("http://127.0.0.1:1/cb", "this device (127.0.0.1:1)", "http://127.0.0.1:*"),
+            ("http://[::1]/cb", "this device ([::1])", "http:"),
+            ("http://localhost:8080/cb", "this device (localhost:8080)", "http://localhost:8080"),
             ("com.example.app:/cb", "com.example.app", "com.example.app:"),
         ] {
             let uri = registered(uri);
-            assert_eq!((uri.shown_host(), uri.form_action_source().as_str()), (shown, source));
-            assert_eq!(uri.is_loopback(), shown == "this device");
+            assert_eq!((uri.shown_host().as_str(), uri.form_action_source().as_str()), (shown, source));
+            assert_eq!(uri.is_loopback(), shown.starts_with("this device"));
             assert_eq!(uri.is_custom_scheme(), shown == "com.example.app");
         }
     }

@@ -149,7 +149,7 @@ impl fmt::Display for PageFace {
 }
 
 /// Where a person goes whose page needs somebody signed in.
-pub const SIGN_IN: &str = "/login";
+const SIGN_IN: &str = "/login";
 
 impl PageFace {
     fn needs_sign_in(&self) -> bool {

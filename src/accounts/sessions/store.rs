@@ -52,8 +52,13 @@ pub fn find(connection: &mut Connection, cookie: &Bearer) -> Result<Option<Sessi
     Ok(row.map(Session::from))
 }
 
-/// Opens a session under a cookie that carries the day of `session.expires_at`.
-pub fn insert(work: &mut Work<'_>, cookie: SecretHash, session: &Session) -> Result<(), Fault> {
+/// Opens a session under a cookie that carries the day of `session.expires_at`; `opened_from`: the cookie before it.
+pub fn insert(
+    work: &mut Work<'_>,
+    cookie: SecretHash,
+    opened_from: SecretHash,
+    session: &Session,
+) -> Result<(), Fault> {
     diesel::insert_into(browser_sessions::table)
         .values((
             browser_sessions::expires_on.eq(session.expires_at.date_naive()),
@@ -65,6 +70,7 @@ pub fn insert(work: &mut Work<'_>, cookie: SecretHash, session: &Session) -> Res
             browser_sessions::expires_at.eq(session.expires_at),
             browser_sessions::ip.eq(&session.ip),
             browser_sessions::user_agent.eq(&session.user_agent),
+            browser_sessions::opened_from.eq(opened_from.as_bytes().to_vec()),
         ))
         .execute(&mut **work)?;
     Ok(())
@@ -138,6 +144,30 @@ pub fn end_one(work: &mut Work<'_>, session: &Session) -> Result<bool, Fault> {
         .set(browser_sessions::ended_at.eq(now))
         .execute(&mut **work)?;
     Ok(ended == 1)
+}
+
+/// Ends the sessions that a person opened from this very cookie since `since`; returns what their cookies are known by.
+pub fn end_opened_from(
+    work: &mut Work<'_>,
+    user: PrincipalId,
+    cookie: SecretHash,
+    since: DateTime<Utc>,
+) -> Result<Vec<SecretHash>, Fault> {
+    let now = work.now();
+    let ended: Vec<Vec<u8>> = diesel::update(browser_sessions::table)
+        .filter(browser_sessions::user_id.eq(user.uuid()))
+        .filter(browser_sessions::opened_from.eq(cookie.as_bytes().to_vec()))
+        .filter(browser_sessions::authenticated_at.ge(since))
+        .filter(browser_sessions::ended_at.is_null())
+        .set(browser_sessions::ended_at.eq(now))
+        .returning(browser_sessions::token_hash)
+        .get_results(&mut **work)?;
+    let hash = |hash: Vec<u8>| hash.try_into().map(SecretHash::from_bytes);
+    ended
+        .into_iter()
+        .map(hash)
+        .collect::<Result<_, _>>()
+        .map_err(|_| Fault::internal("a hash is not 32 bytes"))
 }
 
 /// Ends every session of a person; returns how many there were.

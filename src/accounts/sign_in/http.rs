@@ -65,9 +65,13 @@ struct LogoutPage {
     account: String,
 }
 
+/// What is left to say.
 #[derive(Template)]
 #[template(path = "accounts/signed_out.html")]
-struct SignedOutPage;
+pub struct SignedOutPage {
+    /// Not in this browser alone.
+    pub everywhere: bool,
+}
 
 async fn show(
     accounts: web::Data<Accounts>,
@@ -119,12 +123,12 @@ async fn submit(
     // A password that cannot be one is wrong like any other.
     let typed = form.params.get("password").unwrap_or_default().to_owned();
     let attempt = Password::parse(typed).map(|password| Attempt { name: name.clone(), password });
-    let decision = match attempt {
-        Ok(attempt) => {
-            let (accounts, context) = (accounts.clone(), context.clone());
-            to_its_end(async move { flow::sign_in(&accounts, &context, browser, attempt).await }).await?
-        }
-        Err(_) => Err(Denial::SignInWrong),
+    let decision = if let Ok(attempt) = attempt {
+        let (accounts, context) = (accounts.clone(), context.clone());
+        to_its_end(async move { flow::sign_in(&accounts, &context, browser, attempt).await }).await?
+    } else {
+        accounts.wrong_password(&context);
+        Err(Denial::SignInWrong)
     };
     match decision {
         Ok(opened) => {
@@ -133,7 +137,6 @@ async fn submit(
             Ok(accounts.jar.give(html::see_other(&next), &opened.browser, Some(until)))
         }
         Err(denial @ (Denial::SignInWrong | Denial::SignInPaused(_))) => {
-            accounts.wrong_password(&context, &denial);
             let told = refused(&denial, "The name or the password is wrong.");
             let mut response = again(&accounts, &context, &request, interaction, name, told).await?;
             if let Some(seconds) = denial.retry_after() {
@@ -145,8 +148,8 @@ async fn submit(
     }
 }
 
-/// A form of our own from before this browser got a new id: somebody has signed in in another tab meanwhile. Whoever
-/// did is led on by GET, which acts on nothing; who is somebody else is asked again. What else is foreign is refused.
+/// A form of our own from before this browser got another id, by a sign-in or sign-out in another tab. Whoever signed in
+/// there is led on by GET, which acts on nothing; everybody else is asked again. What is foreign is refused.
 async fn stale(
     accounts: &Accounts,
     context: &Context,
@@ -154,17 +157,22 @@ async fn stale(
     form: &Params,
     denial: Denial,
 ) -> Result<HttpResponse, PageFace> {
-    let interaction = interaction_of(form)?;
+    // Without a cookie the next form would be as foreign as this one: then cookies are what is wrong.
     let known =
         accounts.jar.known(request).filter(|_| csrf::says_own_origin(request.headers(), &accounts.origin));
-    let (signed_in, _) = flow::situation(accounts, context, known, None).await??;
-    let SignedIn { user, .. } = signed_in.ok_or(denial)?;
+    let known = known.ok_or(denial)?;
+    let interaction = interaction_of(form)?;
     let name = form.get("identifier").unwrap_or_default();
-    if rules::names(name, &user.identifier, user.email.as_deref()) {
-        return Ok(html::see_other(&interaction.map_or(HOME.to_owned(), back_to)));
-    }
-    let problem =
-        format!("{} has signed in in this browser meanwhile. Sign in again to go on as you.", user.name);
+    let (signed_in, _) = flow::situation(accounts, context, Some(known), None).await??;
+    let problem = match signed_in.map(|signed_in| signed_in.user) {
+        Some(user) if rules::names(name, &user.identifier, user.email.as_deref()) => {
+            return Ok(html::see_other(&interaction.map_or(HOME.to_owned(), back_to)));
+        }
+        Some(user) => {
+            format!("{} has signed in in this browser meanwhile. Sign in again to go on as you.", user.name)
+        }
+        None => "This page was too old. Type your password again.".to_owned(),
+    };
     again(accounts, context, request, interaction, name.to_owned(), (StatusCode::FORBIDDEN, problem)).await
 }
 
@@ -206,7 +214,7 @@ async fn leave(
     let renewed = flow::sign_out(&accounts, &context, browser, interaction).await??;
     let response = match interaction {
         Some(id) => html::see_other(&back_to(id)),
-        None => html::page(HttpResponse::Ok(), &SignedOutPage, None),
+        None => html::page(HttpResponse::Ok(), &SignedOutPage { everywhere: false }, None),
     };
     Ok(accounts.jar.give(response, &renewed, None))
 }

@@ -68,6 +68,8 @@ pub async fn prove(
         if rules::is_worth_an_event(count) {
             settle!(tell_failures(accounts, context, actor, whose, count).await?);
         }
+        // Here and not where it is answered: whoever hangs up is counted, too.
+        accounts.wrong_password(context);
         return Ok(Err(Denial::SignInWrong));
     };
     Ok(Ok(Proof { user, place, key, _turn: turn }))

@@ -14,6 +14,9 @@ use crate::platform::client_ip::Network;
 /// Accounts and networks that may be waited for at once.
 const MOST: usize = 4096;
 
+/// Attempts that may wait for each other.
+const WAITING: usize = 64;
+
 /// Whose turn it is.
 #[derive(Default)]
 pub struct Turns(Mutex<HashMap<(SecretHash, Network), Turn>>);
@@ -37,7 +40,11 @@ impl Turns {
             if turns.len() >= MOST {
                 return Err(Fault::unavailable("too many sign-ins at once"));
             }
-            Arc::clone(turns.entry((account, network)).or_default())
+            let turn = turns.entry((account, network)).or_default();
+            if Arc::strong_count(turn) > WAITING {
+                return Err(Fault::unavailable("too many sign-ins to one account at once"));
+            }
+            Arc::clone(turn)
         };
         Ok(turn.lock_owned().await)
     }
@@ -62,6 +69,20 @@ mod tests {
         turns.take(bob, network("192.0.2.1")).await.unwrap();
         drop(first);
         second.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn only_so_many_wait_for_each_other() {
+        let (turns, ada) = (Turns::default(), SecretHash::of("ada"));
+        let first = turns.take(ada, network("192.0.2.1")).await.unwrap();
+        let mut waiting: Vec<_> =
+            (1..WAITING).map(|_| Box::pin(turns.take(ada, network("192.0.2.1")))).collect();
+        for one in &mut waiting {
+            assert!(futures_util::future::poll_immediate(one).await.is_none());
+        }
+        assert!(turns.take(ada, network("192.0.2.1")).await.is_err());
+        drop(first);
+        waiting.swap_remove(0).await.unwrap();
     }
 
     #[tokio::test]

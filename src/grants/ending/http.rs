@@ -9,13 +9,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::Accounts;
+use crate::accounts::sign_in::http::SignedOutPage;
 use crate::accounts::sign_in::refusal::refused;
 use crate::grants::ending::flow;
 use crate::grants::ending::rules::{Unfit, chosen};
 use crate::kernel::{Denial, PasswordProblem};
 use crate::limits;
 use crate::platform::context::Context;
-use crate::platform::faces::{PageFace, SIGN_IN, only};
+use crate::platform::faces::{PageFace, only};
 use crate::platform::form::Form;
 use crate::platform::to_its_end::to_its_end;
 use crate::platform::{csrf, html, notice};
@@ -132,7 +133,10 @@ async fn change(
                 .await?
         }
         // A password that cannot be one is wrong like any other.
-        Err(Unfit::Current) => Err(Denial::SignInWrong),
+        Err(Unfit::Current) => {
+            accounts.wrong_password(&context);
+            Err(Denial::SignInWrong)
+        }
         Err(unfit) => return page(&accounts, &context, &request, Some(Problem::of_new(&unfit))).await,
     };
     match decision {
@@ -142,7 +146,6 @@ async fn change(
             Ok(accounts.jar.give(html::see_other(&next), &opened.browser, Some(until)))
         }
         Err(denial @ (Denial::SignInWrong | Denial::SignInPaused(_))) => {
-            accounts.wrong_password(&context, &denial);
             page(&accounts, &context, &request, Some(Problem::of_current(&denial))).await
         }
         Err(denial) => Err(denial.into()),
@@ -157,5 +160,6 @@ async fn sign_out_everywhere(
 ) -> Result<HttpResponse, PageFace> {
     let browser = accounts.own_browser(&request, &form.params)?;
     let renewed = flow::sign_out_everywhere(&accounts, &context, browser).await??;
-    Ok(accounts.jar.give(html::see_other(SIGN_IN), &renewed, None))
+    let page = html::page(HttpResponse::Ok(), &SignedOutPage { everywhere: true }, None);
+    Ok(accounts.jar.give(page, &renewed, None))
 }

@@ -192,7 +192,7 @@ fn open(
             name: target.client.name.clone(),
             publisher: target.client.publisher.clone(),
             verified: target.client.verified || target.client.first_party,
-            returns_to: target.registered.shown_host().to_owned(),
+            returns_to: target.registered.shown_host(),
             form_action: target.registered.form_action_source(),
         },
         signed_in_as: None,

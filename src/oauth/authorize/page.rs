@@ -50,7 +50,7 @@ impl ConsentPage {
                 name: client.name.clone(),
                 publisher: client.publisher.clone(),
                 verified: client.verified || client.first_party,
-                returns_to: consent.target.registered.shown_host().to_owned(),
+                returns_to: consent.target.registered.shown_host(),
                 initial: client.name.chars().take(1).flat_map(char::to_uppercase).collect(),
             },
             account: ConsentAccount {
