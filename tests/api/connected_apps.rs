@@ -342,3 +342,19 @@ async fn a_first_party_app_is_listed_and_can_be_disconnected() {
     browser.submit(&disconnect(&page), &[]).await;
     assert!(!app.is_active(&api, &access).await);
 }
+
+/// What is remembered is not what an app holds: the page tells them apart.
+#[tokio::test]
+async fn an_app_that_gave_its_tokens_back_is_listed_as_signed_out() {
+    const RESTS: &str = "It is signed out: it can do none of this now.";
+    let app = App::start().await;
+    let client = app.web_client();
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let (_, refresh) = tokens(&app, &client, &mut browser, BOTH).await;
+    assert!(!browser.get(APPS).await.body.contains(RESTS));
+    client.revoke(&app, &refresh).await.is_ok();
+    assert!(browser.get(APPS).await.body.contains(RESTS));
+    tokens(&app, &client, &mut browser, BOTH).await;
+    assert!(!browser.get(APPS).await.body.contains(RESTS), "it is back, and nobody was asked");
+}
