@@ -8,7 +8,7 @@ use grantor::accounts::store::{insert_principal, insert_user};
 use grantor::app::settings::{Settings, Sources};
 use grantor::kernel::{Password, PrincipalId, PrincipalKind, UserIdentifier};
 
-use crate::support::{ADA, Answer, App, BOB, Browser, ISSUER, PASSWORD, Page};
+use crate::support::{ADA, Answer, App, BOB, Browser, ISSUER, PASSWORD, Page, execute};
 
 const WRONG: &str = "The name or the password is wrong.";
 
@@ -50,6 +50,32 @@ fn add_person(app: &App, number: u128, name: &str, password: Option<&str>) {
         assert!(insert_user(work, id, &identifier, None, hash.as_deref())?);
         Ok(Ok(()))
     });
+}
+
+/// A person who may type an e-mail address, too.
+fn add_person_with_email(app: &App, number: u128, name: &str, email: &str) {
+    add_person(app, number, name, Some(PASSWORD));
+    let key = grantor::kernel::EmailAddress::parse(email).expect("an address").key();
+    let change =
+        format!("UPDATE users SET email = '{email}', email_key = '{key}' WHERE identifier = '{name}'");
+    execute(&app.db, &change).expect("an address");
+}
+
+/// Whichever of their names is typed, guesses are at one account; and a name of nobody counts for itself.
+#[tokio::test]
+async fn guesses_at_identifier_and_email_address_count_together() {
+    let app = App::start().await;
+    add_person_with_email(&app, 0xca1, "grace", "Grace@example.com");
+    let mut browser = app.browser();
+    for name in ["grace", "grace@example.com", "GRACE@EXAMPLE.COM", "Grace", "grace@example.com"] {
+        is_wrong(&type_in(&mut browser, name, "not this one").await);
+    }
+    for name in ["grace", "grace@example.com"] {
+        assert_eq!(type_in(&mut browser, name, PASSWORD).await.status, 429, "{name}");
+    }
+    is_wrong(&type_in(&mut browser, "grace@example.org", "not this one").await);
+    app.advance(Duration::seconds(31));
+    is_right(&type_in(&mut browser, "grace@example.com", PASSWORD).await);
 }
 
 /// Headers without those that differ at each request.

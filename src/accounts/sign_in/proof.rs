@@ -50,15 +50,19 @@ pub async fn prove(
     attempt: Attempt,
     guesser: Guesser,
 ) -> Outcome<Proof> {
-    let key = Key::of(&attempt.name, context);
+    let name = attempt.name.clone();
+    let named = accounts.ledger.read(move |connection| find_user_by_name(connection, &name)).await?;
+    // Whichever of their names is typed, it is one account.
+    let counted_as = named.map_or_else(|| attempt.name.clone(), |user| user.identifier);
+    let key = Key::of(&counted_as, context);
     let turn = accounts.turns.take(key.account, key.network).await?;
     let place = accounts.passwords.place()?;
     let settings = accounts.sessions.clone();
     let counted = accounts.ledger.act(context, move |work| count_attempt(work, key, &guesser, &settings));
     let (count, actor) = settle!(counted.await?);
 
-    let name = attempt.name;
-    let found = accounts.ledger.read(move |connection| find_user_by_name(connection, &name)).await?;
+    // Once more, now that it is their turn: the attempt before may have changed the password.
+    let found = accounts.ledger.read(move |connection| find_user_by_name(connection, &attempt.name)).await?;
     let hash =
         found.as_ref().filter(|user| may_sign_in(user, context)).and_then(|user| user.password_hash.clone());
     let is_right = accounts.passwords.verify(place.clone(), attempt.password, hash).await?;
@@ -90,7 +94,7 @@ impl Proof {
     }
 }
 
-/// Under which guesses are counted: whose name was typed, and from where.
+/// Under which guesses are counted: whose account, or what was typed where there is none, and from where.
 #[derive(Clone, Copy)]
 struct Key {
     account: SecretHash,
