@@ -2,7 +2,7 @@
 //!
 //! It has no passwords and never sees one. It sends the browser to Grantor with a question ([`connect`]), gets a
 //! code back ([`callback`]), exchanges that for tokens (`tokens.rs`), and calls an API with them ([`call`]). Those
-//! are what to read. The tokens stay in this process; the browser holds nothing but cookies with random names.
+//! are what to read. The tokens stay in this process; the browser holds random names, and what the next page says.
 //!
 //! It needs the crates actix-web (feature `cookies`), oauth2, reqwest (features `form`, `json`), serde, and tokio
 //! (feature `sync`).

@@ -110,6 +110,7 @@ impl App {
         cookie.set_path("/callback");
         cookie.set_max_age(actix_web::cookie::time::Duration::try_from(PATIENCE).ok());
         let mut questions = locked(&self.questions);
+        questions.retain(|_, question| question.since.elapsed() < PATIENCE);
         make_room(&mut questions, |question| question.since);
         questions.insert(state, Question { verifier, since: Instant::now() });
         go(address, &[cookie])
