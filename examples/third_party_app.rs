@@ -52,14 +52,15 @@ use serde::{Deserialize, Serialize};
 use browsers::{Question, Visit, home, say};
 use tokens::{Tokens, to_its_end};
 
-/// What Parcel asks for, and what it calls that.
 const READ: &str = "orders:read";
 const WRITE: &str = "orders:write";
+/// What Parcel asks for, and what it calls that.
 const SCOPES: [(&str, &str); 2] = [(READ, "Read your orders"), (WRITE, "Place orders for you")];
 const NOT_CONNECTED: &str = "Parcel is not connected.";
 
 type Client = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
+/// What is where.
 fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/").get(home).head(home))
