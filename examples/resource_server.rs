@@ -4,6 +4,9 @@
 //! (introspection, RFC 7662), so access that was taken back is refused from the next request on. All of that is
 //! in [`guard`], the function to read first; the rest is an API like any other.
 //!
+//! It needs the crates actix-web, reqwest (features `form`, `json`), serde, serde_json, and url, which is taken out
+//! of oauth2 here.
+//!
 //! `grantor demo` starts it. To run it by hand beside a Grantor of yours, register it there first:
 //!
 //! ```sh
@@ -31,15 +34,30 @@ use std::collections::HashMap;
 use std::fmt;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::middleware::DefaultHeaders;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// The most orders that one person can have: they are kept in memory.
 const MOST_ORDERS: usize = 50;
+/// The longest token that Grantor is bothered with, and the longest order that is read, in bytes.
+const LONGEST_TOKEN: usize = 4096;
+const LONGEST_ORDER: usize = 4096;
+/// How long we are quiet after a complaint, since each request could be the cause of one.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// The routes. What is personal is for its caller, and for no cache on the way.
+fn routes(config: &mut web::ServiceConfig) {
+    let no_store = DefaultHeaders::new().add((CACHE_CONTROL, "no-store"));
+    config
+        .route("/", web::get().to(about))
+        .service(web::resource("/orders").wrap(no_store).get(list).post(place));
+}
 
 /// What the API works with.
 struct Api {
@@ -50,6 +68,8 @@ struct Api {
     audience: String,
     /// The orders of each person, by `sub`: Grantor's id for them, which never changes and is never reused.
     orders: Mutex<HashMap<String, Vec<Order>>>,
+    /// When we complained last.
+    complained: Mutex<Option<Instant>>,
 }
 
 #[derive(Clone, Serialize)]
@@ -76,8 +96,7 @@ struct Token {
     active: bool,
     #[serde(default)]
     scope: String,
-    #[serde(default)]
-    sub: String,
+    sub: Option<String>,
     #[serde(default)]
     aud: Audience,
 }
@@ -159,7 +178,7 @@ impl ResponseError for Refusal {
 
 /// Lets a request through if its token may do what the route needs. Returns in whose name it came.
 async fn guard(api: &Api, request: &HttpRequest, needed: &'static str) -> Result<String, Refusal> {
-    let token = introspect(api, bearer(request).ok_or(Refusal::NoToken)?).await?;
+    let token = introspect(api, bearer(request)?).await?;
     // A token for another API, which that one could play to us, is no token here.
     if !token.active || !token.aud.names(&api.audience) {
         return Err(Refusal::BadToken);
@@ -167,14 +186,29 @@ async fn guard(api: &Api, request: &HttpRequest, needed: &'static str) -> Result
     if !token.scope.split(' ').any(|scope| scope == needed) {
         return Err(Refusal::Lacks(needed));
     }
-    Ok(token.sub)
+    // A token of nobody has no orders: all such tokens would share theirs.
+    token.sub.filter(|person| !person.is_empty()).ok_or(Refusal::BadToken)
 }
 
-/// The token of `Authorization: Bearer …` (RFC 6750 §2.1).
-fn bearer(request: &HttpRequest) -> Option<&str> {
-    let (scheme, token) = request.headers().get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+/// The token of `Authorization: Bearer …` (RFC 6750 §2.1). What cannot be one, Grantor is not asked about.
+fn bearer(request: &HttpRequest) -> Result<&str, Refusal> {
+    let header = request.headers().get(AUTHORIZATION).ok_or(Refusal::NoToken)?;
+    let header = header.to_str().map_err(|_| Refusal::BadToken)?;
+    let (scheme, token) = header.split_once(' ').ok_or(Refusal::NoToken)?;
     let token = token.trim();
-    (scheme.eq_ignore_ascii_case("Bearer") && !token.is_empty()).then_some(token)
+    if !scheme.eq_ignore_ascii_case("Bearer") || token.is_empty() {
+        return Err(Refusal::NoToken);
+    }
+    if token.len() > LONGEST_TOKEN || !is_b64token(token) {
+        return Err(Refusal::BadToken);
+    }
+    Ok(token)
+}
+
+fn is_b64token(token: &str) -> bool {
+    let characters = token.trim_end_matches('=');
+    let is_one = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !characters.is_empty() && characters.bytes().all(is_one)
 }
 
 /// Asks Grantor. The token goes in the body, never in an address, and into no log.
@@ -189,7 +223,7 @@ async fn introspect(api: &Api, token: &str) -> Result<Token, Refusal> {
         200 => answer.json().await.map_err(|_| Refusal::Unavailable),
         429 | 500.. => Err(Refusal::Unavailable),
         status => {
-            eprintln!("Grantor refuses to tell us about tokens ({status}): {}", advice(status));
+            complain(api, &format!("Grantor refuses to tell us about tokens ({status}): {}", advice(status)));
             Err(Refusal::Misconfigured)
         }
     }
@@ -198,6 +232,15 @@ async fn introspect(api: &Api, token: &str) -> Result<Token, Refusal> {
 /// Basic has both parts encoded as forms are (RFC 6749 §2.3.1).
 fn encoded(text: &str) -> String {
     oauth2::url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// Complains to whoever started us, at most once a minute.
+fn complain(api: &Api, words: &str) {
+    let mut complained = api.complained.lock().unwrap_or_else(PoisonError::into_inner);
+    if complained.is_none_or(|last| last.elapsed() >= QUIET) {
+        eprintln!("{words}");
+        *complained = Some(Instant::now());
+    }
 }
 
 fn advice(status: u16) -> &'static str {
@@ -226,11 +269,14 @@ async fn list(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse,
     Ok(HttpResponse::Ok().json(with_orders(&api, person, |orders| orders.clone())))
 }
 
-/// The body is read as it stands, so that strangers hear that they are strangers before anything else.
-async fn place(api: web::Data<Api>, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Refusal> {
+/// The body is read once it is known whose it is: strangers hear that they are strangers, and send us nothing.
+async fn place(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, Refusal> {
     let person = guard(&api, &request, "orders:write").await?;
-    let wanted = serde_json::from_slice::<NewOrder>(&body).map(|order| order.item.trim().to_owned());
-    let Some(item) = wanted.ok().filter(|item| (1..=80).contains(&item.chars().count())) else {
+    let Some(item) = read_item(body).await else {
         let error = "send {\"item\": \"…\"}, with 1 to 80 characters";
         return Ok(HttpResponse::BadRequest().json(json!({ "error": error })));
     };
@@ -242,6 +288,13 @@ async fn place(api: web::Data<Api>, request: HttpRequest, body: web::Bytes) -> R
         orders.push(Order { number: orders.len() + 1, item });
         HttpResponse::Created().json(orders.last())
     }))
+}
+
+async fn read_item(body: web::Payload) -> Option<String> {
+    let body = body.to_bytes_limited(LONGEST_ORDER).await.ok()?.ok()?;
+    let order: NewOrder = serde_json::from_slice(&body).ok()?;
+    let item = order.item.trim();
+    (1..=80).contains(&item.chars().count()).then(|| item.to_owned())
 }
 
 /// Does something with the orders of a person. Everybody has two at first, so that there is something to see.

@@ -1,8 +1,11 @@
 //! Parcel: a small web app of somebody else's, which asks people for access by way of Grantor.
 //!
 //! It has no passwords and never sees one. It sends the browser to Grantor with a question ([`connect`]), gets a
-//! code back ([`callback`]), exchanges that for tokens, and calls an API with them ([`App::call`]). Those three
-//! are what to read. The tokens stay in this process; the browser holds nothing but a cookie with a random name.
+//! code back ([`callback`]), exchanges that for tokens (`tokens.rs`), and calls an API with them ([`call`]). Those
+//! are what to read. The tokens stay in this process; the browser holds random names, and what the next page says.
+//!
+//! It needs the crates actix-web (feature `cookies`), oauth2, reqwest (features `form`, `json`), serde, and tokio
+//! (feature `sync`).
 //!
 //! `grantor demo` starts it. To run it by hand beside a Grantor of yours (with the other example as the API,
 //! which says how it is registered):
@@ -32,31 +35,43 @@ mod browsers;
 mod pages;
 #[path = "third_party_app/setup.rs"]
 mod setup;
+#[path = "third_party_app/tokens.rs"]
+mod tokens;
 
 use std::collections::HashMap;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::WWW_AUTHENTICATE;
 use actix_web::{HttpRequest, HttpResponse, web};
-use oauth2::basic::{BasicClient, BasicErrorResponseType, BasicTokenResponse};
-use oauth2::{
-    AccessToken, AuthorizationCode, CsrfToken, EndpointNotSet, EndpointSet, HttpRequest as Question,
-    HttpResponse as Reply, PkceCodeChallenge, PkceCodeVerifier, RefreshToken, RequestTokenError, Scope,
-    TokenResponse as _,
-};
+use oauth2::basic::BasicClient;
+use oauth2::{CsrfToken, EndpointNotSet, EndpointSet, PkceCodeChallenge, PkceCodeVerifier, Scope};
 use serde::{Deserialize, Serialize};
 
-use browsers::Visit;
+use browsers::{Question, Visit, home, say};
+use tokens::{Tokens, to_its_end};
 
+const READ: &str = "orders:read";
+const WRITE: &str = "orders:write";
 /// What Parcel asks for, and what it calls that.
-const SCOPES: [(&str, &str); 2] =
-    [("orders:read", "Read your orders"), ("orders:write", "Place orders for you")];
-const TAKEN_BACK: &str =
-    "Grantor no longer lets us act for you (access was taken back). You can connect again, if you like.";
+const SCOPES: [(&str, &str); 2] = [(READ, "Read your orders"), (WRITE, "Place orders for you")];
+const NOT_CONNECTED: &str = "Parcel is not connected.";
 
 type Client = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+
+/// What is where.
+fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/").get(home).head(home))
+        .route("/parcel.css", web::get().to(pages::style))
+        .route("/connect", web::post().to(connect))
+        .route("/callback", web::get().to(callback))
+        .service(web::resource("/orders").get(look).post(place))
+        .route("/refresh", web::post().to(refresh))
+        .route("/disconnect", web::post().to(disconnect))
+        .default_service(web::to(pages::nothing_here));
+}
 
 /// What the app works with.
 struct App {
@@ -67,8 +82,10 @@ struct App {
     grantor: Metadata,
     url: String,
     api: String,
-    /// By the name that the browser's cookie holds.
-    visits: Mutex<HashMap<String, Visit>>,
+    /// What waits for an answer, by `state`. Anybody can ask, so these take no room from the visits.
+    questions: Mutex<HashMap<String, Question>>,
+    /// Who has connected, by the name that the browser's cookie holds.
+    visits: Mutex<HashMap<String, Arc<Visit>>>,
 }
 
 /// Where Grantor answers what (RFC 8414); the part that is needed here.
@@ -78,28 +95,6 @@ struct Metadata {
     authorization_endpoint: String,
     token_endpoint: String,
     revocation_endpoint: String,
-}
-
-#[derive(Clone)]
-struct Tokens {
-    access: AccessToken,
-    refresh: Option<RefreshToken>,
-    scopes: Vec<String>,
-    ends: Instant,
-}
-
-impl Tokens {
-    /// What was answered; what the answer leaves out is as it was (RFC 6749 §5.1, §6).
-    fn new(answer: &BasicTokenResponse, before: Option<Self>) -> Self {
-        let scopes = answer.scopes().map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect());
-        let (refresh, known) = before.map(|before| (before.refresh, before.scopes)).unzip();
-        Self {
-            access: answer.access_token().clone(),
-            refresh: answer.refresh_token().cloned().or(refresh.flatten()),
-            scopes: scopes.or(known).unwrap_or_else(|| SCOPES.map(|(scope, _)| scope.to_owned()).into()),
-            ends: Instant::now() + answer.expires_in().unwrap_or_default(),
-        }
-    }
 }
 
 #[derive(Deserialize, Serialize)]
@@ -112,11 +107,11 @@ struct Order {
 // ---- Connecting -----------------------------------------------------------------------------------------
 
 /// Sends the browser to Grantor with our question, and remembers what the answer must bring along.
-async fn connect(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
+async fn connect(app: web::Data<App>) -> HttpResponse {
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let question = app.client.authorize_url(CsrfToken::new_random).set_pkce_challenge(challenge);
     let (address, state) = question.add_scopes(SCOPES.map(|(scope, _)| Scope::new(scope.to_owned()))).url();
-    app.begin(&request, Visit { asked: Some((state, verifier)), ..Visit::default() }, address.as_str())
+    app.ask(state, verifier, address.as_str())
 }
 
 /// What Grantor has the browser bring (RFC 6749 §4.1.2, RFC 9207).
@@ -136,14 +131,29 @@ async fn callback(app: web::Data<App>, request: HttpRequest, answer: web::Query<
         Err(words) => return pages::trouble(StatusCode::BAD_REQUEST, words),
     };
     match (answer.code, answer.error.as_deref()) {
-        (Some(code), None) => app.exchange(&request, code, verifier).await,
-        (_, Some("access_denied")) => {
-            app.say(&request, "You pressed Deny. Parcel has no access, and nothing has changed.")
+        (Some(code), None) => finish(app, &request, code, verifier).await,
+        (_, Some("access_denied")) if app.held(&request).await.is_some() => {
+            say("You pressed Deny. Parcel keeps what it had, and nothing has changed.")
         }
+        (_, Some("access_denied")) => say("You pressed Deny. Parcel has no access, and nothing has changed."),
         (_, error) => {
-            let error = error.unwrap_or("no code and no error");
-            app.say(&request, &format!("Grantor could not connect you ({error})."))
+            let error: String = error.unwrap_or("no code and no error").chars().take(80).collect();
+            say(&format!("Grantor could not connect you ({error})."))
         }
+    }
+}
+
+/// Exchanges the code, and gives the browser its cookie.
+async fn finish(
+    app: web::Data<App>,
+    request: &HttpRequest,
+    code: String,
+    verifier: PkceCodeVerifier,
+) -> HttpResponse {
+    let before = app.visit(request);
+    match to_its_end(async move { app.exchange(code, verifier, before).await }).await {
+        Ok(visit) => visit.welcome("You allowed it. Try what Parcel may do now."),
+        Err(words) => say(&words),
     }
 }
 
@@ -151,67 +161,57 @@ impl App {
     /// Whether an answer is to a question that this very browser was sent with, and from whom we asked. Without the
     /// first, somebody could have it bring an answer of theirs; without the second, another server's.
     fn recognise(&self, request: &HttpRequest, answer: &Answer) -> Result<PkceCodeVerifier, &'static str> {
-        let asked = self.visit(request, |visit| {
-            visit.asked.take_if(|(state, _)| answer.state.as_ref() == Some(state.secret()))
-        });
-        let Some((_, verifier)) = asked.flatten() else {
-            return Err("This is no answer to anything that this browser asked for. Please start again.");
-        };
+        let asked = answer.state.as_deref().and_then(|state| self.take_question(request, state));
+        let verifier =
+            asked.ok_or("This is no answer to anything that this browser asked for. Please start again.")?;
         if answer.iss.as_ref() != Some(&self.grantor.issuer) {
             return Err("This answer is not from the Grantor that was asked. Please start again.");
         }
         Ok(verifier)
     }
-
-    /// Exchanges the code for tokens. The verifier shows that we are the ones who asked (PKCE).
-    async fn exchange(
-        &self,
-        request: &HttpRequest,
-        code: String,
-        verifier: PkceCodeVerifier,
-    ) -> HttpResponse {
-        let exchange = self.client.exchange_code(AuthorizationCode::new(code)).set_pkce_verifier(verifier);
-        match exchange.request_async(&|question| send(self.http.clone(), question)).await {
-            Ok(answer) => {
-                let tokens = Some(Tokens::new(&answer, None));
-                let notice = Some("You allowed it. Try what Parcel may do now.".to_owned());
-                self.begin(request, Visit { tokens, notice, asked: None }, "/")
-            }
-            Err(error) => self.say(request, &format!("Grantor did not exchange the code: {error}.")),
-        }
-    }
-}
-
-/// The HTTP of the crate `oauth2`, by way of ours.
-async fn send(http: reqwest::Client, question: Question) -> Result<Reply, reqwest::Error> {
-    let answer = http.execute(question.try_into()?).await?;
-    let (status, headers) = (answer.status(), answer.headers().clone());
-    let mut reply = Reply::new(answer.bytes().await?.to_vec());
-    *reply.status_mut() = status;
-    *reply.headers_mut() = headers;
-    Ok(reply)
 }
 
 // ---- Using what was allowed -----------------------------------------------------------------------------
 
-impl App {
-    /// Calls the API in the person's name; with `order`, places it. Where the access token is refused (401), it
-    /// has ended or was taken back: one refresh tells which. In words, why there is no answer.
-    async fn call(&self, request: &HttpRequest, order: Option<&Order>) -> Result<reqwest::Response, String> {
-        let tokens = self.visit(request, |visit| visit.tokens.clone()).flatten();
-        let tokens = tokens.ok_or("Parcel is not connected.")?;
-        let answer = self.call_with(&tokens, order).await?;
-        let answer = match answer.status().as_u16() {
-            401 => self.call_with(&self.refresh(request, tokens).await?, order).await?,
-            _ => answer,
-        };
-        match answer.status().as_u16() {
-            200..=299 => Ok(answer),
-            403 => Err("The Orders API refused: you did not allow Parcel to do this.".to_owned()),
-            status => Err(format!("The Orders API does not do it now ({status}).")),
-        }
+/// Calls the API in the person's name; with `order`, places it. Where the access token is refused (401), it has
+/// ended or was taken back: one refresh tells which. In words, why there is no answer.
+async fn call(
+    app: &web::Data<App>,
+    request: &HttpRequest,
+    order: Option<&Order>,
+) -> Result<reqwest::Response, String> {
+    let (visit, mut tokens) = app.held(request).await.ok_or(NOT_CONNECTED)?;
+    let mut answer = app.call_with(&tokens, order).await?;
+    if answer.status() == StatusCode::UNAUTHORIZED.as_u16() {
+        tokens = renewed(app, &visit, tokens).await?;
+        answer = app.call_with(&tokens, order).await?;
     }
+    match answer.status().as_u16() {
+        200..=299 => Ok(answer),
+        401 => {
+            Err("The Orders API does not accept what Grantor gave Parcel just now. Try again later.".into())
+        }
+        403 if lacks_scope(&answer) => {
+            visit.lost(&tokens, if order.is_some() { WRITE } else { READ }).await;
+            Err("The Orders API refused: Parcel may not do this (any more).".to_owned())
+        }
+        status => Err(format!("The Orders API does not do it now ({status}).")),
+    }
+}
 
+/// Whether a refusal is for want of a scope (RFC 6750 §3.1), so that the person can be asked for it again.
+fn lacks_scope(answer: &reqwest::Response) -> bool {
+    let challenge = answer.headers().get(WWW_AUTHENTICATE.as_str()).and_then(|value| value.to_str().ok());
+    challenge.is_some_and(|challenge| challenge.contains("insufficient_scope"))
+}
+
+/// New tokens in place of these.
+async fn renewed(app: &web::Data<App>, visit: &Arc<Visit>, tokens: Tokens) -> Result<Tokens, String> {
+    let (app, visit) = (app.clone(), Arc::clone(visit));
+    to_its_end(async move { app.refresh(&visit, &tokens).await }).await
+}
+
+impl App {
     async fn call_with(&self, tokens: &Tokens, order: Option<&Order>) -> Result<reqwest::Response, String> {
         let address = format!("{}/orders", self.api);
         let call = match order {
@@ -221,85 +221,42 @@ impl App {
         let answer = call.bearer_auth(tokens.access.secret()).send().await;
         answer.map_err(|_| "The Orders API does not answer.".to_owned())
     }
-
-    /// Exchanges the refresh token, which is good for one use, for a new pair; or forgets what is over.
-    async fn refresh(&self, request: &HttpRequest, tokens: Tokens) -> Result<Tokens, String> {
-        let over = || {
-            self.visit(request, |visit| visit.tokens = None);
-            Err(TAKEN_BACK.to_owned())
-        };
-        let Some(refresh) = &tokens.refresh else { return over() };
-        let exchange = self.client.exchange_refresh_token(refresh);
-        match exchange.request_async(&|question| send(self.http.clone(), question)).await {
-            Ok(answer) => {
-                let tokens = Tokens::new(&answer, Some(tokens.clone()));
-                self.visit(request, |visit| visit.tokens = Some(tokens.clone()));
-                Ok(tokens)
-            }
-            Err(RequestTokenError::ServerResponse(refusal))
-                if *refusal.error() == BasicErrorResponseType::InvalidGrant =>
-            {
-                over()
-            }
-            Err(error) => Err(format!("Grantor did not refresh: {error}.")),
-        }
-    }
 }
 
 async fn look(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
-    let orders = match app.call(&request, None).await {
-        Ok(answer) => {
-            answer.json::<Vec<Order>>().await.map_err(|_| "The Orders API speaks in riddles.".into())
-        }
-        Err(words) => Err(words),
+    let answer = match call(&app, &request, None).await {
+        Ok(answer) => answer.json::<Vec<Order>>().await,
+        Err(words) => return say(&words),
     };
-    match orders {
-        Ok(orders) => app.home(&request, Some(&orders)),
-        Err(words) => app.say(&request, &words),
+    match answer {
+        Ok(orders) => app.page(&request, Some(&orders)).await,
+        Err(_) => say("The Orders API sent something we cannot read."),
     }
 }
 
 async fn place(app: web::Data<App>, request: HttpRequest, order: web::Form<Order>) -> HttpResponse {
-    match app.call(&request, Some(&order)).await {
-        Ok(_) => app.say(&request, &format!("Ordered: {}.", order.item)),
-        Err(words) => app.say(&request, &words),
+    match call(&app, &request, Some(&order)).await {
+        Ok(_) => say(&format!("Ordered: {}.", order.item)),
+        Err(words) => say(&words),
     }
 }
 
 async fn refresh(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
-    let Some(tokens) = app.visit(&request, |visit| visit.tokens.clone()).flatten() else {
-        return app.say(&request, "Parcel is not connected.");
-    };
-    let words = app.refresh(&request, tokens).await.map(|_| "Refreshed: the tokens are new.".to_owned());
-    app.say(&request, &words.unwrap_or_else(|words| words))
-}
-
-/// Gives the access back (RFC 7009): revoking the refresh token ends all that came of this consent's connection.
-async fn disconnect(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
-    let Some(tokens) = app.visit(&request, |visit| visit.tokens.clone()).flatten() else {
-        return app.say(&request, "Parcel is not connected.");
-    };
-    let token = tokens.refresh.as_ref().map_or(tokens.access.secret(), |refresh| refresh.secret());
-    // By hand: the crate does it over https only, which on this machine would be for show.
-    let question = app.http.post(&app.grantor.revocation_endpoint);
-    let question = match &app.client_secret {
-        Some(secret) => {
-            question.basic_auth(encoded(&app.client_id), Some(encoded(secret))).form(&[("token", token)])
-        }
-        None => question.form(&[("token", token), ("client_id", &app.client_id)]),
-    };
-    match question.send().await.and_then(reqwest::Response::error_for_status) {
-        Ok(_) => {
-            app.visit(&request, |visit| visit.tokens = None);
-            app.say(&request, "Disconnected: Parcel has given its access back.")
-        }
-        Err(_) => app.say(&request, "Grantor does not answer, so Parcel is still connected. Try again."),
+    let Some((visit, tokens)) = app.held(&request).await else { return say(NOT_CONNECTED) };
+    match renewed(&app, &visit, tokens).await {
+        Ok(_) => say("Refreshed: the tokens are new."),
+        Err(words) => say(&words),
     }
 }
 
-/// Basic has both parts encoded as forms are (RFC 6749 §2.3.1).
-fn encoded(text: &str) -> String {
-    oauth2::url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+async fn disconnect(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
+    let Some(visit) = app.visit(&request) else { return say(NOT_CONNECTED) };
+    match to_its_end(async move { app.give_back(&visit).await }).await {
+        Ok(()) => say(
+            "Parcel gave its tokens back. Grantor still remembers that you allowed it, under Connected apps.",
+        ),
+        Err(words) => say(&words),
+    }
 }
 
 #[actix_web::main]

@@ -1,20 +1,22 @@
-//! The API's start: its settings, where Grantor answers what, and its routes.
+//! The API's start: its settings, and where Grantor answers what.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use actix_web::{App, HttpServer, web};
 
-use super::{Api, Metadata, about, list, place};
+use super::{Api, Metadata, routes};
 
 /// Starts the API, and serves until it is stopped.
 pub async fn run() -> Result<(), String> {
     let of = |name: &str, usual: &str| std::env::var(name).unwrap_or_else(|_| usual.to_owned());
     let needed = |name: &str| std::env::var(name).map_err(|_| format!("set {name}"));
-    // Short, since somebody waits for us; and our credentials follow nobody elsewhere.
+    // Short, since somebody waits for us. Our credentials follow nobody elsewhere, nor go to whoever `http_proxy`
+    // names, which reqwest would heed.
     let http = reqwest::Client::builder()
         .timeout(Duration::from_secs(5))
         .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
         .build()
         .map_err(|error| error.to_string())?;
     let grantor = discover(&http, &of("API_ISSUER", "http://127.0.0.1:8080")).await?;
@@ -25,12 +27,10 @@ pub async fn run() -> Result<(), String> {
         client_secret: needed("API_CLIENT_SECRET")?,
         audience: of("API_AUDIENCE", "orders"),
         orders: Mutex::default(),
+        complained: Mutex::default(),
     });
     let at = of("API_LISTEN", "127.0.0.1:9001");
-    let server = HttpServer::new(move || {
-        let orders = web::resource("/orders").get(list).post(place);
-        App::new().app_data(api.clone()).route("/", web::get().to(about)).service(orders)
-    });
+    let server = HttpServer::new(move || App::new().app_data(api.clone()).configure(routes));
     let server = server.workers(1).shutdown_timeout(1).bind(&at);
     let server = server.map_err(|error| format!("cannot listen at {at} (API_LISTEN): {error}"))?;
     println!("The Orders API listens at http://{at}/");

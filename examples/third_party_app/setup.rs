@@ -1,15 +1,16 @@
-//! Parcel's start: its settings, where Grantor answers what, and its routes.
+//! Parcel's start: its settings, and where Grantor answers what.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use actix_web::middleware::{DefaultHeaders, from_fn};
-use actix_web::{HttpResponse, HttpServer, web};
+use actix_web::{HttpServer, web};
 use oauth2::basic::BasicClient;
+use oauth2::url::{Origin, Url};
 use oauth2::{AuthUrl, ClientId, ClientSecret, RedirectUrl, TokenUrl};
 
-use super::browsers::{home, own_forms_only};
-use super::{App, Metadata, callback, connect, disconnect, look, pages, place, refresh};
+use super::browsers::own_forms_only;
+use super::{App, Metadata, pages, routes};
 
 /// Starts Parcel, and serves until it is stopped.
 pub async fn run() -> Result<(), String> {
@@ -19,21 +20,15 @@ pub async fn run() -> Result<(), String> {
     let server = HttpServer::new(move || {
         let headers = DefaultHeaders::new()
             .add(("content-security-policy", policy.as_str()))
+            // Not `no-referrer`, by which a browser would hide the origin of our own forms, too.
             .add(("referrer-policy", "same-origin"))
             .add(("x-content-type-options", "nosniff"))
             .add(("cache-control", "no-store"));
-        let style = || async { HttpResponse::Ok().content_type("text/css").body(pages::STYLE) };
         actix_web::App::new()
             .app_data(app.clone())
             .wrap(from_fn(own_forms_only))
             .wrap(headers)
-            .route("/", web::get().to(home))
-            .route("/parcel.css", web::get().to(style))
-            .route("/connect", web::post().to(connect))
-            .route("/callback", web::get().to(callback))
-            .service(web::resource("/orders").get(look).post(place))
-            .route("/refresh", web::post().to(refresh))
-            .route("/disconnect", web::post().to(disconnect))
+            .configure(routes)
     });
     let server = server.workers(1).shutdown_timeout(1).bind(&at);
     let server = server.map_err(|error| format!("cannot listen at {at} (APP_LISTEN): {error}"))?;
@@ -48,11 +43,13 @@ impl App {
     async fn new() -> Result<Self, String> {
         let client_id = std::env::var("APP_CLIENT_ID").map_err(|_| "set APP_CLIENT_ID")?;
         let client_secret = std::env::var("APP_CLIENT_SECRET").ok();
-        let url = setting("APP_URL", "http://localhost:9000");
-        // Short, since somebody waits for us; and our secrets follow nobody elsewhere.
+        let url = origin(&setting("APP_URL", "http://localhost:9000"))?;
+        // Short, since somebody waits for us. Our secrets follow nobody elsewhere, nor go to whoever `http_proxy`
+        // names, which reqwest would heed.
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(10))
             .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
             .build()
             .map_err(|error| error.to_string())?;
         let grantor = discover(&http, &setting("APP_ISSUER", "http://127.0.0.1:8080")).await?;
@@ -65,12 +62,22 @@ impl App {
             client = client.set_client_secret(ClientSecret::new(secret.clone()));
         }
         let api = setting("APP_API", "http://127.0.0.1:9001");
-        Ok(Self { http, client, client_id, client_secret, grantor, url, api, visits: Mutex::default() })
+        let (questions, visits) = (Mutex::default(), Mutex::default());
+        Ok(Self { http, client, client_id, client_secret, grantor, url, api, questions, visits })
     }
 }
 
 fn setting(name: &str, usual: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| usual.to_owned())
+}
+
+/// An address as browsers write it in `Origin`, with which it is compared.
+fn origin(address: &str) -> Result<String, String> {
+    let url = Url::parse(address).ok().filter(|url| url.path() == "/" && url.query().is_none());
+    match url.map(|url| url.origin()) {
+        Some(origin @ Origin::Tuple(..)) => Ok(origin.ascii_serialization()),
+        _ => Err(format!("set APP_URL to scheme, host and port, as http://localhost:9000, not {address}")),
+    }
 }
 
 /// Finds out where Grantor answers what, and that it is the one we mean (RFC 8414 §3.3).

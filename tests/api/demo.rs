@@ -1,15 +1,14 @@
 //! `grantor demo`, as somebody tries it: the real binary with the real examples, walked through by a browser.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use serde_json::json;
 
 use crate::support::{
-    Answer, Demo, Scratch, Traveller, VERIFIER, demo_command, eventually, free_addresses, pid, pkce,
-    temp_path,
+    Answer, Demo, Scratch, Traveller, VERIFIER, all_at_once, demo_command, eventually, free_addresses, pkce,
+    statuses, temp_path,
 };
 
 /// The start of the access token that the app's page shows.
@@ -22,6 +21,16 @@ impl Traveller {
     async fn sign_in(&mut self, demo: &Demo) {
         let (name, password) = (demo.text("/user/identifier"), demo.text("/user/password"));
         self.submit("/login", &[("identifier", &name), ("password", &password)]).await;
+    }
+
+    /// Goes to the app, signs in, and connects it with these scopes.
+    async fn connect(demo: &Demo, scopes: &[(&str, &str)]) -> Self {
+        let mut traveller = Self::at(&demo.text("/app")).await;
+        traveller.submit("/connect", &[]).await;
+        traveller.sign_in(demo).await;
+        traveller.submit("/oauth/consent", &[&[("answer", "allow")], scopes].concat()).await;
+        traveller.sees(&demo.text("/app"), &["Parcel is connected"]);
+        traveller
     }
 
     /// Presses "Disconnect" for the one app there is.
@@ -93,9 +102,9 @@ mod process {
         ada.submit("/oauth/consent", &[("answer", "allow"), ("scope", "")]).await;
         ada.sees(&start, &["Parcel is connected", "orders:read"]);
         ada.submit("/orders", &[("item", "Pens")]).await;
-        ada.sees(&start, &["you did not allow Parcel to do this", "Parcel is connected"]);
+        ada.sees(&start, &["Parcel may not do this (any more)", "Parcel is connected"]);
         ada.submit("/disconnect", &[]).await;
-        ada.sees(&start, &["Parcel has given its access back", "/connect"]);
+        ada.sees(&start, &["Parcel gave its tokens back", "/connect"]);
 
         demo.signal(Signal::SIGTERM);
         let ended = demo.end();
@@ -134,6 +143,16 @@ mod process {
         // In its own browser it is an answer; only Grantor knows no such code.
         ada.open(&own(&state)).await;
         ada.sees(&start, &["Grantor did not exchange the code"]);
+        // Two tabs ask at once, and each gets its answer.
+        let mut states = Vec::new();
+        for _ in 0..2 {
+            ada.post("/connect", &[]).await;
+            states.push(state_of(&ada.page));
+        }
+        for state in states {
+            ada.open(&format!("/callback?error=access_denied&state={state}&iss={issuer}")).await;
+            ada.sees(&start, &["You pressed Deny. Parcel has no access"]);
+        }
 
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
         let http = http.expect("a client");
@@ -150,7 +169,66 @@ mod process {
         }
         // By its other name, it sends the browser to the one that its cookie is for.
         let by_number = Answer::to(http.get(start.replace("localhost", "127.0.0.1"))).await;
-        assert_eq!((by_number.status, by_number.header("location")), (302, start));
+        assert_eq!((by_number.status, by_number.header("location")), (302, start.clone()));
+        assert_eq!(Answer::to(http.head(&start)).await.status, 200);
+        let nowhere = Answer::to(http.get(format!("{start}nowhere"))).await;
+        assert_eq!((nowhere.status, nowhere.header("referrer-policy").as_str()), (404, "no-referrer"));
+        assert!(nowhere.body.contains("There is no such page"), "{}", nowhere.body);
+    }
+
+    /// A refresh token is good for one use, so two tabs must not both use it (RFC 9700 §4.14.2).
+    #[tokio::test]
+    async fn refreshes_at_once_keep_the_connection() {
+        let demo = Demo::start_with(&[("GRANTOR_TOKENS__REFRESH_GRACE_S", "0")]);
+        let (start, mut ada) = (demo.text("/app"), Traveller::connect(&demo, &[]).await);
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+        let (http, refresh) = (http.expect("a client"), format!("{start}refresh"));
+        let answers = all_at_once(8, |_| {
+            let request = http.post(&refresh).header("origin", start.trim_end_matches('/'));
+            Answer::to(request.header("cookie", ada.cookies()))
+        })
+        .await;
+        for answer in answers {
+            assert_eq!(answer.status, 303, "{}", answer.body);
+            assert!(answer.header("set-cookie").contains("Refreshed"), "{answer:?}");
+        }
+        ada.open("/orders").await;
+        ada.sees(&format!("{start}orders"), &["Parcel is connected", "A book about engines"]);
+    }
+
+    /// Questions are anybody's to ask, and take no room from those who are connected.
+    #[tokio::test]
+    async fn strangers_sign_nobody_out_of_the_app() {
+        let demo = Demo::start();
+        let (start, mut ada) = (demo.text("/app"), Traveller::connect(&demo, &[]).await);
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+        let (http, connect) = (http.expect("a client"), format!("{start}connect"));
+        for _ in 0..13 {
+            let answers = all_at_once(77, |_| {
+                Answer::to(http.post(&connect).header("origin", start.trim_end_matches('/')))
+            });
+            assert_eq!(statuses(&answers.await), [(303, 77)].into());
+        }
+        ada.open("/").await;
+        ada.sees(&start, &["Parcel is connected"]);
+    }
+
+    /// Whoever asks for more and is denied has what they had; and allowed, it is in place of that.
+    #[tokio::test]
+    async fn asking_for_more_risks_nothing() {
+        let demo = Demo::start();
+        let start = demo.text("/app");
+        let mut ada = Traveller::connect(&demo, &[("scope", "")]).await;
+        let before = shown_token(&ada);
+        for (answer, words) in [("deny", "Parcel keeps what it had"), ("allow", "You allowed it")] {
+            ada.sees(&start, &["Parcel may not: Place orders for you.", "Ask for this again"]);
+            ada.submit("/connect", &[]).await;
+            ada.submit("/oauth/consent", &[("answer", answer), ("scope", "orders:write")]).await;
+            ada.sees(&start, &[words, "Parcel is connected"]);
+            assert_eq!(shown_token(&ada) == before, answer == "deny");
+        }
+        ada.submit("/orders", &[("item", "Pens")]).await;
+        ada.sees(&start, &["Ordered: Pens."]);
     }
 
     /// What the demo says to those with tools of their own; and the API answers them as README has it.
@@ -178,7 +256,7 @@ mod process {
                 ("code_challenge_method", "S256"),
             ]);
             ada.open(&format!("{issuer}/oauth/authorize?{asked}")).await;
-            ada.sees(&format!("{issuer}/oauth/consent"), &["Tools of your own"]);
+            ada.sees(&format!("{issuer}/oauth/consent"), &["Test client"]);
             let form = crate::support::forms(&ada.page.body)
                 .into_iter()
                 .find(|form| form.action == "/oauth/consent");
@@ -232,38 +310,44 @@ mod process {
     /// Ctrl-C, or an impatient service manager, while the database is still being made.
     #[tokio::test]
     async fn a_demo_that_is_ended_while_it_starts_leaves_nothing() {
-        let mut demo = Demo::spawn();
+        let mut demo = Demo::spawn(&["--json"], &[]);
         eventually("at work", || async { !demo.leaves_nothing() }).await;
         demo.signal(Signal::SIGINT);
-        let mut said = String::new();
-        demo.rest.read_line(&mut said).expect("its output");
         let ended = demo.end();
-        assert_eq!((ended.code, ended.complaints.as_str()), (Some(0), ""), "{said}");
+        assert_eq!(ended.last_words, "", "it was starting, and never ready");
+        assert_eq!((ended.code, ended.complaints.as_str()), (Some(0), ""));
         assert!(demo.listens_nowhere() && demo.leaves_nothing());
     }
 
     /// To a person, it says in plain words what to open, and what is over.
     #[tokio::test]
     async fn a_person_is_told_what_to_try() {
-        let (temp, addresses) = (Scratch::new(), free_addresses());
-        let mut child = demo_command(&addresses)
-            .env("TMPDIR", temp_path(&temp))
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a process");
-        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let mut demo = Demo::spawn(&[], &[]);
         let mut said = String::new();
         while !said.contains("Ctrl-C") {
-            said.push_str(&lines.next().expect("more").expect("text"));
+            assert_ne!(demo.rest.read_line(&mut said).expect("text"), 0, "{said}");
         }
-        let app = addresses[1].replace("127.0.0.1", "http://localhost");
+        let app = demo.addresses[1].replace("127.0.0.1", "http://localhost");
         for words in [&app, "ada", "correct horse battery", "/account/apps", "client_id"] {
             assert!(said.contains(words), "no {words}: {said}");
         }
-        kill(pid(child.id()), Signal::SIGTERM).expect("a signal");
-        let last = lines.map(|line| line.expect("text")).last();
-        assert_eq!(last.as_deref(), Some("The demo is over, and everything that it made is gone."));
-        assert!(child.wait().expect("its end").success());
+        demo.signal(Signal::SIGTERM);
+        let ended = demo.end();
+        assert_eq!(ended.last_words, "\nThe demo is over, and everything that it made is gone.\n");
+        assert_eq!((ended.code, ended.complaints.as_str()), (Some(0), ""));
+        assert!(demo.listens_nowhere() && demo.leaves_nothing());
+    }
+
+    /// Whoever has read enough, as `head -1` does, ends nothing by that.
+    #[tokio::test]
+    async fn a_reader_who_leaves_early_ends_no_demo() {
+        let mut demo = Demo::spawn(&[], &[]);
+        demo.rest.read_line(&mut String::new()).expect("text");
+        demo.rest = Box::new(std::io::empty());
+        eventually("there", || async { TcpStream::connect(&demo.addresses[1]).is_ok() }).await;
+        demo.signal(Signal::SIGTERM);
+        let ended = demo.end();
+        assert_eq!((ended.code, ended.complaints.as_str()), (Some(0), ""));
     }
 }
 
@@ -295,6 +379,17 @@ fn the_demo_is_for_nobody_s_database_and_for_this_machine_only() {
         with("GRANTOR_ISSUER", "http://127.0.0.1:1"),
         "Set GRANTOR_ISSUER and GRANTOR_SERVER__FRONT together",
     );
+    // By its name, or another of its numbers, cookies of the app and of Grantor could meet.
+    let port = front.rsplit(':').next().expect("a port");
+    let by_name = format!("http://localhost:{port}");
+    is_refused(with("GRANTOR_ISSUER", &by_name), "so its issuer is where it listens");
+    for at in ["127.0.0.2:9000", "[::1]:9000"] {
+        is_refused(with("GRANTOR_SERVER__FRONT", at), "server.front must be 127.0.0.1");
+        let elsewhere = [front.clone(), at.to_owned(), addresses[2].clone()];
+        is_refused(demo_command(&elsewhere), "--app must be 127.0.0.1 with a port");
+        let elsewhere = [front.clone(), addresses[1].clone(), at.to_owned()];
+        is_refused(demo_command(&elsewhere), "--api must be 127.0.0.1 with a port");
+    }
     is_refused(with("GRANTOR_SERVER__FRONT", "0.0.0.0:8080"), "server.front must be 127.0.0.1");
     is_refused(demo_command(&other), "--app must be 127.0.0.1 with a port, not 0.0.0.0:9000");
     is_refused(demo_command(&[front.clone(), other[2].clone(), other[1].clone()]), "--app needs a port");

@@ -129,6 +129,8 @@ async fn the_api_answers_as_the_readme_has_it() {
         (200, with("aud", json!(["profile", "orders2"])), 401, bad),
         (200, with("aud", json!(null)), 503, ""),
         (200, json!({ "active": true, "scope": "orders:write", "sub": "ada" }), 401, bad),
+        (200, with("sub", json!("")), 401, bad),
+        (200, with("sub", json!(null)), 401, bad),
         (200, with("scope", json!("orders:read orders:writes")), 403, lacks),
         (200, json!("nonsense"), 503, ""),
         (400, json!({ "error": "invalid_request" }), 500, ""),
@@ -153,6 +155,15 @@ async fn the_api_answers_as_the_readme_has_it() {
         let strangers = api.place(nothing, "not even JSON").await;
         assert_eq!(strangers, (401, "Bearer".to_owned()), "{nothing:?}");
     }
+    // What cannot be a token, Grantor is not asked about; the longest that can be is.
+    script.asked.lock().expect("a question").clear();
+    for no_token in [format!("Bearer {}", "a".repeat(4097)), "Bearer a b".into(), "Bearer =".into()] {
+        let answer = api.place(Some(&no_token), "{}").await;
+        assert_eq!(answer, (401, bad.to_owned()), "{no_token}");
+    }
+    assert_eq!(*script.asked.lock().expect("a question"), "");
+    let longest = format!("Bearer {}", "a".repeat(4096));
+    assert_eq!(api.place(Some(&longest), r#"{"item":"Pens"}"#).await.0, 201);
     for unusable in
         ["not even JSON", "{}", r#"{"item":"  "}"#, &json!({ "item": "x".repeat(81) }).to_string()]
     {
@@ -210,4 +221,8 @@ fn an_example_says_what_it_lacks() {
         "does not answer as a Grantor does",
     );
     ends(&mut example("third_party_app"), "set APP_CLIENT_ID");
+    ends(
+        example("third_party_app").env("APP_CLIENT_ID", "x").env("APP_URL", "http://localhost:9000/parcel"),
+        "set APP_URL to scheme, host and port",
+    );
 }

@@ -156,11 +156,16 @@ impl Shell {
     fn say(&self, value: &impl Serialize, words: impl FnOnce() -> String) -> Result<(), Refusal> {
         let text =
             if self.json { serde_json::to_string_pretty(value).map_err(Refusal::new)? } else { words() };
-        match writeln!(std::io::stdout(), "{text}") {
-            // Whoever reads has read enough, as `head` does.
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Refusal::new(error)),
-            _ => Ok(()),
-        }
+        print(&text)
+    }
+}
+
+/// Prints a line, or several.
+fn print(text: &str) -> Result<(), Refusal> {
+    match writeln!(std::io::stdout(), "{text}") {
+        // Whoever reads has read enough, as `head` does.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Refusal::new(error)),
+        _ => Ok(()),
     }
 }
 

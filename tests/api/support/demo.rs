@@ -1,9 +1,11 @@
 //! `grantor demo`: the real binary with the real examples, at ports of its own.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead, BufReader, Read as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -11,27 +13,36 @@ use serde_json::Value;
 
 use super::{Scratch, free_addresses};
 
+/// The longest that it may take to end, which is far more than it needs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// `grantor demo`, under way.
 pub struct Demo {
     pub child: Child,
     pub addresses: [String; 3],
-    /// What it said when it was ready.
+    /// What it said when it was ready, to a program.
     pub said: Value,
-    pub rest: BufReader<std::process::ChildStdout>,
+    pub rest: Box<dyn BufRead>,
     /// The only place where it can leave anything.
     pub temp: Scratch,
 }
 
-/// How a demo ended: its exit code, and what it complained of.
+/// How a demo ended: its exit code, its last words, and what it complained of.
 pub struct Ended {
     pub code: Option<i32>,
+    pub last_words: String,
     pub complaints: String,
 }
 
 impl Demo {
     /// Starts it and waits until it says that it is ready.
     pub fn start() -> Self {
-        let mut demo = Self::spawn();
+        Self::start_with(&[])
+    }
+
+    /// Likewise, with these settings.
+    pub fn start_with(settings: &[(&str, &str)]) -> Self {
+        let mut demo = Self::spawn(&["--json"], settings);
         let mut line = String::new();
         demo.rest.read_line(&mut line).expect("its line");
         demo.said = serde_json::from_str(&line).unwrap_or_else(|_| {
@@ -41,17 +52,18 @@ impl Demo {
         demo
     }
 
-    /// Starts it.
-    pub fn spawn() -> Self {
+    /// Starts it with these arguments and settings.
+    pub fn spawn(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
         let (temp, addresses) = (Scratch::new(), free_addresses());
         let mut child = demo_command(&addresses)
-            .arg("--json")
+            .args(arguments)
+            .envs(settings.iter().copied())
             .env("TMPDIR", temp_path(&temp))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("a process");
-        let rest = BufReader::new(child.stdout.take().expect("its output"));
+        let rest = Box::new(BufReader::new(child.stdout.take().expect("its output")));
         Self { child, addresses, said: Value::Null, rest, temp }
     }
 
@@ -64,14 +76,25 @@ impl Demo {
         kill(pid(self.child.id()), signal).expect("a signal");
     }
 
-    /// Waits for its end, before which it says nothing more.
+    /// Waits for its end, though not for ever. To a program, it says nothing more before that.
     pub fn end(&mut self) -> Ended {
-        let (mut more, mut complaints) = (String::new(), String::new());
-        self.rest.read_to_string(&mut more).expect("its output");
-        assert_eq!(more, "", "one line, and nothing else");
+        let (over, is_over) = channel::<()>();
+        let process = pid(self.child.id());
+        let watch = std::thread::spawn(move || {
+            let is_late = is_over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+            is_late && kill(process, Signal::SIGKILL).is_ok()
+        });
+        let (mut last_words, mut complaints) = (String::new(), String::new());
+        self.rest.read_to_string(&mut last_words).expect("its output");
         let mut errors = self.child.stderr.take().expect("its complaints");
         errors.read_to_string(&mut complaints).expect("its complaints");
-        Ended { code: self.child.wait().expect("its end").code(), complaints }
+        let code = self.child.wait().expect("its end").code();
+        drop(over);
+        assert!(!watch.join().expect("the watch"), "it did not end within {PATIENCE:?}: {complaints}");
+        if !self.said.is_null() {
+            assert_eq!(last_words, "", "one line, and nothing else");
+        }
+        Ended { code, last_words, complaints }
     }
 
     /// The process that runs this program for it.

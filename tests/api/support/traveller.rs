@@ -68,6 +68,13 @@ impl Traveller {
         }
     }
 
+    /// The cookies that it sends to where it is.
+    pub fn cookies(&self) -> String {
+        let host = self.at.host_str().expect("a host");
+        let own = self.cookies.iter().filter(|((of, _), _)| of == host);
+        own.map(|((_, name), value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
     async fn follow(&mut self) {
         for _ in 0..10 {
             let location = self.page.header("location");
@@ -82,9 +89,8 @@ impl Traveller {
 
     async fn send(&mut self, request: reqwest::RequestBuilder) {
         let host = self.at.host_str().expect("a host").to_owned();
-        let own = self.cookies.iter().filter(|((of, _), _)| *of == host);
-        let own: Vec<String> = own.map(|((_, name), value)| format!("{name}={value}")).collect();
-        let request = if own.is_empty() { request } else { request.header("cookie", own.join("; ")) };
+        let own = self.cookies();
+        let request = if own.is_empty() { request } else { request.header("cookie", own) };
         self.page = Answer::to(request.header("user-agent", "Test browser")).await;
         for cookie in self.page.headers.get_all("set-cookie") {
             let pair = cookie.to_str().expect("text").split(';').next().unwrap_or_default();

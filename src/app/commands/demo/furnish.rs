@@ -75,7 +75,7 @@ fn web(app_url: &str) -> clients::Registration {
 
 fn tools() -> clients::Registration {
     clients::Registration {
-        name: "Tools of your own".to_owned(),
+        name: "Test client".to_owned(),
         public: true,
         scope: TOOLS_SCOPE.to_owned(),
         redirect_uris: vec![TOOLS_REDIRECT.to_owned()],

@@ -38,10 +38,9 @@ pub(super) struct Args {
 pub(super) fn run(shell: &Shell, args: &Args) -> Result<(), Refusal> {
     logging::start("warn");
     let stage = Stage::look(&shell.settings, args)?;
-    words::at_first(shell);
+    words::at_first(shell)?;
     actix_web::rt::System::new().block_on(perform(shell, stage))?;
-    words::at_last(shell);
-    Ok(())
+    words::at_last(shell)
 }
 
 /// Makes the database, plays, and clears everything away.
@@ -72,7 +71,7 @@ async fn play(
     let mut programs = Programs::start(stage, &cast)?;
     let shown = async {
         programs.ready(stage).await?;
-        words::what_to_try(shell, stage, &cast);
+        words::what_to_try(shell, stage, &cast)?;
         Err(programs.died().await)
     };
     let played = tokio::select! {

@@ -1,7 +1,7 @@
 //! What must hold before anything is started: nobody's own database, nobody else's network, and room for all.
 
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use url::{Host, Url};
@@ -37,7 +37,7 @@ impl Stage {
         }
         check_issuer(settings)?;
         for (name, at) in [("--app", args.app), ("--api", args.api)] {
-            check_loopback(name, at)?;
+            check_address(name, at)?;
         }
         let programs = std::env::current_exe().map_err(Refusal::new)?.with_file_name("examples");
         check_programs(&programs)?;
@@ -60,17 +60,12 @@ impl Stage {
     }
 }
 
-/// The issuer must be on this machine, and lead to where the server listens.
+/// The issuer must lead to where the server listens, by number: the app has the name `localhost` for itself.
 fn check_issuer(settings: &Settings) -> Result<(), Refusal> {
     let (issuer, front) = (&settings.issuer, settings.server.front);
-    check_loopback("server.front", front)?;
+    check_address("server.front", front)?;
     let url = Url::parse(issuer).map_err(Refusal::new)?;
-    let is_there = match url.host() {
-        Some(Host::Ipv4(ip)) => front.ip() == ip,
-        Some(Host::Ipv6(ip)) => front.ip() == ip,
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
+    let is_there = url.host() == Some(Host::Ipv4(Ipv4Addr::LOCALHOST));
     if url.scheme() == "http" && is_there && url.port_or_known_default() == Some(front.port()) {
         return Ok(());
     }
@@ -80,8 +75,9 @@ fn check_issuer(settings: &Settings) -> Result<(), Refusal> {
     )))
 }
 
-fn check_loopback(name: &str, at: SocketAddr) -> Result<(), Refusal> {
-    if !at.ip().is_loopback() {
+/// One address for all, which `localhost` leads to everywhere, and which every machine has.
+fn check_address(name: &str, at: SocketAddr) -> Result<(), Refusal> {
+    if at.ip() != Ipv4Addr::LOCALHOST {
         return Err(Refusal(format!(
             "the demo's password is known to everybody, so it listens on this machine only: {name} must be \
              127.0.0.1 with a port, not {at}"
