@@ -23,7 +23,7 @@ pub(super) enum Neighbour {
 pub(super) fn at(address: SocketAddr) -> Neighbour {
     match probe::get(address, "/health") {
         Heard::Nobody => Neighbour::Nobody,
-        Heard::Answer { status, body } if is_our_health(&body) => {
+        Heard::Answer { status, body } if is_our_health(&body) && has_our_pages(address) => {
             Neighbour::Grantor { is_ready: status == 200 }
         }
         Heard::Noise | Heard::Answer { .. } => Neighbour::Stranger,
@@ -35,6 +35,15 @@ fn is_our_health(body: &str) -> bool {
     ["status", "database"].iter().all(|member| health.get(member).is_some_and(Value::is_string))
 }
 
+/// Others answer about their health likewise; what only we say is the metadata at the front, and our metrics.
+fn has_our_pages(address: SocketAddr) -> bool {
+    issuer_at(address).is_some()
+        || matches!(
+            probe::get(address, "/metrics"),
+            Heard::Answer { status: 200, body } if body.contains(" grantor_http_requests ")
+        )
+}
+
 /// The issuer that the Grantor there calls itself.
 pub(super) fn issuer_at(address: SocketAddr) -> Option<String> {
     let Heard::Answer { status: 200, body } = probe::get(address, "/.well-known/oauth-authorization-server")
@@ -42,7 +51,10 @@ pub(super) fn issuer_at(address: SocketAddr) -> Option<String> {
         return None;
     };
     let metadata: Value = serde_json::from_str(&body).ok()?;
-    metadata.get("issuer")?.as_str().map(str::to_owned)
+    let member = |name: &str| metadata.get(name)?.as_str();
+    let issuer = member("issuer")?;
+    let is_ours = member("introspection_endpoint")? == format!("{issuer}/oauth/introspect");
+    is_ours.then(|| issuer.to_owned())
 }
 
 /// What is wrong with an issuer on this machine that is not where the server listens.

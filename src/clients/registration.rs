@@ -14,6 +14,7 @@ use crate::kernel::{
     RedirectUri, Scope,
 };
 use crate::platform::entropy::Entropy;
+use crate::services::Catalogue;
 use crate::services::store::catalogue;
 
 /// What an operator says of a new client, as typed.
@@ -75,7 +76,7 @@ const WEAK_SECRET_DAYS: i64 = 90;
 
 impl Registration {
     /// Checks the whole and makes a client of it, not yet stored.
-    fn check(&self, known: &Scope, principal: PrincipalId) -> Result<Client, RegistrationProblem> {
+    fn check(&self, known: &Catalogue, principal: PrincipalId) -> Result<Client, RegistrationProblem> {
         let client_id = match &self.client_id {
             Some(id) => ClientId::parse(id).map_err(|problem| wrong("client_id", &problem))?,
             None => {
@@ -84,7 +85,7 @@ impl Registration {
         };
         let grant_types = self.grant_types()?;
         let scope = Scope::parse(&self.scope).map_err(|problem| wrong("scope", &problem))?;
-        Self::check_scope(&scope, known)?;
+        Self::check_scope(&scope, &known.scope())?;
         let redirect_uris = parse_all(&self.redirect_uris, "redirect_uri", RedirectUri::register)?;
         if grant_types.contains(&GrantType::AuthorizationCode) && redirect_uris.is_empty() {
             return Err(say("a client of the authorization_code grant needs a redirect_uri"));
@@ -94,6 +95,7 @@ impl Registration {
         if self.public && !self.introspection_audiences.is_empty() {
             return Err(say("a public client cannot introspect: it cannot prove who it is"));
         }
+        self.check_audiences(known)?;
         Ok(Client {
             principal,
             id: client_id,
@@ -147,6 +149,18 @@ impl Registration {
             Some(unknown) => Err(say(&format!("no service has the scope {unknown}; make the service first"))),
             None => Ok(()),
         }
+    }
+
+    /// An audience that nobody has would be told of no token, and nobody would know why.
+    fn check_audiences(&self, known: &Catalogue) -> Result<(), RegistrationProblem> {
+        let there: Vec<&str> = known.services().map(|service| service.audience.as_str()).collect();
+        let is_unknown = |audience: &&String| *audience != "*" && !there.contains(&audience.as_str());
+        let Some(unknown) = self.introspection_audiences.iter().find(is_unknown) else { return Ok(()) };
+        Err(say(&if there.is_empty() {
+            format!("no service has the audience {unknown}; make the service first")
+        } else {
+            format!("no service has the audience {unknown}; there are: {}", there.join(", "))
+        }))
     }
 
     fn check_lifetimes(&self) -> Result<(), RegistrationProblem> {
@@ -209,7 +223,7 @@ pub fn register(
     registration: &Registration,
     imported: Option<PlainSecret>,
 ) -> Registering<Registered> {
-    let known = catalogue(work)?.scope();
+    let known = catalogue(work)?;
     let principal = principal_for(work, registration);
     let client = match registration.check(&known, principal) {
         Ok(client) => client,

@@ -4,6 +4,7 @@
 //! that sends work there. As many run at once as there are connections; the others wait, asynchronously and
 //! for a bounded time, and are then told 503.
 
+mod connection_string;
 mod failure;
 mod inspection;
 mod migrations;
@@ -22,6 +23,7 @@ use diesel::{Connection as _, ConnectionError, QueryableByName, RunQueryDsl, sql
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
+pub use self::connection_string::ConnectionString;
 pub use self::inspection::{Partition, Rights, ServerFacts, database_time, partitions, rights, server_facts};
 pub use self::migrations::{Distance, create_database, distance, migrate, migrate_down};
 use crate::kernel::Fault;
@@ -99,8 +101,10 @@ impl Db {
 
     /// Runs work on the calling thread: for commands, which have no other requests to think of.
     pub fn run_here<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, Fault>) -> Result<T, Fault> {
-        let mut connection =
-            self.pool.get().map_err(|error| Fault::unavailable(failure::words(&error.to_string())))?;
+        let mut connection = self.pool.get().map_err(|error| {
+            let is_connected = self.pool.state().connections > 0;
+            Fault::unavailable(failure::of_pool(&error.to_string(), is_connected))
+        })?;
         let result = work(&mut connection.inner);
         if matches!(&result, Err(fault) if fault.is_lost_connection()) {
             // One dead connection means that the server went away: trust none made before.
@@ -181,7 +185,7 @@ pub fn connect(url: &str) -> Result<Connection, ConnectionError> {
 }
 
 fn reach(url: &str) -> Result<Connection, Fault> {
-    connect(url).map_err(|error| Fault::unavailable(failure::words(&error.to_string())))
+    connect(&bounded(url)).map_err(|error| Fault::unavailable(failure::words(&error.to_string())))
 }
 
 /// Adds the bounds on a dead network to a connection string, in either of libpq's two forms.

@@ -9,6 +9,8 @@ pub fn start(filter: &str) {
     let started = env_logger::Builder::new()
         // What strangers send that is not HTTP is no error of ours.
         .filter_module("actix_http", log::LevelFilter::Off)
+        // How many workers there are, and which signal came, is of interest only to whoever asks.
+        .filter_module("actix_server", log::LevelFilter::Warn)
         .parse_filters(filter)
         .format(|out, record| {
             let mut pairs = Pairs(String::new());

@@ -6,8 +6,8 @@ use thiserror::Error;
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::kernel::{DisplayText, Fault, ScopeToken, ServiceId};
 use crate::platform::entropy::Entropy;
-use crate::services::store::insert;
-use crate::services::{Service, ServiceScope};
+use crate::services::store::{catalogue, insert};
+use crate::services::{Catalogue, Service, ServiceScope};
 
 /// Names that are paths of this server.
 const RESERVED: [&str; 16] = [
@@ -107,6 +107,30 @@ fn say(words: impl ToString) -> RegistrationProblem {
     RegistrationProblem(words.to_string())
 }
 
+/// What of a new service is another's already, if anything is.
+fn taken(new: &Service, known: &Catalogue) -> Option<RegistrationProblem> {
+    let (name, audience) = (&new.name, &new.audience);
+    if known.services().any(|service| service.name == *name) {
+        return Some(say(format!("there is a service {name} already")));
+    }
+    if let Some(service) = known.services().find(|service| service.audience == *audience) {
+        return Some(say(format!("the audience {audience} is that of the service {}", service.name)));
+    }
+    let twice = new
+        .scopes
+        .iter()
+        .enumerate()
+        .find(|(at, scope)| new.scopes.iter().take(*at).any(|before| before.value == scope.value));
+    if let Some((_, scope)) = twice {
+        return Some(say(format!("the scope {} is given twice", scope.value)));
+    }
+    known.services().find_map(|service| {
+        let has = |scope: &&ServiceScope| service.scopes.iter().any(|own| own.value == scope.value);
+        let scope = &new.scopes.iter().find(has)?.value;
+        Some(say(format!("the scope {scope} is one of the service {}", service.name)))
+    })
+}
+
 /// Registers a service with its scopes.
 pub fn register(
     work: &mut Work<'_>,
@@ -117,6 +141,10 @@ pub fn register(
         Ok(service) => service,
         Err(problem) => return Ok(Err(problem)),
     };
+    if let Some(problem) = taken(&service, &catalogue(work)?) {
+        return Ok(Err(problem));
+    }
+    // Another command may have been faster since.
     if !insert(work, &service)? {
         return Ok(Err(say("the name, the audience or one of the scopes is taken")));
     }

@@ -259,11 +259,14 @@ fn a_service_is_made_once_with_scopes_of_its_own() {
         listed.as_array().expect("a list").iter().map(|one| text(&one["name"])).collect();
     assert_eq!(names, ["mail", "orders", "people"]);
 
-    let taken = "the name, the audience or one of the scopes is taken";
-    let refused: [(&[&str], &str); 9] = [
-        (&["mail"], taken),
-        (&["post", "--audience", "https://mail.test"], taken),
-        (&["post", "--scope", "mail:read=Read it"], taken),
+    let refused: [(&[&str], &str); 10] = [
+        (&["mail"], "there is a service mail already"),
+        (
+            &["post", "--audience", "https://mail.test"],
+            "the audience https://mail.test is that of the service mail",
+        ),
+        (&["post", "--scope", "mail:read=Read it"], "the scope mail:read is one of the service mail"),
+        (&["post", "--scope", "a=Once", "--optional-scope", "a=Twice"], "the scope a is given twice"),
         (&["Post"], "a service's name has 1 to 63 characters a-z, 0-9, - and _, and starts with a letter"),
         (&["oauth"], "oauth is a name of this server's own"),
         (&["post", "--audience", "*"], "the audience must be 1 to 255 visible ASCII characters, and not `*`"),
@@ -279,6 +282,19 @@ fn a_service_is_made_once_with_scopes_of_its_own() {
         said.is_refused(words);
     }
     assert_eq!(grantor.json(&["service", "list"]).as_array().expect("a list").len(), 3);
+}
+
+#[test]
+fn people_are_answered_in_words() {
+    let (_database, grantor) = over_a_database();
+    let said = grantor.run(&["service", "add", "mail", "--scope", "mail:read=Read your mail"]);
+    assert_eq!(said.out.trim_end(), "The service mail has 1 scope.", "{said:?}");
+    let (id, _) = grantor.shop();
+    let said = grantor.run(&["client", "show", &id]);
+    let shown = |name: &str| said.out.lines().find(|line| line.starts_with(name)).expect("a line");
+    assert!(shown("publisher ").ends_with(" none") && shown("origins ").ends_with(" none"), "{said:?}");
+    let help = grantor.run(&["client", "show", "--help"]);
+    assert!(help.out.contains("\nGlobal options:\n"), "{help:?}");
 }
 
 /// U12: each act of an operator's is an event. S04: a password is in no answer.
@@ -500,7 +516,11 @@ fn what_is_wrong_with_a_client_is_said() {
     for (uri, words) in redirects {
         add(&["--redirect-uri", uri]).is_refused(&format!("redirect_uri {uri}: {words}"));
     }
-    let refused: [(&[&str], &str); 14] = [
+    let refused: [(&[&str], &str); 15] = [
+        (
+            &["--grant", "client_credentials", "--introspect", "ordrs"],
+            "no service has the audience ordrs; there are: https://orders.test, https://people.test",
+        ),
         (&[], "a client of the authorization_code grant needs a redirect_uri"),
         (&["--client-id", "a b"], "client_id: a client_id is 1 to 128 letters, digits, or . _ ~ -"),
         (

@@ -6,6 +6,7 @@ use grantor::kernel::DatedTag;
 use grantor::platform::entropy::Entropy;
 use serde_json::{Value, json};
 
+use crate::commands::Grantor;
 use crate::support::{ADA, Answer, App, TestClient, web_registration};
 
 /// What everybody is told of whatever is not good, or not theirs, whole.
@@ -197,6 +198,8 @@ async fn a_resource_server_learns_of_its_audiences_and_of_its_own_tokens() {
     let orders = app.resource_server();
     let both = server_for(&app, &["https://orders.test", "https://people.test"]);
     let all = server_for(&app, &["*"]);
+    let unheard = ["service", "add", "unheard", "--audience", "https://unheard.test"];
+    Grantor::over(&app.settings.database.url).run(&unheard).is_done();
     let none = server_for(&app, &["https://unheard.test"]);
     let for_people = client.own_token(&app, "people:read").await.text("access_token");
     let for_orders = client.own_token(&app, "orders:write").await.text("access_token");

@@ -106,9 +106,10 @@ fn a_port_that_is_taken_says_by_whom_and_how_to_take_another() {
     // One that says nothing is hung up on, so as not to be waited for.
     std::thread::spawn(move || stranger.incoming().for_each(drop));
     for (at, who) in [(ours, "another Grantor"), (&theirs, "another program")] {
-        for (setting, variable, other) in [
-            ("server.front", "GRANTOR_SERVER__FRONT", ("GRANTOR_SERVER__OPS", "")),
-            ("server.ops", "GRANTOR_SERVER__OPS", ("GRANTOR_SERVER__FRONT", "127.0.0.1:0")),
+        let with_it = ", and the issuer (GRANTOR_ISSUER) with it";
+        for (setting, variable, other, with_it) in [
+            ("server.front", "GRANTOR_SERVER__FRONT", ("GRANTOR_SERVER__OPS", ""), with_it),
+            ("server.ops", "GRANTOR_SERVER__OPS", ("GRANTOR_SERVER__FRONT", "127.0.0.1:0"), ""),
         ] {
             let settings = [
                 ("GRANTOR_DATABASE__URL", database.url.as_str()),
@@ -118,7 +119,7 @@ fn a_port_that_is_taken_says_by_whom_and_how_to_take_another() {
             ];
             Grantor::with(&settings).run(&["serve"]).is_refused(&format!(
                 "cannot listen at {at} ({setting}): {who} listens there. Stop it, or set {setting} ({variable}) to \
-                 another address"
+                 another address{with_it}"
             ));
         }
     }
@@ -129,7 +130,7 @@ fn a_port_that_is_taken_says_by_whom_and_how_to_take_another() {
     ];
     Grantor::with(&nowhere).run(&["serve"]).is_refused(
         "cannot listen at 192.0.2.1:8080 (server.front): this machine does not have that address. To fix it, set \
-         server.front (GRANTOR_SERVER__FRONT) to another address",
+         server.front (GRANTOR_SERVER__FRONT) to another address, and the issuer (GRANTOR_ISSUER) with it",
     );
 }
 
@@ -154,9 +155,14 @@ fn a_database_that_is_not_there_says_what_to_make_or_mend() {
         "the database cannot be reached: connection to server at \"127.0.0.1\", port 1 failed: Connection refused. \
          Nothing listens there: start Postgres, or correct host and port in database.url.",
     );
-    for malformed in ["hidden", "mysql://u:hidden@127.0.0.1/g", "postgres://u:hid/den@127.0.0.1/g"] {
+    for malformed in [
+        "hidden",
+        "mysql://u:hidden@127.0.0.1/g",
+        "postgres://u:hid/den@127.0.0.1/g",
+        "postgres://u:hid@de/n@127.0.0.1/g",
+    ] {
         run(malformed).is_refused(
-            "database.url cannot be understood: write it as postgres://role:password@host:5432/database, with %40 for \
+            "the settings cannot be used:\n  - database.url cannot be understood: write it as postgres://role:password@host:5432/database, with %40 for \
              @, %2F for /, %3A for :, %3F for ? and %23 for # in the password",
         );
     }

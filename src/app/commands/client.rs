@@ -130,7 +130,8 @@ fn add(shell: &Shell, add: Add) -> Result<(), Refusal> {
     shell.say(&value, || {
         let mut lines = vec![format!("client_id      {}", registered.client.id)];
         lines.extend(
-            secret.map(|secret| format!("client_secret  {secret}\n\nThe secret is shown this once.")),
+            secret
+                .map(|secret| format!("client_secret  {secret}\n\nKeep the secret: it is not shown again.")),
         );
         lines.extend(registered.warning.map(|warning| format!("\nNote: {warning}.")));
         lines.join("\n")
@@ -162,12 +163,24 @@ fn show(shell: &Shell, id: &str) -> Result<(), Refusal> {
     let (client, secrets) = found.ok_or_else(|| Refusal(format!("there is no client {id}")))?;
     let value = described(&client, &secrets, shell.clock.now());
     shell.say(&value, || {
-        let lines = value.as_object().into_iter().flatten().map(|(name, value)| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            format!("{name:24} {text}")
-        });
+        let lines = value
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| format!("{name:24} {}", in_words(value)));
         lines.collect::<Vec<_>>().join("\n")
     })
+}
+
+/// A value as people read it.
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::Array(list) if list.is_empty() => "none".to_owned(),
+        Value::String(text) if text.is_empty() => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 fn described(client: &Client, secrets: &[Credential], now: DateTime<Utc>) -> Value {
@@ -207,7 +220,7 @@ fn rotate(shell: &Shell, id: &str, overlap: u32) -> Result<(), Refusal> {
         json!({ "client_id": id.as_str(), "client_secret": secret.expose(), "old_secrets_end_at": ends });
     shell.say(&value, || {
         format!(
-            "client_id      {id}\nclient_secret  {}\n\nThe secret is shown this once. Older ones work until {}.",
+            "client_id      {id}\nclient_secret  {}\n\nKeep the secret: it is not shown again. Older ones work until {}.",
             secret.expose(),
             ends.format("%Y-%m-%d %H:%M:%S UTC")
         )

@@ -31,10 +31,10 @@ use crate::platform::logging;
 #[command(name = "grantor", version, about, max_term_width = 100)]
 struct Cli {
     /// A file with settings (TOML); the environment overrides it.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     config: Option<PathBuf>,
     /// Answers as JSON, for programs.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Global options")]
     json: bool,
     #[command(subcommand)]
     command: Command,

@@ -1,5 +1,6 @@
 //! `grantor serve`
 
+use crate::accounts::store::has_users;
 use crate::app::commands::{Refusal, Shell};
 use crate::app::database::Database;
 use crate::app::neighbours::astray;
@@ -27,7 +28,7 @@ pub(super) fn run(shell: &Shell) -> Result<(), Refusal> {
 }
 
 async fn serve(shell: &Shell, db: Db) -> Result<(), Fault> {
-    let running = startup::start(&shell.settings, db, shell.clock.clone(), true).await?;
+    let running = startup::start(&shell.settings, db.clone(), shell.clock.clone(), true).await?;
     if shell.settings.believes_nobody() {
         log::warn!("behind a proxy everybody has its address: set server.trusted_proxies to the proxy's");
     }
@@ -37,6 +38,11 @@ async fn serve(shell: &Shell, db: Db) -> Result<(), Fault> {
     log::info!("Grantor serves {} at {}", shell.settings.issuer, running.front);
     if let Some(ops) = running.ops {
         log::info!("metrics at http://{ops}/metrics");
+    }
+    if let Ok(false) = db.run(has_users).await {
+        log::info!(
+            "nobody can sign in yet: `grantor user add <name>` makes somebody; docs/walkthrough.md shows the rest"
+        );
     }
     running.ended().await?;
     log::info!("ended");

@@ -42,7 +42,12 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
 fn add(shell: &Shell, registration: &Registration) -> Result<(), Refusal> {
     let service = shell.open()?.try_act(shell, |work| register(work, registration))?;
     shell.say(&described(&service), || {
-        format!("The service {} has {} scopes.", service.name, service.scopes.len())
+        let scopes = match service.scopes.len() {
+            0 => "no scopes".to_owned(),
+            1 => "1 scope".to_owned(),
+            many => format!("{many} scopes"),
+        };
+        format!("The service {} has {scopes}.", service.name)
     })
 }
 

@@ -53,8 +53,12 @@ fn misfit(known: &Value, given: &Value) -> Option<String> {
     if !known.same_type(given) {
         return Some(format!("must be {}", kind(known)));
     }
-    // No setting is less than nothing.
-    given.as_integer().is_some_and(|number| number < 0).then(|| "must be 0 or more".to_owned())
+    // No setting is less than nothing, and none has a use for more than this.
+    match given.as_integer()? {
+        ..0 => Some("must be 0 or more".to_owned()),
+        number if number > u32::MAX.into() => Some(format!("must be {} or less", u32::MAX)),
+        _ => None,
+    }
 }
 
 /// The names of all settings and sections, with dots.
@@ -93,16 +97,26 @@ pub(super) fn overlay_environment(
     environment: &BTreeMap<String, String>,
     complaints: &mut Vec<String>,
 ) {
-    for (variable, text) in environment.iter().filter(|(name, _)| name.starts_with(PREFIX)) {
-        if NOT_SETTINGS.contains(&variable.as_str()) {
+    for (variable, text) in environment {
+        let Some(name) = variable.strip_prefix(PREFIX).filter(|_| !NOT_SETTINGS.contains(&variable.as_str()))
+        else {
             continue;
-        }
-        let name = variable.trim_start_matches(PREFIX).to_ascii_lowercase();
-        match from_environment(defaults, &name, text) {
+        };
+        match from_environment(defaults, &name.to_ascii_lowercase(), text) {
+            Ok(_) if is_given_twice(variable, environment) => {
+                complaints
+                    .push(format!("{variable} says what a variable without _FILE says: give one of them"));
+            }
             Ok((path, value)) => place(base, &path, value),
             Err(complaint) => complaints.push(format!("{variable} {complaint}")),
         }
     }
+}
+
+/// Whether this names a file with a text that another variable gives, too.
+fn is_given_twice(variable: &str, environment: &BTreeMap<String, String>) -> bool {
+    let direct = variable.strip_suffix("_FILE").and_then(|direct| environment.get(direct));
+    direct.is_some_and(|text| !text.is_empty())
 }
 
 /// A variable as the setting it names, in the type that setting has.
@@ -116,12 +130,21 @@ fn from_environment(defaults: &Table, name: &str, text: &str) -> Result<(Vec<Str
         name.strip_suffix("_file").map(|name| name.split("__").map(str::to_owned).collect::<Vec<_>>());
     match from_file {
         Some(path) if matches!(find(defaults, &path), Some(Value::String(_))) => {
-            let content = std::fs::read_to_string(text)
-                .map_err(|error| format!("names {text}, which cannot be read: {error}"))?;
-            Ok((path, Value::String(content.trim().to_owned())))
+            Ok((path, Value::String(content_of(text)?)))
         }
         _ => Err(format!("is no setting{}", variable_suggestion(defaults, name))),
     }
+}
+
+/// The text in a file. What looks like the text itself may hold a password, and is not repeated.
+fn content_of(file: &str) -> Result<String, String> {
+    if file.contains("://") || file.contains('=') {
+        return Err("must name a file that holds the text, and not be the text".to_owned());
+    }
+    let content = std::fs::read_to_string(file);
+    content
+        .map(|text| text.trim().to_owned())
+        .map_err(|error| format!("names {file}, which cannot be read: {error}"))
 }
 
 /// As [`suggestion`], in the spelling of variables.
@@ -147,7 +170,7 @@ fn find<'t>(table: &'t Table, path: &[String]) -> Option<&'t Value> {
 
 fn typed(known: &Value, text: &str) -> Option<Value> {
     Some(match known {
-        Value::Integer(_) => Value::Integer(text.trim().parse().ok()?),
+        Value::Integer(_) => Value::Integer(whole_number(text.trim())?),
         Value::Boolean(_) => Value::Boolean(text.trim().parse().ok()?),
         Value::Array(_) => Value::Array(
             text.split(',')
@@ -158,6 +181,12 @@ fn typed(known: &Value, text: &str) -> Option<Value> {
         ),
         _ => Value::String(text.to_owned()),
     })
+}
+
+/// A number too large to be kept is as large as can be, and refused as such.
+fn whole_number(text: &str) -> Option<i64> {
+    let is_huge = text.parse::<i64>().is_err() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_huge && !text.is_empty() { Some(i64::MAX) } else { text.parse().ok() }
 }
 
 fn place(base: &mut Table, path: &[String], value: Value) {

@@ -4,10 +4,11 @@ mod addresses;
 mod files;
 mod layers;
 mod nearest;
+mod way;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -17,6 +18,7 @@ use toml::{Table, Value};
 use url::Url;
 
 pub use self::files::SourceFile;
+pub use self::way::Way;
 
 use crate::accounts::passwords::PasswordSettings;
 use crate::accounts::sessions::SessionSettings;
@@ -80,6 +82,9 @@ pub struct DatabaseSettings {
     pub url: String,
     /// Also without TLS to another machine.
     pub allow_plaintext: bool,
+    /// What URL and environment make of the way there.
+    #[serde(skip)]
+    pub way: Way,
     /// Where the private one lives.
     pub data_dir: PathBuf,
     /// Where its programs are.
@@ -150,6 +155,7 @@ impl Settings {
         if self.database.data_dir.as_os_str().is_empty() {
             self.database.data_dir = default_data_dir(environment);
         }
+        self.database.way = Way::of(&self.database.url, environment);
     }
 
     fn complaints(&self, dev: bool) -> Vec<String> {
@@ -180,7 +186,7 @@ impl Settings {
         );
         demand(self.server.body_limit >= 4096, "server.body_limit must be 4096 or more");
         demand(
-            self.server.ops.is_none_or(|ops| ops != self.server.front || ops.port() == 0),
+            self.server.ops.is_none_or(|ops| !addresses::overlap(ops, self.server.front)),
             "server.ops must be another address than server.front",
         );
         demand(self.server.connections >= 1, "server.connections must be 1 or more");
@@ -229,10 +235,7 @@ impl Settings {
             self.passwords.iterations >= 2 || dev,
             "passwords.iterations must be 2 or more (or start with --dev)",
         );
-        demand(
-            self.database.allow_plaintext || is_protected(&self.database.url),
-            "database.url names another machine without TLS: use sslmode=verify-full with a binary built with the feature pg-tls, or set database.allow_plaintext",
-        );
+        complaints.extend(self.database.way.complaint(self.database.allow_plaintext));
         complaints
     }
 
@@ -252,7 +255,7 @@ impl Settings {
 
     /// Whether the way to the database stays on this machine or is under TLS that is checked.
     pub fn reaches_database_safely(&self) -> bool {
-        is_protected(&self.database.url)
+        self.database.way == Way::Safe
     }
 
     /// Whether cookies can be `Secure`.
@@ -283,39 +286,6 @@ fn is_loopback(url: &Url) -> bool {
         Some(url::Host::Domain(name)) => name == "localhost",
         None => false,
     }
-}
-
-/// Whether a connection string stays on this machine or asks for TLS that is checked.
-fn is_protected(url: &str) -> bool {
-    let pairs = parameters(url);
-    let is_checked = |(name, value): &(String, String)| {
-        name == "sslmode" && (value == "verify-full" || value == "verify-ca")
-    };
-    let is_here = |host: &str| {
-        host.is_empty()
-            || host.starts_with('/')
-            || host == "localhost"
-            || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    };
-    let named = |name: &str| name == "host" || name == "hostaddr";
-    let hosts = pairs.iter().filter(|(name, _)| named(name)).flat_map(|(_, value)| value.split(','));
-    pairs.iter().any(is_checked)
-        || (hosts.into_iter().all(is_here) && !pairs.iter().any(|(name, _)| name == "service"))
-}
-
-/// The parameters of a connection string, in either of libpq's two forms.
-fn parameters(url: &str) -> Vec<(String, String)> {
-    if let Ok(parsed) = Url::parse(url) {
-        let host = parsed
-            .host_str()
-            .map(|host| host.trim_matches(['[', ']']).replace("%2F", "/").replace("%2f", "/"));
-        let host = host.map(|host| ("host".to_owned(), host));
-        return host.into_iter().chain(parsed.query_pairs().into_owned()).collect();
-    }
-    // libpq allows spaces around `=`.
-    let tight = url.split('=').map(str::trim).collect::<Vec<_>>().join("=");
-    let pairs = tight.split_whitespace().filter_map(|pair| pair.split_once('='));
-    pairs.map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned())).collect()
 }
 
 #[cfg(test)]
@@ -360,6 +330,55 @@ mod tests {
         assert_eq!(complaints.len(), 3, "{complaints:?}");
     }
 
+    #[track_caller]
+    fn is_refused(environment: &[(&str, &str)], complaint: &str) {
+        let Complaints(complaints) = read(environment).unwrap_err();
+        assert_eq!(complaints, [complaint]);
+    }
+
+    #[test]
+    fn a_number_that_no_setting_has_room_for_is_refused_in_plain_words() {
+        for number in ["4294967296", "99999999999999999999"] {
+            let words = "GRANTOR_TOKENS__CODE_LIFETIME_S must be 4294967295 or less";
+            is_refused(&[("GRANTOR_TOKENS__CODE_LIFETIME_S", number)], words);
+        }
+        let words = "GRANTOR_TOKENS__CODE_LIFETIME_S must be a whole number";
+        is_refused(&[("GRANTOR_TOKENS__CODE_LIFETIME_S", "")], words);
+        is_refused(&[("GRANTOR_TOKENS__CODE_LIFETIME_S", "9e9")], words);
+    }
+
+    #[test]
+    fn a_variable_has_the_prefix_once() {
+        assert!(read(&[("GRANTOR_ISSUER", "https://id.example")]).is_ok());
+        assert!(read(&[("GRANTOR_GRANTOR_ISSUER", "https://id.example")]).is_err());
+    }
+
+    /// Somebody's password, in a variable that shall name a file, is not repeated.
+    #[test]
+    fn a_text_in_the_place_of_its_file_is_refused_unseen() {
+        for text in ["postgres://u:hidden@h/db", "host=h password=hidden"] {
+            let words =
+                "GRANTOR_DATABASE__URL_FILE must name a file that holds the text, and not be the text";
+            is_refused(&[("GRANTOR_DATABASE__URL_FILE", text)], words);
+        }
+    }
+
+    #[test]
+    fn a_text_is_given_directly_or_in_a_file_and_not_both() {
+        let file = ("GRANTOR_DATABASE__URL_FILE", "/dev/null");
+        assert!(read(&[file]).is_ok());
+        assert!(read(&[file, ("GRANTOR_DATABASE__URL", "")]).is_ok());
+        let words = "GRANTOR_DATABASE__URL_FILE says what a variable without _FILE says: give one of them";
+        is_refused(&[file, ("GRANTOR_DATABASE__URL", "postgres:///g")], words);
+    }
+
+    #[test]
+    fn listeners_that_would_meet_are_refused() {
+        let with = |ops| read(&[("GRANTOR_SERVER__FRONT", "127.0.0.1:8080"), ("GRANTOR_SERVER__OPS", ops)]);
+        assert!(with("0.0.0.0:9090").is_ok());
+        assert!(with("0.0.0.0:8080").is_err());
+    }
+
     #[test]
     fn an_insecure_issuer_needs_the_dev_switch() {
         for issuer in [
@@ -377,8 +396,13 @@ mod tests {
 
     #[test]
     fn a_remote_database_in_plain_text_is_refused_unless_asked_for() {
-        for url in ["postgres://u@db.example/g", "host=db.example dbname=g", "postgres:///g?host=db.example"]
-        {
+        for url in [
+            "postgres://u@db.example/g",
+            "host=db.example dbname=g",
+            "postgres:///g?host=db.example",
+            "postgres://u:p@db1.example:5432,db2.example:5432/g",
+            "postgres://db.example/g?sslmode=verify-full&sslmode=disable",
+        ] {
             assert!(read(&[("GRANTOR_DATABASE__URL", url)]).is_err(), "{url}");
             assert!(
                 read(&[("GRANTOR_DATABASE__URL", url), ("GRANTOR_DATABASE__ALLOW_PLAINTEXT", "true")])
@@ -394,5 +418,7 @@ mod tests {
         ] {
             assert!(read(&[("GRANTOR_DATABASE__URL", url)]).is_ok(), "{url}");
         }
+        let led = [("GRANTOR_DATABASE__URL", "postgres:///g"), ("PGHOST", "db.example")];
+        assert!(read(&led).is_err());
     }
 }

@@ -1,12 +1,24 @@
 //! Why there is no connection, in words that say what to do. libpq's own may quote the connection string, down to
 //! pieces of a password that it took for something else, so only what is known to be harmless is passed on.
 
-/// What an operator is told of a failed attempt to connect; `said` is r2d2's or libpq's text.
-pub(super) fn words(said: &str) -> String {
+/// What an operator is told when the pool gave no connection in time; `said` is r2d2's text, with libpq's in it if an
+/// attempt to connect has ended.
+pub(super) fn of_pool(said: &str, is_connected: bool) -> String {
     let said = said.trim_start_matches("timed out waiting for connection").trim_start_matches(':').trim();
-    if said.is_empty() {
-        return "no connection to the database became free in time".to_owned();
+    match (said.is_empty(), is_connected) {
+        (false, _) => words(said),
+        (true, true) => "no connection to the database became free in time".to_owned(),
+        (true, false) => SILENT.to_owned(),
     }
+}
+
+/// The attempts to connect last longer than the pool waits for them.
+const SILENT: &str =
+    "the database does not answer: correct the host in database.url, or open the way (a firewall?)";
+
+/// What an operator is told of a failed attempt to connect; `said` is libpq's text.
+pub(super) fn words(said: &str) -> String {
+    let said = said.trim();
     let first = said.lines().next().unwrap_or_default();
     match KNOWN.iter().find(|(signs, _)| signs.iter().all(|sign| said.contains(sign))) {
         _ if !is_harmless(first) => MALFORMED.to_owned(),
@@ -28,7 +40,7 @@ const KNOWN: [(&[&str], &str); 13] = [
     (&["could not translate host name"], "No machine has that name: correct the host in database.url."),
     (
         &["timeout expired"],
-        "Nobody answers there: correct the host in database.url, or open the way (a firewall?).",
+        "It does not answer: correct the host in database.url, or open the way (a firewall?).",
     ),
     (
         &["password authentication failed"],
@@ -82,7 +94,7 @@ mod tests {
         let said = "timed out waiting for connection: connection to server at \"127.0.0.1\", port 1 failed: \
                     Connection refused\n\tIs the server running on that host?\n";
         assert_eq!(
-            words(said),
+            of_pool(said, false),
             "the database cannot be reached: connection to server at \"127.0.0.1\", port 1 failed: Connection \
              refused. Nothing listens there: start Postgres, or correct host and port in database.url."
         );
@@ -106,7 +118,7 @@ mod tests {
             ("FATAL:  permission denied for database \"g\"", "Let the role in"),
             ("FATAL:  sorry, too many clients already", "Raise max_connections"),
             ("FATAL:  too many connections for role \"u\"", "Raise max_connections"),
-            ("timeout expired", "Nobody answers there"),
+            ("timeout expired", "It does not answer"),
             (
                 "No such file or directory\n\tIs the server running locally?",
                 "No Postgres has its socket there",
@@ -125,13 +137,14 @@ mod tests {
             "could not translate host name \"cret@127.0.0.1\" to address: Name or service not known",
             "missing \"=\" after \"secret\" in connection info string",
         ] {
-            assert_eq!(words(&format!("timed out waiting for connection: {said}\n")), MALFORMED);
+            assert_eq!(of_pool(&format!("timed out waiting for connection: {said}\n"), false), MALFORMED);
         }
     }
 
     #[test]
-    fn a_pool_without_a_free_connection_is_no_failure_of_the_url() {
-        let said = words("timed out waiting for connection");
-        assert_eq!(said, "no connection to the database became free in time");
+    fn a_pool_that_is_busy_is_told_from_a_database_that_is_silent() {
+        let said = "timed out waiting for connection";
+        assert_eq!(of_pool(said, true), "no connection to the database became free in time");
+        assert_eq!(of_pool(said, false), SILENT);
     }
 }

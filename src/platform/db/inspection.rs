@@ -46,8 +46,9 @@ pub struct ServerFacts {
 /// Asks for [`ServerFacts`].
 pub fn server_facts(connection: &mut Connection) -> Result<ServerFacts, Fault> {
     let facts = sql_query(
+        // Of other roles' connections a plain role sees the database and the name, and not what kind they are.
         "WITH others AS (SELECT datid FROM pg_stat_activity \
-                         WHERE backend_type = 'client backend' AND usename <> current_user) \
+                         WHERE datid IS NOT NULL AND usename <> current_user) \
          SELECT current_setting('server_version_num')::int AS version, \
                 pg_encoding_to_char(d.encoding)::text AS encoding, \
                 pg_database_size(d.oid) AS bytes, \

@@ -4,7 +4,7 @@
 //! cluster), `run/` (the socket), `postgres.log` and `supervisor.lock`. Durability is never traded: fsync stays on.
 //!
 //! ```text
-//! serve    → open            → owns it, or is refused while another supervisor lives
+//! serve    → open            → owns it, or is refused while another supervisor lives on
 //! commands → attach_or_start → use the server's, or run it for their while
 //! ```
 //!
@@ -52,6 +52,8 @@ pub struct Settings {
     pub search_path: Option<OsString>,
     /// How long a start may take, recovery from a crash included.
     pub start_timeout: Duration,
+    /// How long a server waits for a command to leave.
+    pub lock_wait: Duration,
     /// Server settings that override ours: for tests only, such as `fsync=off`.
     pub extra: Vec<(String, String)>,
 }
@@ -64,6 +66,7 @@ impl Settings {
             bin_dir: None,
             search_path: None,
             start_timeout: Duration::from_secs(60),
+            lock_wait: Duration::from_secs(10),
             extra: Vec::new(),
         }
     }
@@ -86,12 +89,19 @@ enum Access {
 }
 
 impl PrivatePostgres {
-    /// Starts the server, and creates the cluster before if there is none. Refused while another supervisor lives.
+    /// Starts the server, and creates the cluster before if there is none. Refused while another supervisor lives; a
+    /// command is one for its while, so it is given some time to leave.
     pub fn open(settings: &Settings) -> Result<Self, Error> {
         let layout = Layout::prepare(&settings.data_dir)?;
-        match layout.lock()? {
-            Some(lock) => Self::own(settings, layout, lock),
-            None => Err(Error::Locked { data_dir: layout.data_dir }),
+        let started = Instant::now();
+        loop {
+            if let Some(lock) = layout.lock()? {
+                return Self::own(settings, layout, lock);
+            }
+            if started.elapsed() >= settings.lock_wait {
+                return Err(Error::Locked { data_dir: layout.data_dir });
+            }
+            sleep(POLL);
         }
     }
 
@@ -145,7 +155,8 @@ impl PrivatePostgres {
     /// The connection URL of the given database, for the superuser `grantor`.
     pub fn url_of(&self, database: &str) -> String {
         let (database, host) = (percent_encode(database), percent_encode(&self.socket_dir.to_string_lossy()));
-        format!("postgresql:///{database}?host={host}&port=5432&user={}", cluster::NAME)
+        // An address in the environment (PGHOSTADDR) would lead elsewhere; none is named so that it does not count.
+        format!("postgresql:///{database}?host={host}&hostaddr=&port=5432&user={}", cluster::NAME)
     }
 
     /// The directory of the unix socket.

@@ -130,7 +130,8 @@ fn the_half_made_cluster_of_a_crashed_try_is_removed() {
 fn a_second_supervisor_is_refused_and_a_command_attaches() {
     let scratch = Scratch::new();
     let owner = PrivatePostgres::open(&scratch.settings()).unwrap();
-    let error = PrivatePostgres::open(&scratch.settings()).unwrap_err();
+    let impatient = Settings { lock_wait: Duration::from_millis(200), ..scratch.settings() };
+    let error = PrivatePostgres::open(&impatient).unwrap_err();
     assert!(matches!(error, Error::Locked { .. }), "{error}");
 
     let command = PrivatePostgres::attach_or_start(&scratch.settings()).unwrap();
@@ -152,6 +153,24 @@ fn a_command_runs_it_for_its_while_when_nobody_else_does() {
     drop(command);
     assert!(!lives(pid));
     PrivatePostgres::open(&scratch.settings()).unwrap();
+}
+
+#[test]
+fn a_server_waits_until_a_command_has_left() {
+    let scratch = Scratch::new();
+    let command = PrivatePostgres::attach_or_start(&scratch.settings()).unwrap();
+    let settings = Settings { lock_wait: Duration::from_secs(60), ..scratch.settings() };
+    let (tell, told) = std::sync::mpsc::channel();
+    let opening = std::thread::spawn(move || {
+        let layout = Layout::prepare(&settings.data_dir).unwrap();
+        tell.send(layout.lock().unwrap().is_none()).unwrap();
+        PrivatePostgres::open(&settings)
+    });
+    assert!(told.recv().unwrap(), "the command holds it");
+    drop(command);
+    let server = opening.join().unwrap().unwrap();
+    assert!(server.is_owned());
+    assert_eq!(sql(&server, "select 1"), "1");
 }
 
 #[test]

@@ -95,7 +95,11 @@ fn exposure(settings: &Settings) -> Finding {
                  private address, or let a firewall see to it"
             ),
         ),
-        _ => Finding::ok("exposure", "/metrics is not for the public"),
+        Some(ops) if !ops.ip().is_loopback() => {
+            Finding::ok("exposure", format!("metrics are at {ops}, an address of a private network"))
+        }
+        Some(_) => Finding::ok("exposure", "metrics are reachable from this machine only"),
+        None => Finding::ok("exposure", "metrics are nowhere: server.ops is empty"),
     }
 }
 
