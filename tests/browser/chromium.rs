@@ -82,7 +82,13 @@ struct Chromedriver {
 }
 
 impl Chromedriver {
+    /// Starts one. It takes any port of IPv6, then wants the same of IPv4, and ends where somebody has that: then
+    /// another is started.
     fn start() -> Self {
+        (0..10).find_map(|_| Self::try_start()).expect("a chromedriver that finds a port")
+    }
+
+    fn try_start() -> Option<Self> {
         let home = std::env::temp_dir().join(format!("grantor-browser-{}", uuid::Uuid::now_v7().simple()));
         std::fs::create_dir(&home).expect("a directory for the browser");
         let mut command = Command::new("chromedriver");
@@ -93,19 +99,20 @@ impl Chromedriver {
             panic!("chromedriver does not start ({problem}): scripts/ensure-chromium installs it")
         });
         let mut chromedriver = Self { child, port: 0, listener: None, home };
-        chromedriver.listen();
-        chromedriver
+        chromedriver.listen().then_some(chromedriver)
     }
 
-    /// Hears the port it found, in its first lines, and then the rest.
-    fn listen(&mut self) {
+    /// Hears the port it found, in its first lines, and then the rest. `false`: it found none, and has ended.
+    fn listen(&mut self) -> bool {
         let mut said = BufReader::new(self.child.stdout.take().expect("its output")).lines();
         let port = said.by_ref().map_while(Result::ok).find_map(|line| {
             let (_, port) = line.split_once("started successfully on port ")?;
             port.trim_end_matches('.').parse().ok()
         });
-        self.port = port.expect("chromedriver's port");
+        let Some(port) = port else { return false };
+        self.port = port;
         self.listener = Some(std::thread::spawn(move || said.for_each(drop)));
+        true
     }
 
     fn address(&self) -> String {
