@@ -556,3 +556,19 @@ async fn a_sign_in_form_posted_twice_is_one_sign_in() {
     late.post_once("/login", &fields).await;
     assert_eq!(count(&app.db, "browser_sessions WHERE ended_at IS NULL"), 2);
 }
+
+/// A password manager must know whose password is changed.
+#[tokio::test]
+async fn the_password_form_names_its_person_to_password_managers() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let page = browser.get(CHANGE).await;
+    for field in [
+        "name=\"username\" value=\"ada\" autocomplete=\"username\"",
+        "autocomplete=\"current-password\"",
+        "autocomplete=\"new-password\"",
+    ] {
+        assert!(page.body.contains(field), "{field}: {}", page.body);
+    }
+}
