@@ -18,7 +18,7 @@ use crate::accounts::passwords::Passwords;
 use crate::accounts::sessions::{Browser, CookieJar, SessionSettings, SignedIn, recognise, recognise_alone};
 use crate::accounts::sign_in::Turns;
 use crate::audit::{Ledger, Work};
-use crate::kernel::{Denial, Outcome};
+use crate::kernel::{Denial, Fault, Outcome};
 use crate::limits::guard::{Failed, Guard};
 use crate::platform::client_ip::Network;
 use crate::platform::context::Context;
@@ -53,38 +53,35 @@ impl Accounts {
     }
 
     /// An act of whoever is signed in at this browser; nobody is: [`Denial::LoginRequired`]. See [`recognise`].
-    pub async fn act<T, F>(
+    pub async fn act<T: Send + 'static>(
         &self,
         context: &Context,
         browser: impl Borrow<Browser> + Send + 'static,
-        act: F,
-    ) -> Outcome<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Work<'_>, SignedIn) -> Outcome<T> + Send + 'static,
-    {
-        let settings = self.sessions.clone();
-        let act = move |work: &mut Work<'_>| {
-            let signed_in = recognise(work, browser.borrow(), &settings)?;
-            act(work, settle!(signed_in.ok_or(Denial::LoginRequired)))
-        };
-        self.ledger.act(context, act).await
+        act: impl FnOnce(&mut Work<'_>, SignedIn) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        self.act_by(recognise, context, browser, act).await
     }
 
     /// The same for an act that takes access away, or writes the person's own rows. See [`recognise_alone`].
-    pub async fn act_alone<T, F>(
+    pub async fn act_alone<T: Send + 'static>(
         &self,
         context: &Context,
         browser: impl Borrow<Browser> + Send + 'static,
-        act: F,
-    ) -> Outcome<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Work<'_>, SignedIn) -> Outcome<T> + Send + 'static,
-    {
+        act: impl FnOnce(&mut Work<'_>, SignedIn) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        self.act_by(recognise_alone, context, browser, act).await
+    }
+
+    async fn act_by<T: Send + 'static>(
+        &self,
+        recognise: fn(&mut Work<'_>, &Browser, &SessionSettings) -> Result<Option<SignedIn>, Fault>,
+        context: &Context,
+        browser: impl Borrow<Browser> + Send + 'static,
+        act: impl FnOnce(&mut Work<'_>, SignedIn) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
         let settings = self.sessions.clone();
         let act = move |work: &mut Work<'_>| {
-            let signed_in = recognise_alone(work, browser.borrow(), &settings)?;
+            let signed_in = recognise(work, browser.borrow(), &settings)?;
             act(work, settle!(signed_in.ok_or(Denial::LoginRequired)))
         };
         self.ledger.act(context, act).await
