@@ -119,8 +119,9 @@ async fn while_the_database_is_away_every_answer_is_503_and_afterwards_all_is_as
     app.stop().await;
 }
 
-/// Issues and introspects on and on while the database breaks; whatever was acknowledged is good afterwards.
-async fn under_load(app: &App, breaking: impl AsyncFnOnce()) {
+/// Issues and introspects on and on while the database breaks; whatever was acknowledged is good afterwards. What
+/// breaks it gets the count of those who were refused.
+async fn under_load(app: &App, breaking: impl AsyncFnOnce(&AtomicUsize)) {
     let (client, server) = (app.web_client(), app.resource_server());
     let known = client.own_token(app, "orders:read").await.text("access_token");
     assert!(app.is_active(&server, &known).await);
@@ -145,8 +146,8 @@ async fn under_load(app: &App, breaking: impl AsyncFnOnce()) {
     let issued_now = || issued.lock().expect("a list").len();
     let story = async {
         eventually("busy", || async { issued_now() > 20 }).await;
-        breaking().await;
-        eventually("felt", || async { refused.load(Ordering::SeqCst) > 0 }).await;
+        breaking(&refused).await;
+        felt(&refused).await;
         let before = issued_now();
         eventually("busy again", || async { issued_now() > before + 20 }).await;
         is_over.store(true, Ordering::SeqCst);
@@ -158,11 +159,15 @@ async fn under_load(app: &App, breaking: impl AsyncFnOnce()) {
     }
 }
 
+async fn felt(refused: &AtomicUsize) {
+    eventually("felt", || async { refused.load(Ordering::SeqCst) > 0 }).await;
+}
+
 #[tokio::test]
 async fn a_postmaster_killed_under_load_loses_nothing_that_was_acknowledged() {
     let postgres = OwnPostgres::start();
     let app = app_over(&postgres).await;
-    under_load(&app, async || postgres.kill()).await;
+    under_load(&app, async |_| postgres.kill()).await;
     assert_eq!(postgres.crashes(), 1);
     app.stop().await;
 }
@@ -171,9 +176,11 @@ async fn a_postmaster_killed_under_load_loses_nothing_that_was_acknowledged() {
 async fn a_database_restarted_under_load_is_503_for_a_while_and_no_more() {
     let mut postgres = OwnPostgres::start();
     let app = app_over(&postgres).await;
-    let restart = async || {
+    let restart = async |refused: &AtomicUsize| {
         postgres.stop();
         assert!(!is_ready(&app).await);
+        // It may be back before anybody was kept waiting for too long.
+        felt(refused).await;
         postgres.start_again();
     };
     under_load(&app, restart).await;
@@ -191,7 +198,7 @@ fn cut_connections(app: &App) -> usize {
 #[tokio::test]
 async fn connections_cut_under_load_are_503_and_lose_nothing_that_was_acknowledged() {
     let app = App::start().await;
-    let cut_often = async || {
+    let cut_often = async |_: &AtomicUsize| {
         let mut cut = 0;
         while cut < 60 {
             cut += cut_connections(&app);
