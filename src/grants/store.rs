@@ -49,6 +49,7 @@ pub(super) struct FamilyRow {
     id: Uuid,
     expires_at: DateTime<Utc>,
     revoked_at: Option<DateTime<Utc>>,
+    resources: Option<Vec<Option<String>>>,
 }
 
 impl From<FamilyRow> for Family {
@@ -57,6 +58,7 @@ impl From<FamilyRow> for Family {
             key: FamilyKey { day: row.expires_on, id: FamilyId::from_uuid(row.id) },
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
+            resources: row.resources.into_iter().flatten().flatten().collect(),
         }
     }
 }
@@ -193,6 +195,8 @@ pub fn open_family(work: &mut Work<'_>, family: &Family, grant: &Grant) -> Resul
             families::client_id.eq(grant.client_id.uuid()),
             families::created_at.eq(now),
             families::expires_at.eq(family.expires_at),
+            families::resources
+                .eq((!family.resources.is_empty()).then(|| family.resources.iter().collect::<Vec<_>>())),
         ))
         .execute(&mut **work)?;
     Ok(())
