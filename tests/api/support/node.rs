@@ -63,7 +63,7 @@ impl Node {
 
     /// Ends it; all that it logged.
     pub fn whole_log(&mut self) -> Vec<String> {
-        self.kill();
+        self.terminate();
         let mut heard = self.heard.take();
         heard.extend(self.lines.iter());
         heard
