@@ -29,6 +29,7 @@ use crate::oauth::OAuth;
 use crate::platform::clock::Clock;
 use crate::platform::db::Db;
 use crate::platform::door::{self, Door};
+use crate::platform::logging;
 use crate::platform::metrics::Metrics;
 use crate::services::Services;
 
@@ -48,6 +49,7 @@ impl Shared {
         let ledger = Ledger::new(db.clone());
         let guard = Arc::new(Guard::new(settings.guard.clone()));
         let metrics = Arc::new(Metrics::default());
+        logging::count_lost(&metrics);
         let accounts = Arc::new(Accounts {
             ledger: ledger.clone(),
             sessions: settings.sessions.clone(),

@@ -81,7 +81,7 @@ impl Session {
             expires_at: context.now + settings.absolute(),
             ended_at: None,
             ip: context.ip.map(|ip| ip.to_string()),
-            user_agent: context.user_agent.clone(),
+            user_agent: context.user_agent.as_deref().map(str::to_owned),
         }
     }
 
