@@ -161,6 +161,7 @@ diesel::table! {
         parent -> Text,
         grain -> Text,
         ahead -> Interval,
+        keep -> Nullable<Interval>,
     }
 }
 
