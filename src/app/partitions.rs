@@ -22,6 +22,7 @@ pub struct Partitions {
     db: Db,
     clock: Clock,
     logs: LogRetention,
+    rounds: Counter,
     made: Counter,
     dropped: Counter,
     last_success: Gauge,
@@ -31,7 +32,9 @@ pub struct Partitions {
 impl Partitions {
     /// Over this database, counted in these metrics.
     pub fn new(db: Db, clock: Clock, logs: LogRetention, metrics: &Metrics) -> Self {
-        let (made, dropped, last_success) = (Counter::default(), Counter::default(), Gauge::default());
+        let (rounds, made, dropped) = (Counter::default(), Counter::default(), Counter::default());
+        let last_success = Gauge::default();
+        metrics.register("partitions_rounds", "Rounds of looking after the partitions", rounds.clone());
         metrics.register("partitions_made", "Partitions made ahead", made.clone());
         metrics.register("partitions_dropped", "Expired partitions dropped", dropped.clone());
         metrics.register(
@@ -39,7 +42,7 @@ impl Partitions {
             "When this node last looked after the partitions and left nothing undone",
             last_success.clone(),
         );
-        Self { db, clock, logs, made, dropped, last_success, is_over: Arc::default() }
+        Self { db, clock, logs, rounds, made, dropped, last_success, is_over: Arc::default() }
     }
 
     /// Round after round, until it is aborted.
@@ -65,6 +68,7 @@ impl Partitions {
                 false
             }
         };
+        self.rounds.inc();
         if is_done {
             self.last_success.set(self.clock.now().timestamp());
         }
