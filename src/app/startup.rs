@@ -15,6 +15,7 @@ use crate::accounts::sign_in::Turns;
 use crate::accounts::{Accounts, Standings};
 use crate::app::background::Background;
 use crate::app::neighbours::cannot_listen;
+use crate::app::partitions::Partitions;
 use crate::app::routes;
 use crate::app::settings::{ServerSettings, Settings};
 use crate::audit::Ledger;
@@ -131,7 +132,8 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
     let mut servers = Vec::new();
     let front = listen(&settings.server, &shared, signals, &mut servers)?;
     let ops = settings.server.ops.map(|at| listen_ops(at, &shared, signals, &mut servers)).transpose()?;
-    let background = Background::start(db, clock, shared.usage);
+    let partitions = Partitions::new(db.clone(), clock.clone(), settings.audit.retention(), &shared.metrics);
+    let background = Background::start(db, clock, shared.usage, partitions);
     Ok(Running { front, ops, servers, background })
 }
 
