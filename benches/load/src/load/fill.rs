@@ -72,10 +72,10 @@ impl Filler {
             let missing = usize::try_from(asked * (step + 1) / STEPS)?.saturating_sub(target.live.len());
             let issued = target.issue(missing, Duration::MAX).await?;
             target.live.extend(issued);
-            eprint!("\r{} live tokens", thousands((filled * (step + 1) / STEPS) as f64));
         }
         self.settle().await?;
-        eprintln!(" filled in {:.0} s", started.elapsed().as_secs_f64());
+        let seconds = started.elapsed().as_secs_f64();
+        eprintln!("{} live tokens filled in {seconds:.0} s", thousands(size as f64));
         Ok(())
     }
 

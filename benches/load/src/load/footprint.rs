@@ -74,6 +74,7 @@ async fn until_answered(start: impl Future<Output = Result<Grantor>>) -> Result<
 
 /// Half for new tokens, half about them; how many requests it were.
 async fn ask(target: &mut Target, requests: u64) -> Result<u64> {
+    target.reconnect().await?;
     let each = requests.div_ceil(2 * VISITORS as u64);
     let started = Instant::now();
     let ask = async |visitor: &mut Visitor| {

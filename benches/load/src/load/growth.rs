@@ -25,7 +25,9 @@ pub async fn run(growth: &Growth) -> Result<()> {
 }
 
 async fn grow(growth: &Growth) -> Result<()> {
-    let [small, large] = growth.sizes[..] else { anyhow::bail!("--sizes takes a small and a large one") };
+    let [small, large] = growth.sizes[..] else {
+        anyhow::bail!("--sizes takes two, a small one and a large one")
+    };
     let home = Home::make(&growth.measure.place.dir())?;
     let mut few = grown(small, &home, "few", growth).await?;
     let mut many = grown(large, &home, "many", growth).await?;

@@ -66,7 +66,7 @@ pub struct Place {
 #[derive(Args, Clone)]
 pub struct Growth {
     /// Live tokens in the small database and in the large one.
-    #[arg(long, value_delimiter = ',', num_args = 2, default_values_t = [1_000_000, 10_000_000],
+    #[arg(long, value_delimiter = ',', default_values_t = [1_000_000, 10_000_000],
           value_parser = value_parser!(u64).range(1_000..=100_000_000))]
     pub sizes: Vec<u64>,
     /// Minutes after which it gives up.

@@ -35,7 +35,7 @@ fn percent(part: f64, whole: f64) -> f64 {
 /// One round, as it ends.
 pub fn progress(workload: Workload, name: &str, figures: &Figures) {
     eprintln!(
-        "{:36} {name:10} {:>8.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms  server {:>6.1} µs  Postgres {:>6.1} µs  \
+        "{:36} {name:11} {:>8.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms  server {:>6.1} µs  Postgres {:>6.1} µs  \
          generator {:>4.1} µs  others {:>3.0} %{}",
         workload.name(),
         figures.rate,

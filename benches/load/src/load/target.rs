@@ -164,7 +164,7 @@ impl Target {
     }
 
     /// A connection that is not used soon is closed by the server.
-    async fn reconnect(&mut self) -> Result<()> {
+    pub async fn reconnect(&mut self) -> Result<()> {
         for visitor in &mut self.visitors {
             visitor.come_back(self.host).await?;
         }

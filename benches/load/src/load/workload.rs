@@ -55,8 +55,8 @@ impl Workload {
             Self::Introspect => "W2 introspect, 10 000 live tokens",
             Self::Refresh => "W3 refresh rotation",
             Self::Flow => "W4 whole code + PKCE flow",
-            Self::Metadata => "W5 metadata, against hello",
-            Self::Jwks => "W5 JWKS, against hello",
+            Self::Metadata => "W5 metadata",
+            Self::Jwks => "W5 JWKS",
             Self::Revoke => "W6 revoke",
         }
     }
