@@ -16,8 +16,8 @@ use serde::Deserialize;
 
 use crate::clients::{Client, GrantType};
 use crate::kernel::{
-    Bearer, FamilyId, FamilyStanding, GrantId, GrantStanding, PlainSecret, PrincipalId, Scope, SecretHash,
-    Tag, TokenId, UserStanding,
+    Bearer, FamilyId, FamilyStanding, Fault, GrantId, GrantStanding, PlainSecret, PrincipalId, Resources,
+    Scope, SecretHash, Tag, TokenId, UserStanding,
 };
 
 /// Settings of the section `tokens`: lifetimes in seconds.
@@ -103,6 +103,8 @@ pub struct Family {
     pub expires_at: DateTime<Utc>,
     /// When it was killed.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// Where its tokens may be used (RFC 8707 §2.1); none named: wherever their scope reaches.
+    pub resources: Resources,
 }
 
 impl Family {
@@ -113,7 +115,7 @@ impl Family {
 }
 
 /// Where a bearer's row is found: its partition and its hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BearerKey {
     /// The day the bearer carries.
     pub day: NaiveDate,
@@ -122,6 +124,12 @@ pub struct BearerKey {
 }
 
 impl BearerKey {
+    /// As it is stored.
+    pub(in crate::grants) fn from_stored(day: NaiveDate, hash: Vec<u8>) -> Result<Self, Fault> {
+        let hash = hash.try_into().map_err(|_| Fault::internal("a hash is not 32 bytes"))?;
+        Ok(Self { day, hash: SecretHash::from_bytes(hash) })
+    }
+
     /// Where a presented bearer's row is, if it is of this kind.
     pub fn of(presented: &PlainSecret, tag: Tag) -> Option<Self> {
         let bearer = Bearer::parse(presented.expose()).ok().filter(|bearer| bearer.tag() == tag)?;

@@ -108,19 +108,23 @@ impl Params {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
     }
 
-    /// Those of `names` that are there, each with its first value.
+    /// Those of `names` that are there. Of what may repeat all values are kept, a line each; none of them has lines.
     pub fn into_pairs(self, names: &[&str]) -> BTreeMap<String, String> {
         self.0
             .into_iter()
             .filter(|(name, _)| names.contains(&name.as_str()))
-            .filter_map(|(name, values)| Some((name, values.into_iter().next()?)))
+            .map(|(name, values)| (name, values.join("\n")))
             .filter(|(_, value)| !value.is_empty())
             .collect()
     }
 
     /// From such a record.
     pub fn from_pairs(pairs: BTreeMap<String, String>) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (name, vec![value])).collect())
+        let values = |name: &str, value: String| match MAY_REPEAT.contains(&name) {
+            true => value.split('\n').map(str::to_owned).collect(),
+            false => vec![value],
+        };
+        Self(pairs.into_iter().map(|(name, value)| (name.clone(), values(&name, value))).collect())
     }
 }
 

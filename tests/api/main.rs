@@ -40,6 +40,7 @@ mod races;
 mod real_clients;
 mod redirect_uri;
 mod refresh;
+mod resources;
 mod revocation;
 mod sign_in;
 mod startup_errors;

@@ -29,11 +29,12 @@ pub(super) fn issue(
         key: FamilyKey { day: expires_at.date_naive(), id: FamilyId::from_uuid(Entropy.id(now)) },
         expires_at,
         revoked_at: None,
+        resources: asked.resources.clone(),
     };
     let authorization =
         Authorization { client, redirect_uri: &target.uri, scope, owner: &user.id.to_string() };
-    let mut mint = || Entropy.dated_bearer(DatedTag::AuthorizationCode, family.key.day);
-    let secret = settle!(engine::authorize(&authorization, &mut mint));
+    settle!(engine::authorize(&authorization));
+    let secret = Entropy.dated_bearer(DatedTag::AuthorizationCode, family.key.day);
 
     let grant = allow(work, target, signed_in, scope)?;
     store::open_family(work, &family, &grant)?;

@@ -89,11 +89,11 @@ struct Request {
 fn decide(work: &mut Work<'_>, house: &House, browser: &Browser, entry: Entry) -> Outcome<Step> {
     let request = settle!(load(work, browser, entry)?);
     let target = settle!(settle_target(work, &request.params)?);
-    let asked = match Asked::read(&request.params, &target.client) {
+    let catalogue = services::store::catalogue(work)?;
+    let asked = match Asked::read(&request.params, &target.client, &catalogue) {
         Ok(asked) => asked,
         Err(denial) => return Ok(Ok(refuse(house, &target, &request.params, &denial))),
     };
-    let catalogue = services::store::catalogue(work)?;
     let signed_in = recognise(work, browser, &house.sessions)?;
     let remembered = match &signed_in {
         Some(signed_in) => {

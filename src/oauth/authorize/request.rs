@@ -1,11 +1,12 @@
 //! The authorization request, typed (RFC 6749 §4.1.1, RFC 7636 §4.3).
 
 use crate::clients::{Client, GrantType};
-use crate::kernel::{CodeChallenge, Denial, RedirectUri, Scope};
+use crate::kernel::{CodeChallenge, Denial, RedirectUri, Resources, Scope};
 use crate::platform::form::Params;
+use crate::services::Catalogue;
 
 /// All that an authorization request is read for; only these are kept while it waits.
-pub(super) const PARAMETERS: [&str; 11] = [
+pub(super) const PARAMETERS: [&str; 12] = [
     "client_id",
     "code_challenge",
     "code_challenge_method",
@@ -13,6 +14,7 @@ pub(super) const PARAMETERS: [&str; 11] = [
     "redirect_uri",
     "request",
     "request_uri",
+    "resource",
     "response_mode",
     "response_type",
     "scope",
@@ -83,6 +85,8 @@ impl Prompt {
 pub(super) struct Asked {
     /// The scope; if the request names none, all that is registered (RFC 6749 §3.3).
     pub(super) scope: Scope,
+    /// Where it is to be used (RFC 8707 §2.1).
+    pub(super) resources: Resources,
     /// The challenge.
     pub(super) challenge: CodeChallenge,
     /// How to talk to the person.
@@ -91,7 +95,7 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Reads and checks a request whose target is settled; what fails here is told to the app.
-    pub(super) fn read(params: &Params, client: &Client) -> Result<Self, Denial> {
+    pub(super) fn read(params: &Params, client: &Client, catalogue: &Catalogue) -> Result<Self, Denial> {
         params.refuse_repeated(&["resource"])?;
         if params.get("request").is_some() {
             return Err(Denial::RequestObjectUnsupported);
@@ -110,7 +114,11 @@ impl Asked {
         }
         let challenge = challenge(params)?;
         let prompt = params.get("prompt").map(Prompt::parse).transpose()?.unwrap_or_default();
-        Ok(Self { scope: scope(params, client)?, challenge, prompt })
+        let resources = Resources::named(params.all("resource"));
+        let scope = scope(params, client)?;
+        // Nobody is asked to allow what could not be used there.
+        let meant = catalogue.meant(&scope, &resources).ok_or(Denial::ResourceNotAllowed)?;
+        Ok(Self { scope: meant.scope, resources, challenge, prompt })
     }
 }
 
