@@ -69,7 +69,6 @@ bench: bench-programs ## Measure it beside the bare limit of this machine, in 8 
 
 .PHONY: bench-growth
 bench-growth: bench-programs ## Measure it with 1 and 10 million live tokens, and what it weighs (ARGS="--sizes 10000,20000")
-	@"$(BUILT)/release/load" footprint
 	@"$(BUILT)/release/load" growth $(ARGS)
 
 .PHONY: bench-check

@@ -6,7 +6,7 @@ use anyhow::Result;
 use tokio_postgres::Client;
 
 use crate::machine::connect;
-use crate::report::thousands;
+use crate::table::thousands;
 use crate::target::{LIVE, Target};
 
 /// In how many steps a table is filled: after each, Grantor issues some of those that will be asked for, so that they

@@ -12,8 +12,8 @@ use crate::figures::middle;
 use crate::grantor::Grantor;
 use crate::home::Home;
 use crate::machine;
-use crate::options::{Footprint, built};
-use crate::report::{Table, thousands};
+use crate::options::{Place, Weight, built};
+use crate::table::{Table, thousands};
 use crate::target::Target;
 use crate::visitor::Visitor;
 
@@ -26,8 +26,8 @@ const SETTLE: Duration = Duration::from_secs(3);
 const MOST: Duration = Duration::from_secs(600);
 
 /// Measures all of it.
-pub async fn run(footprint: &Footprint) -> Result<()> {
-    let home = Home::make(&footprint.place.dir())?;
+pub async fn run(weight: &Weight, place: &Place) -> Result<()> {
+    let home = Home::make(&place.dir())?;
     let program = built("grantor")?;
     let mut table = Table::new(["what", "is", "at most"]);
     let size = std::fs::metadata(&program)?.len() as f64 / 1e6;
@@ -41,11 +41,11 @@ pub async fn run(footprint: &Footprint) -> Result<()> {
     tokio::time::sleep(SETTLE).await;
     let idle = resident_mb(target.server)?;
     table.row(["resident, idle".to_owned(), format!("{idle:.1} MB"), "15 MB".to_owned()]);
-    let asked = ask(&mut target, footprint.requests).await?;
+    let asked = ask(&mut target, weight.requests).await?;
     let after = resident_mb(target.server)?;
     let requests = format!("resident, after {} requests", thousands(asked as f64));
     table.row([requests, format!("{after:.1} MB"), "40 MB".to_owned()]);
-    println!("{machine}\n\n{}", table.shown(footprint.place.markdown));
+    println!("{machine}\n\n{}", table.shown(place.markdown));
     Ok(())
 }
 

@@ -1,16 +1,18 @@
 //! What many live tokens change: the same workloads over a small and a large database by turns, and then a day's
-//! tokens dropped while requests go on.
+//! tokens dropped while requests go on. At the end what Grantor weighs, which needs no tokens.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::fill::Filler;
+use crate::footprint;
 use crate::home::Home;
 use crate::machine;
 use crate::options::{Growth, built};
 use crate::purge;
-use crate::report::{self, thousands};
+use crate::report;
+use crate::table::thousands;
 use crate::target::Target;
 use crate::turns;
 
@@ -43,7 +45,8 @@ async fn grow(growth: &Growth) -> Result<()> {
     for doubt in report::doubts(&pairs) {
         println!("DOUBT: {doubt}");
     }
-    Ok(())
+    drop(many);
+    footprint::run(&growth.weight, &growth.measure.place).await
 }
 
 /// A Grantor with so many live tokens.

@@ -14,11 +14,13 @@ mod growth;
 mod home;
 mod http;
 mod machine;
+mod offers;
 mod options;
 mod process;
 mod purge;
 mod report;
 mod round;
+mod table;
 mod target;
 mod turns;
 mod visitor;
@@ -53,7 +55,7 @@ async fn until_asked_to_end(options: Options) -> Result<()> {
         match &options.command {
             Command::Run(measure) => run(measure).await,
             Command::Growth(growth) => growth::run(growth).await,
-            Command::Footprint(footprint) => footprint::run(footprint).await,
+            Command::Footprint(footprint) => footprint::run(&footprint.weight, &footprint.place).await,
         }
     };
     tokio::select! {

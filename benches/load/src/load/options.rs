@@ -23,7 +23,7 @@ pub struct Options {
 pub enum Command {
     /// The workloads, Grantor and the limit by turns.
     Run(Measure),
-    /// The workloads with few and with many live tokens by turns, and a day's tokens dropped under load.
+    /// The workloads with few and with many live tokens by turns, a day's tokens dropped under load, and the footprint.
     Growth(Growth),
     /// Memory, size, and the time until the first answer.
     Footprint(Footprint),
@@ -70,22 +70,29 @@ pub struct Growth {
           value_parser = value_parser!(u64).range(1_000..=100_000_000))]
     pub sizes: Vec<u64>,
     /// Minutes after which it gives up.
-    #[arg(long, default_value_t = 45, value_parser = value_parser!(u64).range(1..=240))]
+    #[arg(long, default_value_t = 60, value_parser = value_parser!(u64).range(1..=240))]
     pub minutes: u64,
-    /// How to measure.
+    #[command(flatten)]
+    pub weight: Weight,
     #[command(flatten)]
     pub measure: Measure,
 }
 
-/// How much to ask before memory is looked at.
+/// What to weigh.
 #[derive(Args, Clone)]
 pub struct Footprint {
-    /// Requests.
-    #[arg(long, default_value_t = 1_000_000, value_parser = value_parser!(u64).range(1_000..=10_000_000))]
-    pub requests: u64,
-    /// Where things are.
+    #[command(flatten)]
+    pub weight: Weight,
     #[command(flatten)]
     pub place: Place,
+}
+
+/// How much to ask before memory is looked at.
+#[derive(Args, Clone)]
+pub struct Weight {
+    /// Requests before memory is looked at.
+    #[arg(long, default_value_t = 1_000_000, value_parser = value_parser!(u64).range(1_000..=10_000_000))]
+    pub requests: u64,
 }
 
 impl Measure {

@@ -11,8 +11,8 @@ use tokio_postgres::Client;
 use crate::figures::Figures;
 use crate::fill::Filler;
 use crate::machine::connect;
-use crate::report::{Table, thousands};
 use crate::round::{Plan, measure};
+use crate::table::{Table, thousands};
 use crate::target::Target;
 use crate::workload::Workload;
 

@@ -68,7 +68,7 @@ pub async fn measure(target: &mut Target, workload: Workload, plan: Plan) -> Res
     let mut visitors = std::mem::take(&mut target.visitors);
     let stage = Stage {
         workload,
-        document: target.document(workload),
+        document: target.offers.document(workload),
         live: &target.live,
         fresh: RefCell::new(fresh),
         phase: Cell::new(Phase::WarmUp),

@@ -11,13 +11,13 @@ use futures_util::future::try_join_all;
 
 use crate::cast::{self, MACHINE};
 use crate::grantor::{Grantor, free_address};
+use crate::offers::{METADATA, Offers};
 use crate::process::Process;
 use crate::visitor::Visitor;
 use crate::workload::Workload;
 
 /// Tokens that introspection is asked about.
 pub const LIVE: usize = 10_000;
-const METADATA: &str = "/.well-known/oauth-authorization-server";
 
 /// A server with its visitors.
 pub struct Target {
@@ -33,7 +33,8 @@ pub struct Target {
     pub visitors: Vec<Visitor>,
     /// Tokens that are good.
     pub live: Vec<String>,
-    documents: Documents,
+    /// What may be measured.
+    pub offers: Offers,
     /// People who can sign in; none at the limit, which asks for no session.
     people: usize,
     signed_in: usize,
@@ -43,28 +44,16 @@ pub struct Target {
     pub grantor: Grantor,
 }
 
-/// Where the public documents are, or why there is none.
-struct Documents {
-    metadata: String,
-    jwks: Result<String, String>,
-    signed: Result<(), String>,
-}
-
 impl Target {
     /// Grantor, furnished and with visitors.
     pub async fn grantor(name: &str, program: &Path, data: &Path, visitors: usize) -> Result<Self> {
         let grantor = Grantor::start(program, data).await?;
-        let signed = grantor.furnish(visitors)?;
-        let mut first = Visitor::arrive(grantor.host).await?;
-        let documents = Documents {
-            metadata: METADATA.to_owned(),
-            jwks: jwks(&first.read(METADATA).await?)?,
-            signed: signed.map_or(Ok(()), Err),
-        };
+        let refused = grantor.furnish(visitors)?;
+        let metadata = Visitor::arrive(grantor.host).await?.read(METADATA).await?;
+        let offers = Offers::of_grantor(&metadata, refused)?;
         let (host, server) = (grantor.host, grantor.pid());
-        Self { people: visitors, ..Self::of(name, (host, server), grantor, documents)? }
-            .welcome(visitors)
-            .await
+        let target = Self::over(grantor, name, host, server, offers)?;
+        Self { people: visitors, ..target }.welcome(visitors).await
     }
 
     /// The limit, over a private Postgres that an idle Grantor owns, so that both have the same settings.
@@ -72,39 +61,23 @@ impl Target {
         let owner = Grantor::start(grantor, data).await?;
         let host = free_address()?;
         let mut command = Command::new(limit);
-        command.args([
-            "--listen",
-            &host.to_string(),
-            "--database",
-            &owner.database()?,
-            "--secret",
-            cast::SECRET,
-        ]);
+        command.args(["--listen", &host.to_string(), "--database", &owner.database()?]);
+        command.args(["--secret", cast::SECRET]);
         let mut process = Process::start(&mut command, &data.with_extension("limit.log"))?;
         process.says("the limit serves").await?;
-        let hello = || "/hello".to_owned();
-        let documents = Documents { metadata: hello(), jwks: Ok(hello()), signed: Ok(()) };
-        let target = Self::of("limit", (host, process.id()), owner, documents)?;
+        let target = Self::over(owner, "limit", host, process.id(), Offers::of_the_limit())?;
         Self { _limit: Some(process), ..target }.welcome(visitors).await
     }
 
-    fn of(
-        name: &str,
-        (host, server): (SocketAddr, u32),
-        grantor: Grantor,
-        documents: Documents,
-    ) -> Result<Self> {
-        let postgres = grantor.postgres_pid()?;
-        let (visitors, live) = (Vec::new(), Vec::new());
-        let name = name.to_owned();
+    fn over(grantor: Grantor, name: &str, host: SocketAddr, server: u32, offers: Offers) -> Result<Self> {
         Ok(Self {
-            name,
+            name: name.to_owned(),
             host,
             server,
-            postgres,
-            visitors,
-            live,
-            documents,
+            postgres: grantor.postgres_pid()?,
+            visitors: Vec::new(),
+            live: Vec::new(),
+            offers,
             people: 0,
             signed_in: 0,
             _limit: None,
@@ -115,23 +88,6 @@ impl Target {
     async fn welcome(mut self, visitors: usize) -> Result<Self> {
         self.visitors = try_join_all((0..visitors).map(|_| Visitor::arrive(self.host))).await?;
         Ok(self)
-    }
-
-    /// The public document that a workload reads.
-    pub fn document(&self, workload: Workload) -> &str {
-        match (&self.documents.jwks, workload) {
-            (Ok(jwks), Workload::Jwks) => jwks,
-            _ => &self.documents.metadata,
-        }
-    }
-
-    /// Why a workload cannot be measured here.
-    pub fn lacks(&self, workload: Workload) -> Option<&str> {
-        match workload {
-            Workload::Signed => self.documents.signed.as_ref().err().map(String::as_str),
-            Workload::Jwks => self.documents.jwks.as_ref().err().map(String::as_str),
-            _ => None,
-        }
     }
 
     /// Makes what a workload takes for granted.
@@ -185,28 +141,5 @@ impl Target {
         };
         try_join_all(self.visitors.iter_mut().map(issue)).await.context("tokens made beforehand")?;
         Ok(tokens.into_inner())
-    }
-}
-
-/// The path of the keys, if the metadata names one.
-fn jwks(metadata: &str) -> Result<Result<String, String>> {
-    let metadata: serde_json::Value = serde_json::from_str(metadata).context("the metadata")?;
-    let Some(uri) = metadata.get("jwks_uri").and_then(|uri| uri.as_str()) else {
-        return Ok(Err("the metadata names no jwks_uri".to_owned()));
-    };
-    let path = uri.splitn(4, '/').last().context("jwks_uri has a path")?;
-    Ok(Ok(format!("/{path}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::jwks;
-
-    #[test]
-    fn the_keys_are_where_the_metadata_says() {
-        let there = jwks(r#"{"jwks_uri":"http://127.0.0.1:8080/oauth/jwks"}"#).unwrap();
-        assert_eq!(there.as_deref(), Ok("/oauth/jwks"));
-        assert!(jwks("{}").unwrap().is_err());
-        assert!(jwks("no JSON").is_err());
     }
 }

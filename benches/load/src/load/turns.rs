@@ -38,7 +38,7 @@ async fn pair(
     left: &mut Target,
     right: &mut Target,
 ) -> Result<Option<Pair>> {
-    if let Some(why) = [&*left, &*right].iter().find_map(|target| target.lacks(workload)) {
+    if let Some(why) = [&*left, &*right].iter().find_map(|target| target.offers.lack(workload)) {
         eprintln!("{}: not available: {why}", workload.name());
         return Ok(None);
     }
