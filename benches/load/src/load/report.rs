@@ -60,10 +60,11 @@ pub fn shares(pairs: &[Pair], left: &str, right: &str, target: Option<f64>) -> T
         "share",
         "to reach",
         "share by CPU",
-        &format!("CPU µs (server + Postgres): {left}"),
-        right,
-        &format!("p50 / p99 ms: {left}"),
-        right,
+        &format!("{left}: µs (server + Postgres)"),
+        &format!("{right}: µs"),
+        &format!("{left}: p50 / p99 ms"),
+        &format!("{right}: p50 / p99 ms"),
+        "p99 by p50, at most 5",
         "errors",
     ]);
     for pair in pairs {
@@ -78,6 +79,7 @@ pub fn shares(pairs: &[Pair], left: &str, right: &str, target: Option<f64>) -> T
             cost(&pair.right),
             latency(&pair.left),
             latency(&pair.right),
+            format!("{:.1}", percent(pair.right.p99, pair.right.p50) / 100.0),
             (pair.left.errors + pair.right.errors).to_string(),
         ]);
     }
