@@ -12,7 +12,7 @@ use crate::figures::middle;
 use crate::grantor::Grantor;
 use crate::home::Home;
 use crate::machine;
-use crate::options::{Place, Weight, built};
+use crate::options::{Weight, built};
 use crate::table::{Table, thousands};
 use crate::target::Target;
 use crate::visitor::Visitor;
@@ -26,8 +26,7 @@ const SETTLE: Duration = Duration::from_secs(3);
 const MOST: Duration = Duration::from_secs(600);
 
 /// Measures all of it.
-pub async fn run(weight: &Weight, place: &Place) -> Result<()> {
-    let home = Home::make(&place.dir())?;
+pub async fn run(weight: &Weight, home: &Home, markdown: bool) -> Result<()> {
     let program = built("grantor")?;
     let mut table = Table::new(["what", "is", "at most"]);
     let size = std::fs::metadata(&program)?.len() as f64 / 1e6;
@@ -45,7 +44,7 @@ pub async fn run(weight: &Weight, place: &Place) -> Result<()> {
     let after = resident_mb(target.server)?;
     let requests = format!("resident, after {} requests", thousands(asked as f64));
     table.row([requests, format!("{after:.1} MB"), "40 MB".to_owned()]);
-    println!("{machine}\n\n{}", table.shown(place.markdown));
+    println!("{machine}\n\n{}", table.shown(markdown));
     Ok(())
 }
 

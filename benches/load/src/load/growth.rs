@@ -46,7 +46,7 @@ async fn grow(growth: &Growth) -> Result<()> {
         println!("DOUBT: {doubt}");
     }
     drop(many);
-    footprint::run(&growth.weight, &growth.measure.place).await
+    footprint::run(&growth.weight, &home, markdown).await
 }
 
 /// A Grantor with so many live tokens.

@@ -33,7 +33,7 @@ use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::home::Home;
-use crate::options::{Command, Measure, Options, built};
+use crate::options::{Command, Footprint, Measure, Options, built};
 use crate::target::Target;
 
 #[tokio::main(flavor = "current_thread")]
@@ -55,7 +55,10 @@ async fn until_asked_to_end(options: Options) -> Result<()> {
         match &options.command {
             Command::Run(measure) => run(measure).await,
             Command::Growth(growth) => growth::run(growth).await,
-            Command::Footprint(footprint) => footprint::run(&footprint.weight, &footprint.place).await,
+            Command::Footprint(Footprint { weight, place }) => {
+                let home = Home::make(&place.dir())?;
+                footprint::run(weight, &home, place.markdown).await
+            }
         }
     };
     tokio::select! {
