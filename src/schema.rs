@@ -162,6 +162,7 @@ diesel::table! {
         parent -> Text,
         grain -> Text,
         ahead -> Interval,
+        keep -> Nullable<Interval>,
     }
 }
 

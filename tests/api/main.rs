@@ -34,6 +34,7 @@ mod http;
 mod introspection;
 mod metadata;
 mod pages;
+mod partitions;
 mod pkce;
 mod process;
 mod races;

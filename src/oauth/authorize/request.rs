@@ -1,7 +1,11 @@
 //! The authorization request, typed (RFC 6749 §4.1.1, RFC 7636 §4.3).
 
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
 use crate::clients::{Client, GrantType};
-use crate::kernel::{CodeChallenge, Denial, RedirectUri, Resources, Scope};
+use crate::kernel::{ClientId, CodeChallenge, Denial, RedirectUri, Resources, Scope, Standing};
 use crate::platform::form::Params;
 use crate::services::Catalogue;
 
@@ -24,7 +28,7 @@ pub(super) const PARAMETERS: [&str; 12] = [
 /// Where the answer will go, proven before anything can redirect.
 pub(super) struct Target {
     /// Who asks.
-    pub(super) client: Client,
+    pub(super) client: Arc<Client>,
     /// The registered address it stands for.
     pub(super) registered: RedirectUri,
     /// The address as it was sent (or the only one registered).
@@ -33,9 +37,20 @@ pub(super) struct Target {
     pub(super) was_sent: bool,
 }
 
+/// Who says that they ask.
+pub(super) fn client_id(params: &Params) -> Result<ClientId, Denial> {
+    if params.is_repeated("client_id") {
+        return Err(Denial::Repeated("client_id"));
+    }
+    let id = params.get("client_id").ok_or(Denial::ClientMissing)?;
+    ClientId::parse(id).map_err(|_| Denial::ClientUnknown)
+}
+
 /// Finds where to return to (RFC 6749 §3.1.2.3). What fails here is shown to the person, never redirected.
-pub(super) fn target(client: Client, params: &Params) -> Result<Target, Denial> {
-    if params.is_repeated("client_id") || params.is_repeated("redirect_uri") {
+pub(super) fn target(client: Arc<Client>, params: &Params, now: DateTime<Utc>) -> Result<Target, Denial> {
+    let standing = Standing { client_disabled_at: client.disabled_at, ..Standing::default() };
+    standing.may_act(now).map_err(|_| Denial::ClientDisabled)?;
+    if params.is_repeated("redirect_uri") {
         return Err(Denial::Repeated("redirect_uri"));
     }
     if let Some(sent) = params.get("redirect_uri") {
