@@ -27,9 +27,11 @@ use crate::grants::usage::Usage;
 use crate::kernel::Fault;
 use crate::limits::guard::Guard;
 use crate::oauth::OAuth;
+use crate::platform::cache::Caches;
 use crate::platform::clock::Clock;
 use crate::platform::db::Db;
 use crate::platform::door::{self, Door};
+use crate::platform::listener::Listener;
 use crate::platform::logging;
 use crate::platform::metrics::Metrics;
 use crate::services::Services;
@@ -43,6 +45,7 @@ struct Shared {
     oauth: web::Data<OAuth>,
     usage: Arc<Usage>,
     metrics: Arc<Metrics>,
+    ledger: Ledger,
 }
 
 impl Shared {
@@ -62,18 +65,19 @@ impl Shared {
         });
         let usage = Arc::new(Usage::default());
         ledger.register(&metrics);
+        let caches = Caches::new(&settings.cache, Arc::clone(ledger.invalidation()), &metrics);
         let bearers = Bearers {
-            access_tokens: AccessTokens::new(ledger.clone()),
-            clients: Directory::new(ledger.clone()),
-            standings: Standings::new(ledger.clone()),
-            services: Services::new(ledger.clone()),
+            access_tokens: AccessTokens::new(ledger.clone(), &caches),
+            clients: Directory::new(ledger.clone(), &caches),
+            standings: Standings::new(ledger.clone(), &caches),
+            services: Services::new(ledger.clone(), &caches),
             ledger: ledger.clone(),
         };
         let oauth = OAuth {
             issuer: settings.issuer.clone(),
             clients: Clients { directory: bearers.clients.clone(), guard: Arc::clone(&guard) },
             bearers,
-            ledger,
+            ledger: ledger.clone(),
             accounts: Arc::clone(&accounts),
             tokens: settings.tokens.clone(),
             usage: Arc::clone(&usage),
@@ -91,6 +95,7 @@ impl Shared {
             oauth: web::Data::new(oauth),
             usage,
             metrics,
+            ledger,
         })
     }
 }
@@ -101,6 +106,10 @@ pub struct Running {
     pub front: SocketAddr,
     /// Where the metrics listen.
     pub ops: Option<SocketAddr>,
+    /// Through which this server acts: what is done through it is known to this server at once.
+    pub ledger: Ledger,
+    /// Caches are bypassed without it.
+    _listener: Option<Listener>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     background: Background,
 }
@@ -132,9 +141,13 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
     let mut servers = Vec::new();
     let front = listen(&settings.server, &shared, signals, &mut servers)?;
     let ops = settings.server.ops.map(|at| listen_ops(at, &shared, signals, &mut servers)).transpose()?;
+    let listener = match settings.cache.entries {
+        0 => None,
+        _ => Some(Listener::start(db.clone(), Arc::clone(shared.ledger.invalidation()))?),
+    };
     let partitions = Partitions::new(db.clone(), clock.clone(), settings.audit.retention(), &shared.metrics);
     let background = Background::start(db, clock, shared.usage, partitions);
-    Ok(Running { front, ops, servers, background })
+    Ok(Running { front, ops, ledger: shared.ledger, _listener: listener, servers, background })
 }
 
 type Servers = Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>;

@@ -265,7 +265,8 @@ async fn a_refused_replay_leaves_its_revocation_behind_rfc6749_4_1_2() {
     app.stop().await;
 }
 
-/// A pool that is held by others is a bounded wait, then 503; what needs no database goes on.
+/// A pool that is held by others is a bounded wait, then 503; what has connections of its own goes on, revocation
+/// above all.
 #[tokio::test]
 async fn with_every_connection_held_the_answer_is_503_and_not_silence() {
     let app = App::with(|settings| {
@@ -273,20 +274,25 @@ async fn with_every_connection_held_the_answer_is_503_and_not_silence() {
         settings.database.pool.wait_ms = 100;
     })
     .await;
-    let client = app.web_client();
-    client.own_token(&app, "").await.is_ok();
+    let (client, server) = (app.web_client(), app.resource_server());
+    let page = client.authorize_path(&[]);
+    assert_eq!(app.get(&page).await.status, 303);
 
     let holders = [Holder::of(&app).await, Holder::of(&app).await];
-    for answer in join_all((0..10).map(|_| client.own_token(&app, ""))).await {
+    for answer in join_all((0..10).map(|_| app.get(&page))).await {
         cannot_know("no connection", &answer);
     }
+    let token = client.own_token(&app, "orders:read").await.text("access_token");
+    assert!(app.is_active(&server, &token).await);
+    client.revoke(&app, &token).await.is_ok();
+    assert!(!app.is_active(&server, &token).await);
     assert_eq!(app.get("/livez").await.status, 200);
     assert_eq!(app.get("/readyz").await.status, 503);
 
     for holder in holders {
         holder.release().await;
     }
-    client.own_token(&app, "").await.is_ok();
+    assert_eq!(app.get(&page).await.status, 303);
 }
 
 /// Holds one connection of a server's pool.

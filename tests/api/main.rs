@@ -15,6 +15,7 @@ mod support;
 mod account;
 mod audit;
 mod authorize;
+mod caches;
 mod client_authentication;
 mod client_credentials;
 mod code;

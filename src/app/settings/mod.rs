@@ -24,6 +24,7 @@ use crate::accounts::passwords::PasswordSettings;
 use crate::accounts::sessions::SessionSettings;
 use crate::grants::TokenSettings;
 use crate::limits::guard::GuardSettings;
+use crate::platform::cache::CacheSettings;
 use crate::platform::db::{LogRetention, PoolSettings};
 use crate::platform::logging;
 
@@ -49,6 +50,8 @@ pub struct Settings {
     pub passwords: PasswordSettings,
     /// Section `guard`.
     pub guard: GuardSettings,
+    /// Section `cache`.
+    pub cache: CacheSettings,
     /// Section `audit`.
     pub audit: AuditSettings,
 }
@@ -259,6 +262,8 @@ impl Settings {
             self.audit.retention_days == 0 || (2..=36_500).contains(&self.audit.retention_days),
             "audit.retention_days must be 2 to 36500, or 0",
         );
+        demand(self.cache.entries <= 10_000_000, "cache.entries must be 0 to 10000000");
+        demand((1..=60).contains(&self.cache.lifetime_s), "cache.lifetime_s must be 1 to 60");
         complaints.extend(self.database.way.complaint(self.database.allow_plaintext));
         complaints
     }
