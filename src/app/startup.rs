@@ -18,6 +18,7 @@ use crate::app::neighbours::cannot_listen;
 use crate::app::partitions::Partitions;
 use crate::app::routes;
 use crate::app::settings::{ServerSettings, Settings};
+use crate::app::signals::Signals;
 use crate::audit::Ledger;
 use crate::clients::Directory;
 use crate::clients::authentication::Clients;
@@ -30,6 +31,7 @@ use crate::oauth::OAuth;
 use crate::platform::clock::Clock;
 use crate::platform::db::Db;
 use crate::platform::door::{self, Door};
+use crate::platform::leaving::Leaving;
 use crate::platform::logging;
 use crate::platform::metrics::Metrics;
 use crate::services::Services;
@@ -43,6 +45,7 @@ struct Shared {
     oauth: web::Data<OAuth>,
     usage: Arc<Usage>,
     metrics: Arc<Metrics>,
+    leaving: Leaving,
 }
 
 impl Shared {
@@ -78,10 +81,12 @@ impl Shared {
             tokens: settings.tokens.clone(),
             usage: Arc::clone(&usage),
         };
+        let leaving = Leaving::default();
         let door = Door {
             clock,
             trusted_proxies: settings.server.trusted_proxies.clone(),
             metrics: Arc::clone(&metrics),
+            leaving: leaving.clone(),
         };
         Ok(Self {
             door: web::Data::new(door),
@@ -91,6 +96,7 @@ impl Shared {
             oauth: web::Data::new(oauth),
             usage,
             metrics,
+            leaving,
         })
     }
 }
@@ -103,6 +109,7 @@ pub struct Running {
     pub ops: Option<SocketAddr>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     background: Background,
+    leaving: Leaving,
 }
 
 impl Running {
@@ -119,6 +126,7 @@ impl Running {
 
     /// Ends the server: takes no more, lets what is under way end.
     pub async fn stop(self) -> Result<(), Fault> {
+        self.leaving.begin();
         for (handle, _) in &self.servers {
             handle.stop(true).await;
         }
@@ -126,25 +134,25 @@ impl Running {
     }
 }
 
-/// Starts the server over a prepared database. `signals`: ends by SIGTERM and SIGINT.
+/// Starts the server over a prepared database. `signals`: it ends by SIGTERM and SIGINT.
 pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> Result<Running, Fault> {
     let shared = Shared::new(settings, db.clone(), clock.clone())?;
     let mut servers = Vec::new();
-    let front = listen(&settings.server, &shared, signals, &mut servers)?;
-    let ops = settings.server.ops.map(|at| listen_ops(at, &shared, signals, &mut servers)).transpose()?;
+    let front = listen(&settings.server, &shared, &mut servers)?;
+    let ops = settings.server.ops.map(|at| listen_ops(at, &shared, &mut servers)).transpose()?;
+    let leaving = shared.leaving;
+    if signals {
+        let handles = servers.iter().map(|(handle, _)| handle.clone()).collect();
+        tokio::spawn(Signals::listen()?.end(handles, leaving.clone(), settings.notice()));
+    }
     let partitions = Partitions::new(db.clone(), clock.clone(), settings.audit.retention(), &shared.metrics);
     let background = Background::start(db, clock, shared.usage, partitions);
-    Ok(Running { front, ops, servers, background })
+    Ok(Running { front, ops, servers, background, leaving })
 }
 
 type Servers = Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>;
 
-fn listen(
-    settings: &ServerSettings,
-    shared: &Shared,
-    signals: bool,
-    servers: &mut Servers,
-) -> Result<SocketAddr, Fault> {
+fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> Result<SocketAddr, Fault> {
     let (door, db, guard) = (shared.door.clone(), shared.db.clone(), shared.guard.clone());
     let (accounts, oauth, limit) = (shared.accounts.clone(), shared.oauth.clone(), settings.body_limit);
     let server = HttpServer::new(move || {
@@ -166,8 +174,8 @@ fn listen(
         .max_connections(settings.connections)
         .client_request_timeout(Duration::from_millis(settings.header_timeout_ms))
         .keep_alive(Duration::from_secs(settings.keep_alive_s))
-        .shutdown_timeout(settings.drain_s);
-    let server = if signals { server } else { server.disable_signals() };
+        .shutdown_timeout(settings.drain_s)
+        .disable_signals();
     let server =
         server.bind(settings.front).map_err(|error| cannot_listen("server.front", settings.front, &error))?;
     let address = server.addrs().first().copied().unwrap_or(settings.front);
@@ -176,12 +184,7 @@ fn listen(
     Ok(address)
 }
 
-fn listen_ops(
-    at: SocketAddr,
-    shared: &Shared,
-    signals: bool,
-    servers: &mut Servers,
-) -> Result<SocketAddr, Fault> {
+fn listen_ops(at: SocketAddr, shared: &Shared, servers: &mut Servers) -> Result<SocketAddr, Fault> {
     let (door, db, metrics) = (shared.door.clone(), shared.db.clone(), Arc::clone(&shared.metrics));
     let server = HttpServer::new(move || {
         App::new()
@@ -191,8 +194,7 @@ fn listen_ops(
             .wrap(from_fn(door::pass))
             .configure(routes::ops)
     });
-    let server = server.workers(1).shutdown_timeout(1);
-    let server = if signals { server } else { server.disable_signals() };
+    let server = server.workers(1).shutdown_timeout(1).disable_signals();
     let server = server.bind(at).map_err(|error| cannot_listen("server.ops", at, &error))?;
     let address = server.addrs().first().copied().unwrap_or(at);
     let running = server.run();
