@@ -33,9 +33,10 @@ async fn livez() -> HttpResponse {
 
 /// The process can do its work, and will for a while: it is not about to end, and the database answers.
 async fn readyz(door: web::Data<Door>, db: web::Data<Db>) -> HttpResponse {
-    let obstacle = match door.leaving.has_begun() {
-        true => Some("the server is about to end\n"),
-        false => db.ping().await.err().map(|_| "the database does not answer\n"),
+    let obstacle = if door.leaving.has_begun() {
+        Some("the server is about to end\n")
+    } else {
+        db.ping().await.err().map(|_| "the database does not answer\n")
     };
     let mut response =
         if obstacle.is_none() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };

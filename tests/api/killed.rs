@@ -68,11 +68,11 @@ async fn what_was_acknowledged_outlives_every_kill() {
     holds(&load).await;
 }
 
-/// The same for as long as `GRANTOR_SOAK_MINUTES` say.
+/// The same for as long as `SOAK_MINUTES` says.
 #[tokio::test]
 #[ignore = "takes minutes: make soak"]
 async fn soak_what_was_acknowledged_outlives_every_kill() {
-    let minutes = std::env::var("GRANTOR_SOAK_MINUTES").map_or(3, |text| text.parse().expect("minutes"));
+    let minutes = std::env::var("SOAK_MINUTES").map_or(3, |text| text.parse().expect("minutes"));
     let until = Instant::now() + Duration::from_secs(60 * minutes);
     let postgres = OwnPostgres::start();
     // Longer than any soak, so that no token dies of age.

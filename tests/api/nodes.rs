@@ -227,21 +227,27 @@ async fn code_at(node: &App, client: &TestClient) -> String {
 /// only there: where the clock is right it works.
 #[tokio::test]
 async fn a_clock_that_is_ahead_refuses_codes_and_harms_none() {
-    let Clocks { right, behind, ahead } = Clocks::set().await;
+    let nodes = Clocks::set().await;
+    let Clocks { right, behind, ahead } = &nodes;
     let client = right.web_client();
-    let code = code_at(&right, &client).await;
-    client.redeem(&ahead, &code).await.is_error(400, "invalid_grant");
-    client.redeem(&right, &code).await.is_ok();
+    let code = code_at(right, &client).await;
+    client.redeem(ahead, &code).await.is_error(400, "invalid_grant");
+    client.redeem(right, &code).await.is_ok();
 
-    let code = code_at(&behind, &client).await;
-    client.redeem(&right, &code).await.is_error(400, "invalid_grant");
-    client.redeem(&behind, &code).await.is_ok();
+    let code = code_at(behind, &client).await;
+    client.redeem(right, &code).await.is_error(400, "invalid_grant");
+    client.redeem(behind, &code).await.is_ok();
 
-    // Given ahead, redeemed behind: for longer than it should.
-    for giver in [&right, &ahead] {
-        let code = code_at(giver, &client).await;
-        client.redeem(&behind, &code).await.is_ok();
+    // Where it is behind, a code works for longer than it should.
+    let codes = [code_at(right, &client).await, code_at(right, &client).await];
+    nodes.advance(120);
+    client.redeem(right, &codes[0]).await.is_error(400, "invalid_grant");
+    for code in codes {
+        client.redeem(behind, &code).await.is_ok();
     }
+    let code = code_at(ahead, &client).await;
+    nodes.advance(120);
+    client.redeem(right, &code).await.is_ok();
 }
 
 /// Tokens end by the clock that is asked; revocations and sessions do not mind the clock.
@@ -278,6 +284,23 @@ async fn clocks_that_differ_move_the_end_of_a_token_and_nothing_else() {
     assert_eq!(states(&token).await, [false, true, false], "behind 90 s late");
     nodes.advance(60);
     assert_eq!(states(&token).await, [false; 3]);
+}
+
+/// Sessions end by the clock that is asked, too: a day after they were last used.
+#[tokio::test]
+async fn a_clock_that_is_ahead_signs_people_out_early() {
+    let nodes = Clocks::set().await;
+    let Clocks { right, behind, ahead } = &nodes;
+    let mut browser = right.browser();
+    browser.sign_in(ADA).await;
+    let is_in = async |node: &App| {
+        let mut tab = node.browser();
+        tab.cookies.clone_from(&browser.cookies);
+        !tab.get("/account/apps").await.is_login()
+    };
+    assert_eq!([is_in(behind).await, is_in(right).await], [true, true]);
+    nodes.advance(24 * 60 * 60 - 60);
+    assert_eq!([is_in(ahead).await, is_in(behind).await, is_in(right).await], [false, true, true]);
 }
 
 /// The grace for lost replies is 10 s. A clock that is ahead takes a repeated request for a theft and ends the family;
