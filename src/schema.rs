@@ -1,7 +1,7 @@
 // @generated automatically by Diesel CLI.
 
 diesel::table! {
-    access_tokens (expires_on, hash) {
+    access_tokens (hash, expires_on) {
         expires_on -> Date,
         hash -> Bytea,
         id -> Uuid,
@@ -18,7 +18,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    authorization_codes (expires_on, hash) {
+    authorization_codes (hash, expires_on) {
         expires_on -> Date,
         hash -> Bytea,
         family_id -> Uuid,
@@ -34,7 +34,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    browser_sessions (expires_on, token_hash) {
+    browser_sessions (token_hash, expires_on) {
         expires_on -> Date,
         token_hash -> Bytea,
         id -> Uuid,
@@ -187,7 +187,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    refresh_tokens (expires_on, hash) {
+    refresh_tokens (hash, expires_on) {
         expires_on -> Date,
         hash -> Bytea,
         family_id -> Uuid,

@@ -56,7 +56,7 @@ fn hash(cookie: &Bearer) -> Vec<u8> {
 /// Finds the session of a cookie, whatever its state.
 pub fn find(connection: &mut Connection, cookie: &Bearer) -> Result<Option<Session>, Fault> {
     let row = browser_sessions::table
-        .find((day(cookie), cookie.hash().as_bytes().to_vec()))
+        .find((hash(cookie), day(cookie)))
         .select(Row::as_select())
         .first(connection)
         .optional()?;
@@ -153,7 +153,7 @@ pub fn insert(
 /// Notes that the session was used, and from where.
 pub fn touch(work: &mut Work<'_>, cookie: &Bearer) -> Result<(), Fault> {
     let (now, ip) = (work.now(), work.context().ip.map(|ip| ip.to_string()));
-    diesel::update(browser_sessions::table.find((day(cookie), cookie.hash().as_bytes().to_vec())))
+    diesel::update(browser_sessions::table.find((hash(cookie), day(cookie))))
         .filter(browser_sessions::last_seen_at.lt(now))
         .set((browser_sessions::last_seen_at.eq(now), browser_sessions::ip.eq(ip)))
         .execute(&mut **work)?;
@@ -164,7 +164,7 @@ pub fn touch(work: &mut Work<'_>, cookie: &Bearer) -> Result<(), Fault> {
 pub fn end(work: &mut Work<'_>, cookie: &Bearer) -> Result<bool, Fault> {
     let now = work.now();
     let ended =
-        diesel::update(browser_sessions::table.find((day(cookie), cookie.hash().as_bytes().to_vec())))
+        diesel::update(browser_sessions::table.find((hash(cookie), day(cookie))))
             .filter(browser_sessions::ended_at.is_null())
             .set(browser_sessions::ended_at.eq(now))
             .execute(&mut **work)?;
