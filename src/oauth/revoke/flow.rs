@@ -40,9 +40,9 @@ async fn access_token(
 ) -> Result<bool, Fault> {
     let found = oauth.bearers.access_tokens.find(key).await?;
     let Some(found) = found else { return Ok(false) };
-    if rules::is_own(client, found.client) {
-        let revoke =
-            access_tokens::store::Revoke { key, now: context.now, id: found.id, client: client.principal };
+    if rules::is_own(client, found.token.client) {
+        let id = found.token.id;
+        let revoke = access_tokens::store::Revoke { key, now: context.now, id, client: client.principal };
         oauth.ledger.write(context, revoke).await?;
     }
     Ok(true)
