@@ -25,8 +25,8 @@ const SETTLE: Duration = Duration::from_secs(3);
 /// How long it may be asked.
 const MOST: Duration = Duration::from_secs(600);
 
-/// Measures all of it.
-pub async fn run(weight: &Weight, home: &Home, markdown: bool) -> Result<()> {
+/// Measures all of it; also says on what.
+pub async fn weigh(weight: &Weight, home: &Home) -> Result<(String, Table)> {
     let program = built("grantor")?;
     let mut table = Table::new(["what", "is", "at most"]);
     let size = std::fs::metadata(&program)?.len() as f64 / 1e6;
@@ -44,8 +44,7 @@ pub async fn run(weight: &Weight, home: &Home, markdown: bool) -> Result<()> {
     let after = resident_mb(target.server)?;
     let requests = format!("resident, after {} requests", thousands(asked as f64));
     table.row([requests, format!("{after:.1} MB"), "40 MB".to_owned()]);
-    println!("{machine}\n\n{}", table.shown(markdown));
-    Ok(())
+    Ok((machine, table))
 }
 
 /// From the start of the process to its first answer: over a database that runs, and over its own, which it must start

@@ -42,11 +42,13 @@ async fn grow(growth: &Growth) -> Result<()> {
 
     let purged = purge::under_load(&mut many, small, growth.measure.plan()).await?;
     println!("{}", purged.shown(markdown));
+    drop(many);
+    let (_, weights) = footprint::weigh(&growth.weight, &home).await?;
+    println!("{}", weights.shown(markdown));
     for doubt in report::doubts(&pairs) {
         println!("DOUBT: {doubt}");
     }
-    drop(many);
-    footprint::run(&growth.weight, &home, markdown).await
+    Ok(())
 }
 
 /// A Grantor with so many live tokens.

@@ -57,7 +57,9 @@ async fn until_asked_to_end(options: Options) -> Result<()> {
             Command::Growth(growth) => growth::run(growth).await,
             Command::Footprint(Footprint { weight, place }) => {
                 let home = Home::make(&place.dir())?;
-                footprint::run(weight, &home, place.markdown).await
+                let (machine, table) = footprint::weigh(weight, &home).await?;
+                println!("{machine}\n\n{}", table.shown(place.markdown));
+                Ok(())
             }
         }
     };
