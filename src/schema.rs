@@ -228,6 +228,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    signing_keys (kid) {
+        kid -> Text,
+        algorithm -> Text,
+        public_jwk -> Jsonb,
+        private_key -> Bytea,
+        created_at -> Timestamptz,
+        signs_from -> Timestamptz,
+        signs_until -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     users (principal_id) {
         principal_id -> Uuid,
         identifier -> Text,
@@ -264,5 +277,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     scopes,
     services,
     sign_in_failures,
+    signing_keys,
     users,
 );

@@ -11,6 +11,7 @@ use crate::audit::Ledger;
 use crate::grants::usage::Usage;
 use crate::platform::clock::Clock;
 use crate::platform::db::{self, Db};
+use crate::signing::Keys;
 
 /// How often the coming partitions are looked after.
 const PARTITIONS: Duration = Duration::from_secs(3600);
@@ -18,20 +19,25 @@ const PARTITIONS: Duration = Duration::from_secs(3600);
 /// How often the notes of which grants were used are written.
 const NOTES: Duration = Duration::from_secs(1);
 
+/// How often the signing keys are looked after.
+const KEYS: Duration = Duration::from_secs(1);
+
 /// The tasks, and what is to be done at their end.
 pub(super) struct Background {
     partitions: JoinHandle<()>,
     notes: JoinHandle<()>,
+    keys: JoinHandle<()>,
     over: Arc<Notify>,
 }
 
 impl Background {
     /// Starts them.
-    pub(super) fn start(db: Db, clock: Clock, usage: Arc<Usage>) -> Self {
+    pub(super) fn start(db: Db, clock: Clock, usage: Arc<Usage>, keys: Arc<Keys>) -> Self {
         let over = Arc::new(Notify::new());
         let notes = Notes { usage, ledger: Ledger::new(db.clone()), clock: clock.clone() };
         Self {
-            partitions: tokio::spawn(make_partitions(db, clock)),
+            partitions: tokio::spawn(make_partitions(db, clock.clone())),
+            keys: tokio::spawn(tend_keys(keys, clock)),
             notes: tokio::spawn(notes.write_until(Arc::clone(&over))),
             over,
         }
@@ -40,6 +46,7 @@ impl Background {
     /// Ends them, once nothing more is answered.
     pub(super) async fn end(self) {
         self.partitions.abort();
+        self.keys.abort();
         self.over.notify_one();
         if let Err(error) = self.notes.await {
             log::error!("the notes of which apps were used: {error}");
@@ -67,6 +74,21 @@ impl Notes {
         if let Err(fault) = self.usage.flush(&self.ledger, self.clock.now()).await {
             log::warn!("noting which apps were used: {fault}");
         }
+    }
+}
+
+/// Looks after the signing keys; says once what is wrong, and once that it is over.
+async fn tend_keys(keys: Arc<Keys>, clock: Clock) {
+    let mut well = true;
+    loop {
+        sleep(KEYS).await;
+        let tended = keys.tend(clock.now()).await;
+        match &tended {
+            Err(fault) if well => log::warn!("looking after the signing keys: {fault}"),
+            Ok(()) if !well => log::info!("the signing keys are looked after again"),
+            _ => {}
+        }
+        well = tended.is_ok();
     }
 }
 

@@ -14,6 +14,7 @@ use crate::accounts::passwords::Passwords;
 use crate::accounts::sessions::CookieJar;
 use crate::accounts::sign_in::Turns;
 use crate::app::background::Background;
+use crate::app::database::master_key;
 use crate::app::neighbours::cannot_listen;
 use crate::app::routes;
 use crate::app::settings::{ServerSettings, Settings};
@@ -27,6 +28,7 @@ use crate::platform::clock::Clock;
 use crate::platform::db::Db;
 use crate::platform::door::{self, Door};
 use crate::platform::metrics::Metrics;
+use crate::signing::Keys;
 
 /// What all requests share.
 struct Shared {
@@ -36,6 +38,7 @@ struct Shared {
     accounts: web::Data<Accounts>,
     oauth: web::Data<OAuth>,
     usage: Arc<Usage>,
+    keys: Arc<Keys>,
     metrics: Arc<Metrics>,
 }
 
@@ -54,6 +57,13 @@ impl Shared {
             origin: settings.issuer.clone(),
         });
         let usage = Arc::new(Usage::default());
+        let keys = Keys::new(
+            ledger.clone(),
+            settings.signing.clone(),
+            settings.issuer.clone(),
+            master_key(settings)?,
+        );
+        let keys = Arc::new(keys);
         let oauth = OAuth {
             issuer: settings.issuer.clone(),
             clients: Clients { ledger: ledger.clone(), guard: Arc::clone(&guard) },
@@ -61,6 +71,7 @@ impl Shared {
             accounts: Arc::clone(&accounts),
             tokens: settings.tokens.clone(),
             usage: Arc::clone(&usage),
+            keys: Arc::clone(&keys),
         };
         let door = Door {
             clock,
@@ -74,6 +85,7 @@ impl Shared {
             accounts: web::Data::from(accounts),
             oauth: web::Data::new(oauth),
             usage,
+            keys,
             metrics,
         })
     }
@@ -85,6 +97,8 @@ pub struct Running {
     pub front: SocketAddr,
     /// Where the metrics listen.
     pub ops: Option<SocketAddr>,
+    /// Its signing keys.
+    pub keys: Arc<Keys>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     background: Background,
 }
@@ -113,11 +127,12 @@ impl Running {
 /// Starts the server over a prepared database. `signals`: ends by SIGTERM and SIGINT.
 pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> Result<Running, Fault> {
     let shared = Shared::new(settings, db.clone(), clock.clone())?;
+    shared.keys.start(clock.now()).await?;
     let mut servers = Vec::new();
     let front = listen(&settings.server, &shared, signals, &mut servers)?;
     let ops = settings.server.ops.map(|at| listen_ops(at, &shared, signals, &mut servers)).transpose()?;
-    let background = Background::start(db, clock, shared.usage);
-    Ok(Running { front, ops, servers, background })
+    let background = Background::start(db, clock, shared.usage, Arc::clone(&shared.keys));
+    Ok(Running { front, ops, keys: shared.keys, servers, background })
 }
 
 type Servers = Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>;

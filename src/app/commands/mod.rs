@@ -4,6 +4,7 @@ mod audit;
 mod client;
 mod demo;
 mod doctor;
+mod key;
 mod migrate;
 mod secret;
 mod serve;
@@ -57,6 +58,9 @@ enum Command {
     /// Resource servers and their scopes.
     #[command(subcommand)]
     Service(service::Command),
+    /// Keys that sign JWTs.
+    #[command(subcommand)]
+    Key(key::Command),
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -120,6 +124,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Refusal> {
         Command::User(command) => user::run(&shell, command)?,
         Command::Client(command) => client::run(&shell, command)?,
         Command::Service(command) => service::run(&shell, command)?,
+        Command::Key(command) => key::run(&shell, command)?,
         Command::Audit(command) => audit::run(&shell, &command)?,
         Command::Doctor => return Ok(doctor::run(&shell)),
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::clients::{AuthMethod, GrantType};
 use crate::oauth::OAuth;
+use crate::platform::context::Context;
 use crate::platform::faces::only;
 
 /// Adds the route of this verb.
@@ -23,7 +24,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
 }
 
 /// Some browser libraries send a header of their own with the request, and ask before.
-async fn preflight() -> HttpResponse {
+pub(in crate::oauth) async fn preflight() -> HttpResponse {
     HttpResponse::NoContent()
         .insert_header((ALLOW, "GET, HEAD, OPTIONS"))
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
@@ -33,18 +34,20 @@ async fn preflight() -> HttpResponse {
         .finish()
 }
 
-async fn get(oauth: web::Data<OAuth>) -> HttpResponse {
+async fn get(oauth: web::Data<OAuth>, context: Context) -> HttpResponse {
+    // While the keys are not read yet, there is nothing to point at.
+    let shows_keys = oauth.keys.key_set(context.now).is_ok_and(|set| set.is_some());
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "public, max-age=300"))
         // A public document, the same for all; there is nothing to steal by reading it across origins.
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .json(document(&oauth.issuer))
+        .json(document(&oauth.issuer, shows_keys))
 }
 
 /// The document (RFC 8414 §2). Every URL is made of the issuer in the settings, never of the request.
-fn document(issuer: &str) -> Value {
+fn document(issuer: &str, shows_keys: bool) -> Value {
     let with_secret = [AuthMethod::ClientSecretBasic.as_str(), AuthMethod::ClientSecretPost.as_str()];
-    json!({
+    let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/oauth/authorize"),
         "token_endpoint": format!("{issuer}/oauth/token"),
@@ -60,5 +63,9 @@ fn document(issuer: &str) -> Value {
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
         "prompt_values_supported": ["none", "login", "consent"],
-    })
+    });
+    if let Some(members) = document.as_object_mut().filter(|_| shows_keys) {
+        members.insert("jwks_uri".into(), format!("{issuer}/oauth/jwks").into());
+    }
+    document
 }

@@ -1,7 +1,7 @@
 //! The database: whether it is reached and up to date, and what our role may do in it.
 
 use super::finding::{Finding, Level};
-use super::{contents, partitions, postgres};
+use super::{contents, partitions, postgres, signing};
 use crate::app::commands::Shell;
 use crate::app::database::Database;
 use crate::kernel::Fault;
@@ -48,6 +48,7 @@ fn contents_of(shell: &Shell, database: &Database, db: &Db, is_serving: bool) ->
             Err(fault) => findings.push(unchecked("partitions", &fault)),
         }
         findings.push(ask(db, "accounts", contents::check));
+        findings.push(ask(db, "signing", |connection| signing::check(shell, connection)));
     }
     findings
 }
