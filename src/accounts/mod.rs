@@ -7,6 +7,7 @@ pub mod profile;
 pub mod registration;
 pub mod sessions;
 pub mod sign_in;
+mod standings;
 pub mod store;
 
 use std::borrow::Borrow;
@@ -25,6 +26,8 @@ use crate::platform::context::Context;
 use crate::platform::csrf;
 use crate::platform::form::Params;
 use crate::settle;
+
+pub use standings::Standings;
 
 /// What the pages of this slice, and the slices above that ask who is signed in, need.
 pub struct Accounts {

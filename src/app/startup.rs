@@ -9,17 +9,20 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use tokio::task::JoinHandle;
 
-use crate::accounts::Accounts;
 use crate::accounts::passwords::Passwords;
 use crate::accounts::sessions::CookieJar;
 use crate::accounts::sign_in::Turns;
+use crate::accounts::{Accounts, Standings};
 use crate::app::background::Background;
 use crate::app::database::master_key;
 use crate::app::neighbours::cannot_listen;
 use crate::app::routes;
 use crate::app::settings::{ServerSettings, Settings};
 use crate::audit::Ledger;
+use crate::clients::Directory;
 use crate::clients::authentication::Clients;
+use crate::decision::Bearers;
+use crate::grants::access_tokens::AccessTokens;
 use crate::grants::usage::Usage;
 use crate::kernel::Fault;
 use crate::limits::guard::Guard;
@@ -28,6 +31,7 @@ use crate::platform::clock::Clock;
 use crate::platform::db::Db;
 use crate::platform::door::{self, Door};
 use crate::platform::metrics::Metrics;
+use crate::services::Services;
 use crate::signing::Keys;
 
 /// What all requests share.
@@ -64,9 +68,18 @@ impl Shared {
             master_key(settings)?,
         );
         let keys = Arc::new(keys);
+        ledger.register(&metrics);
+        let bearers = Bearers {
+            access_tokens: AccessTokens::new(ledger.clone()),
+            clients: Directory::new(ledger.clone()),
+            standings: Standings::new(ledger.clone()),
+            services: Services::new(ledger.clone()),
+            ledger: ledger.clone(),
+        };
         let oauth = OAuth {
             issuer: settings.issuer.clone(),
-            clients: Clients { ledger: ledger.clone(), guard: Arc::clone(&guard) },
+            clients: Clients { directory: bearers.clients.clone(), guard: Arc::clone(&guard) },
+            bearers,
             ledger,
             accounts: Arc::clone(&accounts),
             tokens: settings.tokens.clone(),

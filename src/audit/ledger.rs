@@ -1,38 +1,70 @@
 //! The door to a transaction. Whatever is written passes here, and leaves its events in the same commit.
 
+use std::sync::{Arc, OnceLock};
+
 use diesel::{Connection as _, result::Error as DieselError};
 
+use crate::audit::lane::{Group, Job, Lane, Repeats, Run};
+use crate::audit::metrics::LaneMetrics;
 use crate::audit::work::Trail;
 use crate::audit::{Event, Work, store};
-use crate::kernel::{Denial, Fault, Outcome};
+use crate::kernel::{Denial, Fault, Outcome, Stale};
 use crate::platform::context::Context;
-use crate::platform::db::{Connection, Db};
+use crate::platform::db::{Connection, Db, announce};
 use crate::platform::entropy::Entropy;
+use crate::platform::invalidation::Invalidation;
+use crate::platform::metrics::Metrics;
 
 /// Opens transactions. Cheap to clone.
 #[derive(Clone)]
 pub struct Ledger {
     db: Db,
+    lanes: Arc<Lanes>,
 }
 
+/// What is read and written for many at once. The lanes start when they are first used: commands need none.
+#[derive(Default)]
+struct Lanes {
+    writes: OnceLock<Lane<Trails>>,
+    reads: OnceLock<Lane<()>>,
+    write_metrics: Arc<LaneMetrics>,
+    read_metrics: Arc<LaneMetrics>,
+    invalidation: Arc<Invalidation>,
+}
+
+/// Threads that look up; one waits for the database while the other has its answer taken apart.
+const READERS: usize = 2;
+
 /// A hot act, decided beforehand over what was loaded: the rows to change, the conditions under which, and
-/// the events that go with each verdict. Many can be executed in one statement, which is why it takes a slice
+/// the events that go with each verdict. Many are executed in one statement, which is why it takes a slice
 /// and gives one verdict a row, in order.
 pub trait WriteValue: Send + Sized + 'static {
     /// What became of it.
     type Verdict: Send + 'static;
 
     /// Writes the rows; each row's conditions decide for that row alone.
-    fn execute(rows: &[Self], connection: &mut Connection) -> Result<Vec<Self::Verdict>, Fault>;
+    fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Verdict>, Fault>;
 
     /// The events that go with the verdict.
     fn events(&self, verdict: &Self::Verdict) -> Vec<Event>;
+
+    /// What the caches of every node must forget, whatever the verdict: this one may not have heard of it yet.
+    fn stale(&self) -> Option<Stale>;
+}
+
+/// Something to be found by its key, of which many are found in one statement.
+pub trait Lookup: Send + Sized + 'static {
+    /// What is found.
+    type Found: Send + 'static;
+
+    /// Finds them; one answer a key, in order.
+    fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault>;
 }
 
 impl Ledger {
     /// A ledger over the pool.
     pub fn new(db: Db) -> Self {
-        Self { db }
+        Self { db, lanes: Arc::default() }
     }
 
     /// Reads outside any act.
@@ -51,8 +83,8 @@ impl Ledger {
         T: Send + 'static,
         F: FnOnce(&mut Work<'_>) -> Outcome<T> + Send + 'static,
     {
-        let context = context.clone();
-        self.db.run(move |connection| transact(connection, &context, act)).await
+        let (context, caches) = (context.clone(), Arc::clone(&self.lanes.invalidation));
+        self.db.run(move |connection| transact(connection, &context, &caches, act)).await
     }
 
     /// The same on the calling thread, for commands.
@@ -61,7 +93,7 @@ impl Ledger {
         context: &Context,
         act: impl FnOnce(&mut Work<'_>) -> Outcome<T>,
     ) -> Outcome<T> {
-        self.db.run_here(|connection| transact(connection, context, act))
+        self.db.run_here(|connection| transact(connection, context, self.invalidation(), act))
     }
 
     /// Reads on the calling thread, for commands.
@@ -69,39 +101,124 @@ impl Ledger {
         self.db.run_here(load)
     }
 
-    /// Executes a write value and its events in one commit; the answer comes after it.
-    pub async fn write<W: WriteValue>(&self, context: &Context, value: W) -> Result<W::Verdict, Fault> {
-        let context = context.clone();
-        self.db
-            .run(move |connection| {
-                connection.transaction(|connection| {
-                    let verdicts = W::execute(std::slice::from_ref(&value), connection)?;
-                    let verdict = verdicts
-                        .into_iter()
-                        .next()
-                        .ok_or_else(|| Fault::internal("a write value without a verdict"))?;
-                    store::append(connection, &context, &value.events(&verdict), Entropy)?;
-                    Ok(verdict)
-                })
-            })
-            .await
+    /// Finds something by its key, together with whatever others look for at the moment.
+    pub async fn look_up<L: Lookup>(&self, key: L) -> Result<L::Found, Fault> {
+        let start = || {
+            let metrics = Arc::clone(&self.lanes.read_metrics);
+            Lane::start(("grantor-reads", READERS), &self.db, Arc::new(find_all), Repeats::Freely, metrics)
+        };
+        self.lanes.reads.get_or_init(start).ask(Looked(key)).await
     }
+
+    /// Executes a write value and its events in one commit, shared with whatever others write at the moment; the
+    /// answer comes after it.
+    pub async fn write<W: WriteValue>(&self, context: &Context, value: W) -> Result<W::Verdict, Fault> {
+        let start = || {
+            let (metrics, caches) =
+                (Arc::clone(&self.lanes.write_metrics), Arc::clone(&self.lanes.invalidation));
+            let write: Run<Trails> =
+                Arc::new(move |connection, groups| write_all(&caches, connection, groups));
+            Lane::start(("grantor-writes", 1), &self.db, write, Repeats::Never, metrics)
+        };
+        self.lanes.writes.get_or_init(start).ask(Written { context: context.clone(), value }).await
+    }
+
+    /// Who must hear what is stale.
+    pub fn invalidation(&self) -> &Invalidation {
+        &self.lanes.invalidation
+    }
+
+    /// Shows how the lanes do.
+    pub fn register(&self, metrics: &Metrics) {
+        self.lanes.write_metrics.register("writes", metrics);
+        self.lanes.read_metrics.register("lookups", metrics);
+    }
+}
+
+struct Looked<L>(L);
+
+impl<L: Lookup> Job for Looked<L> {
+    type Answer = L::Found;
+    type Trail = ();
+
+    fn execute(jobs: &[Self], connection: &mut Connection, (): &mut ()) -> Result<Vec<L::Found>, Fault> {
+        let keys: Vec<&L> = jobs.iter().map(|Self(key)| key).collect();
+        L::find(&keys, connection)
+    }
+}
+
+fn find_all(connection: &mut Connection, groups: &mut [Box<dyn Group<()>>]) -> Result<(), Fault> {
+    groups.iter_mut().try_for_each(|group| group.execute(connection, &mut ()))
+}
+
+struct Written<W> {
+    context: Context,
+    value: W,
+}
+
+/// What a batch leaves in the log, and what it makes stale.
+#[derive(Default)]
+struct Trails {
+    events: Vec<(Context, Vec<Event>)>,
+    stale: Vec<Stale>,
+}
+
+impl<W: WriteValue> Job for Written<W> {
+    type Answer = W::Verdict;
+    type Trail = Trails;
+
+    fn execute(
+        jobs: &[Self],
+        connection: &mut Connection,
+        trails: &mut Trails,
+    ) -> Result<Vec<W::Verdict>, Fault> {
+        let rows: Vec<&W> = jobs.iter().map(|job| &job.value).collect();
+        let verdicts = W::execute(&rows, connection)?;
+        for (job, verdict) in jobs.iter().zip(&verdicts) {
+            let events = job.value.events(verdict);
+            if !events.is_empty() {
+                trails.events.push((job.context.clone(), events));
+            }
+            trails.stale.extend(job.value.stale());
+        }
+        Ok(verdicts)
+    }
+}
+
+fn write_all(
+    caches: &Invalidation,
+    connection: &mut Connection,
+    groups: &mut [Box<dyn Group<Trails>>],
+) -> Result<(), Fault> {
+    let mut trails = Trails::default();
+    let end = connection.transaction(|connection| {
+        groups.iter_mut().try_for_each(|group| group.execute(connection, &mut trails))?;
+        store::append(connection, &trails.events, Entropy)?;
+        announce(connection, &trails.stale)
+    });
+    // Whether or not it is known that it is committed.
+    caches.apply(&trails.stale);
+    end
 }
 
 fn transact<T>(
     connection: &mut Connection,
     context: &Context,
+    caches: &Invalidation,
     act: impl FnOnce(&mut Work<'_>) -> Outcome<T>,
 ) -> Outcome<T> {
-    connection.transaction(|connection| {
-        let mut trail = Trail::default();
+    let mut trail = Trail::default();
+    let end = connection.transaction(|connection| {
         let decision = in_savepoint(connection, context, &mut trail, act)?;
         if decision.is_ok() && trail.events.is_empty() && !trail.silent {
             return Err(Fault::internal("an act without a trail"));
         }
-        store::append(connection, context, &trail.events, Entropy)?;
+        store::append(connection, &[(context.clone(), std::mem::take(&mut trail.events))], Entropy)?;
+        announce(connection, &trail.stale)?;
         Ok(decision)
-    })
+    });
+    caches.apply(&trail.stale);
+    end
 }
 
 /// How the act's savepoint ends.

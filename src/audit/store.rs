@@ -31,22 +31,28 @@ struct NewEvent<'a> {
     data: &'a Value,
 }
 
-/// Appends events, in order, within the caller's transaction.
+/// What the log holds in one statement; Postgres bounds the values of one to 65 535.
+const AT_ONCE: usize = 1000;
+
+/// Appends the events of each act, in order, within the caller's transaction.
 pub(super) fn append(
     connection: &mut Connection,
-    context: &Context,
-    trail: &[Event],
+    trails: &[(Context, Vec<Event>)],
     entropy: Entropy,
 ) -> Result<(), Fault> {
-    if trail.is_empty() {
-        return Ok(());
+    let rows: Vec<NewEvent<'_>> =
+        trails.iter().flat_map(|(context, trail)| rows(context, trail, entropy)).collect();
+    for rows in rows.chunks(AT_ONCE) {
+        diesel::insert_into(events::table).values(rows).execute(connection)?;
     }
+    Ok(())
+}
+
+fn rows<'a>(context: &'a Context, trail: &'a [Event], entropy: Entropy) -> Vec<NewEvent<'a>> {
     let mut ids: Vec<Uuid> = trail.iter().map(|_| entropy.id(context.now)).collect();
     // Of one moment, ids sort by chance; of one act, they sort as it happened.
     ids.sort_unstable();
-    let rows: Vec<NewEvent<'_>> = trail.iter().zip(ids).map(|(event, id)| row(event, context, id)).collect();
-    diesel::insert_into(events::table).values(&rows).execute(connection)?;
-    Ok(())
+    trail.iter().zip(ids).map(|(event, id)| row(event, context, id)).collect()
 }
 
 fn row<'a>(event: &'a Event, context: &'a Context, id: Uuid) -> NewEvent<'a> {

@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use chrono::{DateTime, Utc};
 
 use crate::audit::Event;
+use crate::kernel::Stale;
 use crate::platform::context::Context;
 use crate::platform::db::Connection;
 
@@ -22,6 +23,7 @@ pub(super) struct Trail {
     pub(super) events: Vec<Event>,
     pub(super) keep: bool,
     pub(super) silent: bool,
+    pub(super) stale: Vec<Stale>,
 }
 
 impl<'a> Work<'a> {
@@ -47,6 +49,11 @@ impl<'a> Work<'a> {
     /// Keeps what was written although the answer will be a denial: the refusal itself requires it.
     pub fn keep(&mut self) {
         self.trail.keep = true;
+    }
+
+    /// Names what the caches of every node must forget once this act is committed.
+    pub fn stale(&mut self, stale: Stale) {
+        self.trail.stale.push(stale);
     }
 
     /// Declares that this act is not one the log tells of; the reason is for the reader.

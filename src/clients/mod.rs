@@ -1,10 +1,13 @@
 //! OAuth clients: their registration, and how they prove who they are.
 
 pub mod authentication;
+mod directory;
 pub mod registration;
 pub mod store;
 
 use chrono::{DateTime, Utc};
+
+pub use directory::{Directory, Known};
 
 use crate::kernel::{ClientId, PrincipalId, RedirectUri, Scope};
 

@@ -1,15 +1,17 @@
 //! Is this bearer good? The one function that says so, whatever asks.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
-use crate::accounts::store::find_user;
-use crate::clients::{self, Client};
-use crate::grants::access_tokens::{self, FoundAccessToken};
+use crate::accounts::Standings;
+use crate::audit::Ledger;
+use crate::clients::{Client, Directory};
+use crate::grants::access_tokens::{AccessTokens, FoundAccessToken};
 use crate::grants::refresh_tokens::{self, FoundRefreshToken};
 use crate::grants::{BearerKey, Lineage};
 use crate::kernel::{Bearer, Fault, GrantId, Inactive, PrincipalId, Scope, Standing, Tag, TokenId};
-use crate::platform::db::Connection;
-use crate::services;
+use crate::services::Services;
 
 /// What a good bearer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub struct Active {
     /// What a person allowed, if it acts for one.
     pub grant: Option<GrantId>,
     /// The client it was given to.
-    pub client: Client,
+    pub client: Arc<Client>,
     /// What it may do now: what it carries, within the grant, within the client.
     pub scope: Scope,
     /// For whom it is.
@@ -64,115 +66,127 @@ pub enum NotGood {
     Inactive(Inactive),
 }
 
-/// Decides whether a bearer is good at this moment.
-pub fn decide(
-    connection: &mut Connection,
-    presented: &str,
-    now: DateTime<Utc>,
-) -> Result<Result<Active, NotGood>, Fault> {
-    let Ok(bearer) = Bearer::parse(presented) else {
-        return Ok(Err(NotGood::Malformed));
-    };
-    let Some(day) = bearer.day() else {
-        return Ok(Err(NotGood::NotABearer));
-    };
-    let key = BearerKey { day, hash: bearer.hash() };
-    match bearer.tag() {
-        Tag::AccessToken => match access_tokens::store::find(connection, key)? {
-            Some(found) => access_token(connection, found, now),
-            None => Ok(Err(NotGood::Unknown)),
-        },
-        Tag::RefreshToken => match refresh_tokens::store::find(connection, key)? {
-            Some(found) => refresh_token(connection, found, now),
-            None => Ok(Err(NotGood::Unknown)),
-        },
-        Tag::AuthorizationCode | Tag::ClientSecret | Tag::BrowserSession => Ok(Err(NotGood::NotABearer)),
-    }
+/// Who judges bearers, and where it learns of them.
+#[derive(Clone)]
+pub struct Bearers {
+    /// The door to the database.
+    pub ledger: Ledger,
+    /// Who knows the access tokens.
+    pub access_tokens: AccessTokens,
+    /// Who knows the clients.
+    pub clients: Directory,
+    /// Who knows how people stand.
+    pub standings: Standings,
+    /// Who knows the services.
+    pub services: Services,
 }
 
-fn access_token(
-    connection: &mut Connection,
-    found: FoundAccessToken,
-    now: DateTime<Utc>,
-) -> Result<Result<Active, NotGood>, Fault> {
-    if found.revoked_at.is_some() {
-        return Ok(Err(NotGood::Revoked));
+impl Bearers {
+    /// Decides whether a bearer is good at this moment.
+    pub async fn decide(
+        &self,
+        presented: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Active, NotGood>, Fault> {
+        let Ok(bearer) = Bearer::parse(presented) else {
+            return Ok(Err(NotGood::Malformed));
+        };
+        let Some(day) = bearer.day() else {
+            return Ok(Err(NotGood::NotABearer));
+        };
+        let key = BearerKey { day, hash: bearer.hash() };
+        match bearer.tag() {
+            Tag::AccessToken => match self.access_tokens.find(key).await? {
+                Some(found) => self.access_token(found, now).await,
+                None => Ok(Err(NotGood::Unknown)),
+            },
+            Tag::RefreshToken => match self.ledger.look_up(refresh_tokens::store::Find(key)).await? {
+                Some(found) => self.refresh_token(found, now).await,
+                None => Ok(Err(NotGood::Unknown)),
+            },
+            Tag::AuthorizationCode | Tag::ClientSecret | Tag::BrowserSession => Ok(Err(NotGood::NotABearer)),
+        }
     }
-    if now >= found.expires_at {
-        return Ok(Err(NotGood::Expired));
-    }
-    let client = client_of(connection, found.client)?;
-    if let Err(inactive) = standing(connection, &client, found.lineage.as_ref())?.may_act(now) {
-        return Ok(Err(NotGood::Inactive(inactive)));
-    }
-    let Some(scope) = effective(&found.scope, found.lineage.as_ref(), &client) else {
-        return Ok(Err(NotGood::NothingLeft));
-    };
-    let audience = if scope == found.scope {
-        found.audience
-    } else {
-        // A scope was taken back: who only understands that one is no longer meant.
-        let meant = services::store::catalogue(connection)?.audience(&scope);
-        found.audience.into_iter().filter(|audience| meant.contains(audience)).collect()
-    };
-    let subject = subject(&client, found.lineage.as_ref());
-    Ok(Ok(Active {
-        kind: BearerKind::AccessToken,
-        id: Some(found.id),
-        grant: found.lineage.map(|lineage| lineage.grant.id),
-        subject,
-        client,
-        scope,
-        audience,
-        issued_at: found.issued_at,
-        expires_at: found.expires_at,
-    }))
-}
 
-fn refresh_token(
-    connection: &mut Connection,
-    found: FoundRefreshToken,
-    now: DateTime<Utc>,
-) -> Result<Result<Active, NotGood>, Fault> {
-    if found.consumed_at.is_some() {
-        return Ok(Err(NotGood::Consumed));
+    async fn access_token(
+        &self,
+        found: FoundAccessToken,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Active, NotGood>, Fault> {
+        if found.revoked_at.is_some() {
+            return Ok(Err(NotGood::Revoked));
+        }
+        if now >= found.expires_at {
+            return Ok(Err(NotGood::Expired));
+        }
+        let client = self.client_of(found.client).await?;
+        if let Err(inactive) = self.standing(&client, found.lineage.as_ref()).await?.may_act(now) {
+            return Ok(Err(NotGood::Inactive(inactive)));
+        }
+        let Some(scope) = effective(&found.scope, found.lineage.as_ref(), &client) else {
+            return Ok(Err(NotGood::NothingLeft));
+        };
+        let audience = if scope == found.scope {
+            found.audience
+        } else {
+            // A scope was taken back: who only understands that one is no longer meant.
+            let meant = self.services.catalogue().await?.audience(&scope);
+            found.audience.into_iter().filter(|audience| meant.contains(audience)).collect()
+        };
+        let subject = subject(&client, found.lineage.as_ref());
+        Ok(Ok(Active {
+            kind: BearerKind::AccessToken,
+            id: Some(found.id),
+            grant: found.lineage.map(|lineage| lineage.grant.id),
+            subject,
+            client,
+            scope,
+            audience,
+            issued_at: found.issued_at,
+            expires_at: found.expires_at,
+        }))
     }
-    let client = client_of(connection, found.lineage.grant.client_id)?;
-    if let Err(inactive) = standing(connection, &client, Some(&found.lineage))?.may_act(now) {
-        return Ok(Err(NotGood::Inactive(inactive)));
+
+    async fn refresh_token(
+        &self,
+        found: FoundRefreshToken,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Active, NotGood>, Fault> {
+        if found.consumed_at.is_some() {
+            return Ok(Err(NotGood::Consumed));
+        }
+        let client = self.client_of(found.lineage.grant.client_id).await?;
+        if let Err(inactive) = self.standing(&client, Some(&found.lineage)).await?.may_act(now) {
+            return Ok(Err(NotGood::Inactive(inactive)));
+        }
+        let Some(scope) = effective(&found.scope, Some(&found.lineage), &client) else {
+            return Ok(Err(NotGood::NothingLeft));
+        };
+        Ok(Ok(Active {
+            kind: BearerKind::RefreshToken,
+            id: None,
+            grant: Some(found.lineage.grant.id),
+            subject: subject(&client, Some(&found.lineage)),
+            scope,
+            audience: Vec::new(),
+            issued_at: found.issued_at,
+            expires_at: found.lineage.family.expires_at,
+            client,
+        }))
     }
-    let Some(scope) = effective(&found.scope, Some(&found.lineage), &client) else {
-        return Ok(Err(NotGood::NothingLeft));
-    };
-    Ok(Ok(Active {
-        kind: BearerKind::RefreshToken,
-        id: None,
-        grant: Some(found.lineage.grant.id),
-        subject: subject(&client, Some(&found.lineage)),
-        scope,
-        audience: Vec::new(),
-        issued_at: found.issued_at,
-        expires_at: found.lineage.family.expires_at,
-        client,
-    }))
-}
 
-fn client_of(connection: &mut Connection, id: PrincipalId) -> Result<Client, Fault> {
-    clients::store::find_by_principal(connection, id)?.ok_or_else(|| Fault::internal("a token of no client"))
-}
+    async fn client_of(&self, id: PrincipalId) -> Result<Arc<Client>, Fault> {
+        self.clients.find_by_principal(id).await?.ok_or_else(|| Fault::internal("a token of no client"))
+    }
 
-/// All that the eligibility rule asks of a token, or of what becomes one.
-pub fn standing(
-    connection: &mut Connection,
-    client: &Client,
-    lineage: Option<&Lineage>,
-) -> Result<Standing, Fault> {
-    let Some(lineage) = lineage else {
-        return Ok(Standing { client_disabled_at: client.disabled_at, ..Standing::default() });
-    };
-    let user = find_user(connection, lineage.grant.user_id)?;
-    let user = user.ok_or_else(|| Fault::internal("a grant of nobody"))?;
-    Ok(lineage.standing(client, user.standing()))
+    /// All that the eligibility rule asks of a token, or of what becomes one.
+    pub async fn standing(&self, client: &Client, lineage: Option<&Lineage>) -> Result<Standing, Fault> {
+        let Some(lineage) = lineage else {
+            return Ok(Standing { client_disabled_at: client.disabled_at, ..Standing::default() });
+        };
+        let user = self.standings.of(lineage.grant.user_id).await?;
+        Ok(lineage.standing(client, user))
+    }
 }
 
 /// What a token may do now, so that taking one scope back works at once. `None`: it carried something, and

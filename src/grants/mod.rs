@@ -16,8 +16,8 @@ use serde::Deserialize;
 
 use crate::clients::{Client, GrantType};
 use crate::kernel::{
-    Bearer, FamilyId, FamilyStanding, GrantId, GrantStanding, PlainSecret, PrincipalId, Scope, SecretHash,
-    Tag, TokenId, UserStanding,
+    Bearer, FamilyId, FamilyStanding, Fault, GrantId, GrantStanding, PlainSecret, PrincipalId, Scope,
+    SecretHash, Tag, TokenId, UserStanding,
 };
 
 /// Settings of the section `tokens`: lifetimes in seconds.
@@ -113,7 +113,7 @@ impl Family {
 }
 
 /// Where a bearer's row is found: its partition and its hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BearerKey {
     /// The day the bearer carries.
     pub day: NaiveDate,
@@ -122,6 +122,12 @@ pub struct BearerKey {
 }
 
 impl BearerKey {
+    /// As it is stored.
+    pub(in crate::grants) fn from_stored(day: NaiveDate, hash: Vec<u8>) -> Result<Self, Fault> {
+        let hash = hash.try_into().map_err(|_| Fault::internal("a hash is not 32 bytes"))?;
+        Ok(Self { day, hash: SecretHash::from_bytes(hash) })
+    }
+
     /// Where a presented bearer's row is, if it is of this kind.
     pub fn of(presented: &PlainSecret, tag: Tag) -> Option<Self> {
         let bearer = Bearer::parse(presented.expose()).ok().filter(|bearer| bearer.tag() == tag)?;

@@ -1,21 +1,17 @@
 //! The tables `grants` and `families`.
 
+use std::collections::{HashMap, HashSet};
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Date, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Date, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::audit::{Event, Work, WriteValue};
-use crate::grants::{Family, FamilyKey, Grant, Lineage};
-use crate::kernel::{FamilyId, Fault, GrantId, PrincipalId, Scope};
-use crate::platform::db::Connection;
+use crate::grants::{BearerKey, Family, FamilyKey, Grant, Lineage};
+use crate::kernel::{FamilyId, Fault, GrantId, PrincipalId, Scope, Stale};
+use crate::platform::db::{Connection, Statement};
 use crate::schema::{families, grants};
-
-#[diesel::declare_sql_function]
-extern "SQL" {
-    /// Whether codes and tokens of this family may be used: the condition of a write, as the migration has it.
-    fn family_may_act(day: Date, family: SqlUuid, at: Timestamptz) -> Bool;
-}
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = grants)]
@@ -65,16 +61,34 @@ impl From<FamilyRow> for Family {
     }
 }
 
-/// A family and its grant.
-pub(super) fn lineage(connection: &mut Connection, key: FamilyKey) -> Result<Option<Lineage>, Fault> {
-    let found: Option<(FamilyRow, GrantRow)> = families::table
-        .inner_join(grants::table.on(grants::id.eq(families::grant_id)))
-        .filter(families::expires_on.eq(key.day))
-        .filter(families::id.eq(key.id.uuid()))
-        .select((FamilyRow::as_select(), GrantRow::as_select()))
-        .first(connection)
-        .optional()?;
-    Ok(found.map(|(family, grant)| Lineage { family: family.into(), grant: grant.into() }))
+impl From<(FamilyRow, GrantRow)> for Lineage {
+    fn from((family, grant): (FamilyRow, GrantRow)) -> Self {
+        Self { family: family.into(), grant: grant.into() }
+    }
+}
+
+/// One column of many rows.
+pub(super) fn each<R, T>(rows: &[R], column: impl FnMut(&R) -> T) -> Vec<T> {
+    rows.iter().map(column).collect()
+}
+
+/// Keys as columns. Any of these days with any of these hashes is one of the keys, since the day is hashed too.
+pub(super) fn stored<K>(keys: &[&K], key: impl Fn(&K) -> BearerKey) -> (Vec<NaiveDate>, Vec<Vec<u8>>) {
+    let mut days: Vec<NaiveDate> = keys.iter().map(|asked| key(asked).day).collect();
+    days.sort_unstable();
+    days.dedup();
+    (days, keys.iter().map(|asked| key(asked).hash.as_bytes().to_vec()).collect())
+}
+
+/// What was found, in the order in which it was asked for.
+pub(super) fn in_order<K, T: Clone>(
+    keys: &[&K],
+    key: impl Fn(&K) -> BearerKey,
+    found: Vec<T>,
+    key_of: impl Fn(&T) -> BearerKey,
+) -> Vec<Option<T>> {
+    let found: HashMap<BearerKey, T> = found.into_iter().map(|found| (key_of(&found), found)).collect();
+    keys.iter().map(|asked| found.get(&key(asked)).cloned()).collect()
 }
 
 /// What this person allows this client now.
@@ -112,7 +126,7 @@ pub fn allow(
     client: PrincipalId,
     added: &Scope,
 ) -> Result<Grant, Fault> {
-    use diesel::sql_types::{Array, Nullable, Text};
+    use diesel::sql_types::Nullable;
     let now = work.now();
     let row: GrantRow = diesel::insert_into(grants::table)
         .values((
@@ -151,7 +165,7 @@ pub fn withdraw(work: &mut Work<'_>, id: GrantId, user: PrincipalId) -> Result<b
 
 /// Takes one scope back; `false`: it was not there, or not this person's.
 pub fn narrow(work: &mut Work<'_>, id: GrantId, user: PrincipalId, scope: &str) -> Result<bool, Fault> {
-    use diesel::sql_types::{Array, Nullable, Text};
+    use diesel::sql_types::Nullable;
     let now = work.now();
     let narrowed = diesel::update(grants::table.find(id.uuid()))
         .filter(grants::user_id.eq(user.uuid()))
@@ -227,19 +241,34 @@ impl WriteValue for RevokeFamily {
     /// Whether it lived until now.
     type Verdict = bool;
 
-    fn execute(rows: &[Self], connection: &mut Connection) -> Result<Vec<bool>, Fault> {
-        rows.iter()
-            .map(|row| {
-                let revoked = diesel::update(families::table.find((row.family.day, row.family.id.uuid())))
-                    .filter(families::revoked_at.is_null())
-                    .set((families::revoked_at.eq(row.now), families::revoked_by.eq(row.reason)))
-                    .execute(connection)?;
-                Ok(revoked == 1)
-            })
-            .collect()
+    fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<bool>, Fault> {
+        let revoked: Vec<Revoked> = Statement::new(
+            "UPDATE families AS family SET revoked_at = revoking.at, revoked_by = revoking.reason \
+             FROM (SELECT * FROM unnest(?, ?, ?, ?) AS revoking(day, id, at, reason) ORDER BY day, id) AS revoking \
+             WHERE family.expires_on = revoking.day AND family.id = revoking.id AND family.revoked_at IS NULL \
+             RETURNING family.id",
+        )
+        .bind::<Array<Date>, _>(each(rows, |row| row.family.day))
+        .bind::<Array<SqlUuid>, _>(each(rows, |row| row.family.id.uuid()))
+        .bind::<Array<Timestamptz>, _>(each(rows, |row| row.now))
+        .bind::<Array<Text>, _>(each(rows, |row| row.reason))
+        .load(connection)?;
+        let mut revoked: HashSet<Uuid> = revoked.into_iter().map(|family| family.id).collect();
+        // Of two who kill the same, one did.
+        Ok(each(rows, |row| revoked.remove(&row.family.id.uuid())))
+    }
+
+    fn stale(&self) -> Option<Stale> {
+        Some(Stale::Family(self.family.id))
     }
 
     fn events(&self, lived: &bool) -> Vec<Event> {
         if *lived { vec![self.event.clone()] } else { Vec::new() }
     }
+}
+
+#[derive(QueryableByName)]
+struct Revoked {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
 }

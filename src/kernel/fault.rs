@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Something that failed on our side. Logged once, at the face that answers it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Fault {
     kind: FaultKind,
     cause: String,

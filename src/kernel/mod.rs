@@ -15,6 +15,7 @@ pub mod redirect_uri;
 pub mod origin;
 pub mod basic;
 pub mod standing;
+mod stale;
 pub mod denial;
 pub mod fault;
 
@@ -35,4 +36,5 @@ pub use principal::{
 pub use redirect_uri::{RedirectUri, RedirectUriProblem, with_params};
 pub use scope::{InvalidScope, Scope, ScopeToken};
 pub use secret::{PlainSecret, SecretHash};
+pub use stale::Stale;
 pub use standing::{FamilyStanding, GrantStanding, Inactive, SessionStanding, Standing, UserStanding};

@@ -18,6 +18,7 @@ use crate::accounts::Accounts;
 use crate::audit::Ledger;
 use crate::clients::Client;
 use crate::clients::authentication::{Clients, Presented};
+use crate::decision::Bearers;
 use crate::grants::TokenSettings;
 use crate::grants::usage::Usage;
 use crate::platform::context::Context;
@@ -31,6 +32,8 @@ pub struct OAuth {
     pub issuer: String,
     /// The door to a transaction.
     pub ledger: Ledger,
+    /// Is a bearer good?
+    pub bearers: Bearers,
     /// How clients prove who they are.
     pub clients: Clients,
     /// Who is signed in.
@@ -50,7 +53,7 @@ impl OAuth {
         context: &Context,
         request: &HttpRequest,
         form: &Params,
-    ) -> Result<Client, OAuthFace> {
+    ) -> Result<Arc<Client>, OAuthFace> {
         let client = self.clients.authenticate(context, Presented::read(request, form)).await??;
         cors::identified(request, &client);
         Ok(client)

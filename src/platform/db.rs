@@ -8,6 +8,8 @@ mod connection_string;
 mod failure;
 mod inspection;
 mod migrations;
+mod notification;
+mod statement;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +28,12 @@ use tokio::sync::Semaphore;
 pub use self::connection_string::ConnectionString;
 pub use self::inspection::{Partition, Rights, ServerFacts, database_time, partitions, rights, server_facts};
 pub use self::migrations::{Distance, create_database, distance, migrate, migrate_down};
+pub use self::notification::{CHANNEL, announce};
+pub use self::statement::Statement;
 use crate::kernel::Fault;
+
+/// How long a batch waits for a row that somebody holds.
+const LOCK_TIMEOUT_MS: u64 = 1000;
 
 /// A connection to the database. Only stores look inside.
 pub type Connection = PgConnection;
@@ -40,6 +47,8 @@ pub struct PoolSettings {
     pub wait_ms: u64,
     /// Milliseconds after which Postgres ends a statement.
     pub statement_timeout_ms: u64,
+    /// Requests that wait to be executed together with others, before more are told 503.
+    pub queue: usize,
 }
 
 /// The pool. Cheap to clone.
@@ -50,6 +59,9 @@ pub struct Db {
     generation: Arc<AtomicU64>,
     wait: Duration,
     longest: Duration,
+    url: Arc<str>,
+    statement_timeout_ms: u64,
+    queue: usize,
 }
 
 impl Db {
@@ -72,7 +84,16 @@ impl Db {
         let turns = Arc::new(Semaphore::new(settings.connections as usize));
         let longest =
             wait + Duration::from_millis(settings.statement_timeout_ms) + Duration::from_millis(500);
-        Self { pool, turns, generation, wait, longest }
+        Self {
+            pool,
+            turns,
+            generation,
+            wait,
+            longest,
+            url: bounded(url).into(),
+            statement_timeout_ms: settings.statement_timeout_ms,
+            queue: settings.queue,
+        }
     }
 
     /// Runs blocking work with a connection, when one is free.
@@ -107,12 +128,48 @@ impl Db {
         })?;
         let result = work(&mut connection.inner);
         if matches!(&result, Err(fault) if fault.is_lost_connection()) {
-            // One dead connection means that the server went away: trust none made before.
-            let made_in = connection.generation;
-            let _ =
-                self.generation.compare_exchange(made_in, made_in + 1, Ordering::SeqCst, Ordering::SeqCst);
+            self.distrust_since(connection.generation);
         }
         result
+    }
+
+    /// One dead connection means that the server went away: trusts none of the pool made before.
+    pub fn distrust(&self) {
+        self.distrust_since(self.generation.load(Ordering::SeqCst));
+    }
+
+    fn distrust_since(&self, made_in: u64) {
+        let _ = self.generation.compare_exchange(made_in, made_in + 1, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    /// A connection outside the pool for somebody who finds rows by their keys and does nothing else.
+    ///
+    /// There a plan made once is right for ever, whatever the tables hold by then; and nobody waits long for a row
+    /// that somebody holds, since many wait with him.
+    pub fn connect_for_lookups(&self) -> Result<Connection, Fault> {
+        let mut connection = reach(&self.url)?;
+        connection.batch_execute(&format!(
+            "SET statement_timeout = {}; SET lock_timeout = {LOCK_TIMEOUT_MS}; \
+             SET plan_cache_mode = force_generic_plan; \
+             SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off",
+            self.statement_timeout_ms
+        ))?;
+        Ok(connection)
+    }
+
+    /// Whether a connection that rested still answers.
+    pub fn is_alive(&self, connection: &mut Connection) -> bool {
+        connection.batch_execute("SELECT 1").is_ok()
+    }
+
+    /// How many may wait to be executed together with others.
+    pub fn queue(&self) -> usize {
+        self.queue
+    }
+
+    /// The longest that anybody waits for an answer of the database.
+    pub fn longest(&self) -> Duration {
+        self.longest
     }
 
     /// Whether the database answers now.

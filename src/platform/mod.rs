@@ -6,6 +6,7 @@ pub mod clock;
 pub mod entropy;
 pub mod seal;
 pub mod db;
+pub mod invalidation;
 pub mod private_postgres;
 pub mod probe;
 pub mod logging;

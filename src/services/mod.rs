@@ -1,7 +1,10 @@
 //! Resource servers: what they are called, which audience their tokens name, which scopes they understand.
 
+mod directory;
 pub mod registration;
 pub mod store;
+
+pub use directory::Services;
 
 use crate::kernel::{Scope, ScopeToken, ServiceId};
 

@@ -200,6 +200,7 @@ impl Settings {
             (100..=600_000).contains(&pool.statement_timeout_ms),
             "database.statement_timeout_ms must be 100 to 600000",
         );
+        demand((1..=1_000_000).contains(&pool.queue), "database.queue must be 1 to 1000000");
         let guard = &self.guard;
         let quotas = [guard.sign_in, guard.client_authentication, guard.unknown_bearer, guard.interactions];
         demand(quotas.iter().all(|quota| *quota >= 1), "the settings of guard must be 1 or more");

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::audit::Ledger;
 use crate::clients::authentication::{Presented, rules};
-use crate::clients::{Client, store};
-use crate::credentials::store::client_secrets;
+use crate::clients::{Client, Directory};
 use crate::kernel::{Denial, Outcome};
 use crate::limits::guard::{Failed, Guard};
 use crate::platform::client_ip::Network;
@@ -14,8 +12,8 @@ use crate::platform::context::Context;
 /// What client authentication needs.
 #[derive(Clone)]
 pub struct Clients {
-    /// The door to a transaction.
-    pub ledger: Ledger,
+    /// Who knows the clients.
+    pub directory: Directory,
     /// Who fails too often.
     pub guard: Arc<Guard>,
 }
@@ -26,7 +24,7 @@ impl Clients {
         &self,
         context: &Context,
         presented: Result<Presented, Denial>,
-    ) -> Outcome<Client> {
+    ) -> Outcome<Arc<Client>> {
         let decision = match presented {
             Ok(presented) => self.decide(context, presented).await?,
             Err(denial) => Err(denial),
@@ -39,24 +37,14 @@ impl Clients {
         Ok(decision)
     }
 
-    async fn decide(&self, context: &Context, presented: Presented) -> Outcome<Client> {
-        let id = presented.client_id.clone();
-        let found = self
-            .ledger
-            .read(move |connection| {
-                let Some(client) = store::find(connection, &id)? else {
-                    return Ok(None);
-                };
-                let secrets = client_secrets(connection, client.principal)?;
-                Ok(Some((client, secrets)))
-            })
-            .await?;
-        Ok(match found {
-            None => Err(Denial::ClientUnknown),
-            Some((client, secrets)) => rules::authenticate(&client, &secrets, &presented, context.now)
-                .and_then(|()| self.may_present_bearers(context, &client))
-                .map(|()| client),
-        })
+    async fn decide(&self, context: &Context, presented: Presented) -> Outcome<Arc<Client>> {
+        let Some(known) = self.directory.find(&presented.client_id).await? else {
+            return Ok(Err(Denial::ClientUnknown));
+        };
+        let proven = rules::authenticate(&known.client, &known.secrets, &presented, context.now);
+        Ok(proven
+            .and_then(|()| self.may_present_bearers(context, &known.client))
+            .map(|()| Arc::clone(&known.client)))
     }
 
     /// A client that proves nothing waits where too many unknown bearers came from; others need not, also not

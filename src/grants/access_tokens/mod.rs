@@ -1,6 +1,9 @@
 //! Access tokens: opaque, short-lived, looked up by hash in the partition of the day they carry.
 
+mod directory;
 pub mod store;
+
+pub use directory::AccessTokens;
 
 use chrono::{DateTime, Utc};
 

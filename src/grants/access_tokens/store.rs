@@ -1,51 +1,56 @@
 //! The table `access_tokens`.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::Uuid as SqlUuid;
+use diesel::sql_types::{Array, Binary, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::audit::{Actor, Event, Kind, WriteValue};
+use crate::audit::{Actor, Event, Kind, Lookup, WriteValue};
 use crate::grants::access_tokens::FoundAccessToken;
-use crate::grants::store::{lineage, scope};
-use crate::grants::{BearerKey, FamilyKey, NewAccessToken};
-use crate::kernel::{FamilyId, Fault, PrincipalId, TokenId};
-use crate::platform::db::Connection;
-use crate::schema::access_tokens;
+use crate::grants::store::{FamilyRow, GrantRow, each, in_order, scope, stored};
+use crate::grants::{BearerKey, Lineage, NewAccessToken};
+use crate::kernel::{Fault, PrincipalId, Stale, TokenId};
+use crate::platform::db::{Connection, Statement};
+use crate::schema::{access_tokens, families, grants};
 
-#[diesel::declare_sql_function]
-extern "SQL" {
-    /// Whether a principal may act: the condition of a write, as the migration of `accounts` has it.
-    fn principal_may_act(principal: SqlUuid) -> Bool;
-}
-
-/// Stores an access token, within the write value that decided it.
-pub(in crate::grants) fn insert(connection: &mut Connection, token: &NewAccessToken) -> Result<(), Fault> {
-    diesel::insert_into(access_tokens::table)
-        .values((
-            access_tokens::expires_on.eq(token.key.day),
-            access_tokens::hash.eq(token.key.hash.as_bytes().to_vec()),
-            access_tokens::id.eq(token.id.uuid()),
-            access_tokens::subject_id.eq(token.subject.uuid()),
-            access_tokens::client_id.eq(token.client.uuid()),
-            access_tokens::family_expires_on.eq(token.family.map(|family| family.day)),
-            access_tokens::family_id.eq(token.family.map(|family| family.id.uuid())),
-            access_tokens::scopes.eq(token.scope.to_vec()),
-            access_tokens::audience.eq(&token.audience),
-            access_tokens::issued_at.eq(token.issued_at),
-            access_tokens::expires_at.eq(token.expires_at),
-        ))
-        .execute(connection)?;
+/// Stores access tokens, within the write values that decided them.
+pub(in crate::grants) fn insert(connection: &mut Connection, new: &[&NewAccessToken]) -> Result<(), Fault> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    Statement::new(
+        "INSERT INTO access_tokens (expires_on, hash, id, subject_id, client_id, family_expires_on, family_id, \
+             scopes, audience, issued_at, expires_at) \
+         SELECT day, hash, id, subject, client, family_day, family, \
+             string_to_array(scope, ' '), string_to_array(audience, ' '), issued_at, expires_at \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             AS new(day, hash, id, subject, client, family_day, family, scope, audience, issued_at, expires_at)",
+    )
+    .bind::<Array<Date>, _>(each(new, |token| token.key.day))
+    .bind::<Array<Binary>, _>(each(new, |token| token.key.hash.as_bytes().to_vec()))
+    .bind::<Array<SqlUuid>, _>(each(new, |token| token.id.uuid()))
+    .bind::<Array<SqlUuid>, _>(each(new, |token| token.subject.uuid()))
+    .bind::<Array<SqlUuid>, _>(each(new, |token| token.client.uuid()))
+    .bind::<Array<Nullable<Date>>, _>(each(new, |token| token.family.map(|family| family.day)))
+    .bind::<Array<Nullable<SqlUuid>>, _>(each(new, |token| token.family.map(|family| family.id.uuid())))
+    .bind::<Array<Text>, _>(each(new, |token| token.scope.to_string()))
+    .bind::<Array<Text>, _>(each(new, |token| token.audience.join(" ")))
+    .bind::<Array<Timestamptz>, _>(each(new, |token| token.issued_at))
+    .bind::<Array<Timestamptz>, _>(each(new, |token| token.expires_at))
+    .execute(connection)?;
     Ok(())
 }
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = access_tokens)]
 struct Row {
+    expires_on: NaiveDate,
+    hash: Vec<u8>,
     id: Uuid,
     subject_id: Uuid,
     client_id: Uuid,
-    family_expires_on: Option<NaiveDate>,
     family_id: Option<Uuid>,
     scopes: Vec<Option<String>>,
     audience: Vec<Option<String>>,
@@ -54,33 +59,51 @@ struct Row {
     revoked_at: Option<DateTime<Utc>>,
 }
 
-/// Finds an access token, whatever its state.
-pub fn find(connection: &mut Connection, key: BearerKey) -> Result<Option<FoundAccessToken>, Fault> {
-    let row = access_tokens::table
-        .find((key.day, key.hash.as_bytes().to_vec()))
-        .select(Row::as_select())
-        .first(connection)
-        .optional()?;
-    let Some(row) = row else { return Ok(None) };
-    let lineage = match (row.family_expires_on, row.family_id) {
-        (Some(day), Some(id)) => {
-            let found = lineage(connection, FamilyKey { day, id: FamilyId::from_uuid(id) })?;
-            Some(found.ok_or_else(|| Fault::internal("an access token without its family"))?)
+impl Row {
+    fn found(self, lineage: Option<Lineage>) -> Result<FoundAccessToken, Fault> {
+        if self.family_id.is_some() && lineage.is_none() {
+            return Err(Fault::internal("an access token without its family"));
         }
-        _ => None,
-    };
-    Ok(Some(FoundAccessToken {
-        key,
-        id: TokenId::from_uuid(row.id),
-        subject: PrincipalId::from_uuid(row.subject_id),
-        client: PrincipalId::from_uuid(row.client_id),
-        scope: scope(row.scopes),
-        audience: row.audience.into_iter().flatten().collect(),
-        issued_at: row.issued_at,
-        expires_at: row.expires_at,
-        revoked_at: row.revoked_at,
-        lineage,
-    }))
+        Ok(FoundAccessToken {
+            key: BearerKey::from_stored(self.expires_on, self.hash)?,
+            id: TokenId::from_uuid(self.id),
+            subject: PrincipalId::from_uuid(self.subject_id),
+            client: PrincipalId::from_uuid(self.client_id),
+            scope: scope(self.scopes),
+            audience: self.audience.into_iter().flatten().collect(),
+            issued_at: self.issued_at,
+            expires_at: self.expires_at,
+            revoked_at: self.revoked_at,
+            lineage,
+        })
+    }
+}
+
+/// An access token to be found, whatever its state.
+pub struct Find(pub BearerKey);
+
+impl Lookup for Find {
+    type Found = Option<FoundAccessToken>;
+
+    fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
+        let (days, hashes) = stored(keys, |Self(key)| *key);
+        let rows: Vec<(Row, Option<FamilyRow>, Option<GrantRow>)> = access_tokens::table
+            .left_join(
+                families::table.on(access_tokens::family_expires_on
+                    .eq(families::expires_on.nullable())
+                    .and(access_tokens::family_id.eq(families::id.nullable()))),
+            )
+            .left_join(grants::table.on(grants::id.nullable().eq(families::grant_id.nullable())))
+            .filter(access_tokens::expires_on.eq_any(days))
+            .filter(access_tokens::hash.eq_any(hashes))
+            .select((Row::as_select(), Option::<FamilyRow>::as_select(), Option::<GrantRow>::as_select()))
+            .load(connection)?;
+        let found = rows
+            .into_iter()
+            .map(|(row, family, grant)| row.found(family.zip(grant).map(Lineage::from)))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(in_order(keys, |Self(key)| *key, found, |token| token.key))
+    }
 }
 
 /// Write value: issue a token by client credentials. Traffic, not an event: the row is its record.
@@ -90,22 +113,45 @@ impl WriteValue for Issue {
     /// Whether its client may act, and so it was stored.
     type Verdict = bool;
 
-    fn execute(rows: &[Self], connection: &mut Connection) -> Result<Vec<bool>, Fault> {
-        rows.iter()
-            .map(|Self(token)| {
-                let may_act: bool =
-                    diesel::select(principal_may_act(token.client.uuid())).get_result(connection)?;
-                if may_act {
-                    insert(connection, token)?;
-                }
-                Ok(may_act)
-            })
-            .collect()
+    fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<bool>, Fault> {
+        let mut clients = each(rows, |Self(token)| token.client.uuid());
+        clients.sort_unstable();
+        clients.dedup();
+        let may_act: Vec<Acting> =
+            Statement::new("SELECT client AS id FROM unnest(?) AS client WHERE principal_may_act(client)")
+                .bind::<Array<SqlUuid>, _>(clients)
+                .load(connection)?;
+        let may_act: HashSet<Uuid> = may_act.into_iter().map(|client| client.id).collect();
+        let verdicts = each(rows, |Self(token)| may_act.contains(&token.client.uuid()));
+        let tokens: Vec<&NewAccessToken> = rows
+            .iter()
+            .zip(&verdicts)
+            .filter(|(_, may_act)| **may_act)
+            .map(|(Self(token), _)| token)
+            .collect();
+        insert(connection, &tokens)?;
+        Ok(verdicts)
     }
 
     fn events(&self, _: &bool) -> Vec<Event> {
         Vec::new()
     }
+
+    fn stale(&self) -> Option<Stale> {
+        None
+    }
+}
+
+#[derive(QueryableByName)]
+struct Acting {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+}
+
+#[derive(QueryableByName)]
+struct Revoked {
+    #[diesel(sql_type = Binary)]
+    hash: Vec<u8>,
 }
 
 /// Write value: revoke one access token.
@@ -124,17 +170,24 @@ impl WriteValue for Revoke {
     /// Whether it was good until now.
     type Verdict = bool;
 
-    fn execute(rows: &[Self], connection: &mut Connection) -> Result<Vec<bool>, Fault> {
-        rows.iter()
-            .map(|row| {
-                let key = (row.key.day, row.key.hash.as_bytes().to_vec());
-                let revoked = diesel::update(access_tokens::table.find(key))
-                    .filter(access_tokens::revoked_at.is_null())
-                    .set(access_tokens::revoked_at.eq(row.now))
-                    .execute(connection)?;
-                Ok(revoked == 1)
-            })
-            .collect()
+    fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<bool>, Fault> {
+        let revoked: Vec<Revoked> = Statement::new(
+            "UPDATE access_tokens AS token SET revoked_at = revoking.at \
+             FROM (SELECT * FROM unnest(?, ?, ?) AS revoking(day, hash, at) ORDER BY day, hash) AS revoking \
+             WHERE token.expires_on = revoking.day AND token.hash = revoking.hash AND token.revoked_at IS NULL \
+             RETURNING token.hash",
+        )
+        .bind::<Array<Date>, _>(each(rows, |row| row.key.day))
+        .bind::<Array<Binary>, _>(each(rows, |row| row.key.hash.as_bytes().to_vec()))
+        .bind::<Array<Timestamptz>, _>(each(rows, |row| row.now))
+        .load(connection)?;
+        let mut revoked: HashSet<Vec<u8>> = revoked.into_iter().map(|token| token.hash).collect();
+        // Of two who revoke the same, one did.
+        Ok(each(rows, |row| revoked.remove(row.key.hash.as_bytes().as_slice())))
+    }
+
+    fn stale(&self) -> Option<Stale> {
+        Some(Stale::AccessToken(self.key.hash))
     }
 
     fn events(&self, was_good: &bool) -> Vec<Event> {

@@ -1,16 +1,21 @@
 //! The table `authorization_codes`.
 
-use chrono::{DateTime, Utc};
+use std::collections::HashSet;
+
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Binary, Date, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::audit::{Actor, Event, Kind, Work, WriteValue};
+use crate::audit::{Actor, Event, Kind, Lookup, Work, WriteValue};
 use crate::grants::codes::{Code, FoundCode};
-use crate::grants::store::{family_may_act, lineage, scope};
-use crate::grants::{BearerKey, FamilyKey, NewAccessToken, NewRefreshToken, access_tokens, refresh_tokens};
-use crate::kernel::{AttemptId, CodeChallenge, FamilyId, Fault, PrincipalId};
-use crate::platform::db::Connection;
-use crate::schema::authorization_codes;
+use crate::grants::store::{FamilyRow, GrantRow, each, in_order, scope, stored};
+use crate::grants::{
+    BearerKey, FamilyKey, Lineage, NewAccessToken, NewRefreshToken, access_tokens, refresh_tokens,
+};
+use crate::kernel::{AttemptId, CodeChallenge, Fault, PrincipalId, Stale};
+use crate::platform::db::{Connection, Statement};
+use crate::schema::{authorization_codes, families, grants};
 
 /// Stores a new code.
 pub fn insert(work: &mut Work<'_>, code: &Code, family: FamilyKey) -> Result<(), Fault> {
@@ -34,7 +39,8 @@ pub fn insert(work: &mut Work<'_>, code: &Code, family: FamilyKey) -> Result<(),
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = authorization_codes)]
 struct Row {
-    family_id: Uuid,
+    expires_on: NaiveDate,
+    hash: Vec<u8>,
     redirect_uri: String,
     redirect_uri_sent: bool,
     code_challenge: String,
@@ -44,26 +50,46 @@ struct Row {
     consumed_by: Option<Uuid>,
 }
 
-/// Finds a code, whatever its state.
-pub fn find(connection: &mut Connection, key: BearerKey) -> Result<Option<FoundCode>, Fault> {
-    let row = authorization_codes::table
-        .find((key.day, key.hash.as_bytes().to_vec()))
-        .select(Row::as_select())
-        .first(connection)
-        .optional()?;
-    let Some(row) = row else { return Ok(None) };
-    let family = FamilyKey { day: key.day, id: FamilyId::from_uuid(row.family_id) };
-    let lineage = lineage(connection, family)?.ok_or_else(|| Fault::internal("a code without its family"))?;
-    let code = Code {
-        key,
-        redirect_uri: row.redirect_uri,
-        redirect_uri_sent: row.redirect_uri_sent,
-        challenge: CodeChallenge::parse(&row.code_challenge).map_err(Fault::internal)?,
-        scope: scope(row.scopes),
-        expires_at: row.expires_at,
-    };
-    let consumed_by = row.consumed_by.map(AttemptId::from_uuid);
-    Ok(Some(FoundCode { code, consumed_at: row.consumed_at, consumed_by, lineage }))
+impl Row {
+    fn found(self, lineage: Lineage) -> Result<FoundCode, Fault> {
+        let code = Code {
+            key: BearerKey::from_stored(self.expires_on, self.hash)?,
+            redirect_uri: self.redirect_uri,
+            redirect_uri_sent: self.redirect_uri_sent,
+            challenge: CodeChallenge::parse(&self.code_challenge).map_err(Fault::internal)?,
+            scope: scope(self.scopes),
+            expires_at: self.expires_at,
+        };
+        let consumed_by = self.consumed_by.map(AttemptId::from_uuid);
+        Ok(FoundCode { code, consumed_at: self.consumed_at, consumed_by, lineage })
+    }
+}
+
+/// A code to be found, whatever its state.
+pub struct Find(pub BearerKey);
+
+impl Lookup for Find {
+    type Found = Option<FoundCode>;
+
+    fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
+        let (days, hashes) = stored(keys, |Self(key)| *key);
+        let rows: Vec<(Row, FamilyRow, GrantRow)> = authorization_codes::table
+            .inner_join(
+                families::table.on(families::expires_on
+                    .eq(authorization_codes::expires_on)
+                    .and(families::id.eq(authorization_codes::family_id))),
+            )
+            .inner_join(grants::table.on(grants::id.eq(families::grant_id)))
+            .filter(authorization_codes::expires_on.eq_any(days))
+            .filter(authorization_codes::hash.eq_any(hashes))
+            .select((Row::as_select(), FamilyRow::as_select(), GrantRow::as_select()))
+            .load(connection)?;
+        let found = rows
+            .into_iter()
+            .map(|(row, family, grant)| row.found((family, grant).into()))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(in_order(keys, |Self(key)| *key, found, |found| found.code.key))
+    }
 }
 
 /// Write value: exchange a code for tokens.
@@ -96,8 +122,23 @@ pub enum Redeemed {
 impl WriteValue for Redeem {
     type Verdict = Redeemed;
 
-    fn execute(rows: &[Self], connection: &mut Connection) -> Result<Vec<Redeemed>, Fault> {
-        rows.iter().map(|row| row.execute_one(connection)).collect()
+    fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<Redeemed>, Fault> {
+        let won = consume(rows, connection)?;
+        let winners: Vec<&Self> =
+            rows.iter().copied().filter(|row| won.contains(&row.attempt.uuid())).collect();
+        access_tokens::store::insert(connection, &each(&winners, |row| &row.access))?;
+        let refresh: Vec<_> =
+            winners.iter().filter_map(|row| Some((row.refresh.as_ref()?, row.now))).collect();
+        refresh_tokens::store::insert(connection, &refresh)?;
+        let verdict = |row: &&Self| match won.contains(&row.attempt.uuid()) {
+            true => Redeemed::Done,
+            false => Redeemed::Lost,
+        };
+        Ok(each(rows, verdict))
+    }
+
+    fn stale(&self) -> Option<Stale> {
+        None
     }
 
     fn events(&self, verdict: &Redeemed) -> Vec<Event> {
@@ -112,25 +153,27 @@ impl WriteValue for Redeem {
     }
 }
 
-impl Redeem {
-    fn execute_one(&self, connection: &mut Connection) -> Result<Redeemed, Fault> {
-        let key = (self.code.day, self.code.hash.as_bytes().to_vec());
-        let consumed = diesel::update(authorization_codes::table.find(key))
-            .filter(authorization_codes::consumed_at.is_null())
-            .filter(authorization_codes::expires_at.gt(self.now))
-            .filter(family_may_act(self.family.day, self.family.id.uuid(), self.now))
-            .set((
-                authorization_codes::consumed_at.eq(self.now),
-                authorization_codes::consumed_by.eq(self.attempt.uuid()),
-            ))
-            .execute(connection)?;
-        if consumed == 0 {
-            return Ok(Redeemed::Lost);
-        }
-        access_tokens::store::insert(connection, &self.access)?;
-        if let Some(refresh) = &self.refresh {
-            refresh_tokens::store::insert(connection, refresh, self.now)?;
-        }
-        Ok(Redeemed::Done)
-    }
+/// Consumes codes that may be; of two attempts at one code, in one batch or in two, one does. Says which.
+fn consume(rows: &[&Redeem], connection: &mut Connection) -> Result<HashSet<Uuid>, Fault> {
+    let consumed: Vec<Consumed> = Statement::new(
+        "UPDATE authorization_codes AS code SET consumed_at = attempt.at, consumed_by = attempt.id \
+         FROM (SELECT * FROM unnest(?, ?, ?, ?) AS attempt(day, hash, id, at) ORDER BY day, hash) AS attempt \
+         WHERE code.expires_on = attempt.day AND code.hash = attempt.hash \
+             AND code.consumed_at IS NULL AND code.expires_at > attempt.at \
+             AND family_may_act(code.expires_on, code.family_id, attempt.at) \
+         RETURNING code.consumed_by",
+    )
+    .bind::<Array<Date>, _>(each(rows, |row| row.code.day))
+    .bind::<Array<Binary>, _>(each(rows, |row| row.code.hash.as_bytes().to_vec()))
+    .bind::<Array<SqlUuid>, _>(each(rows, |row| row.attempt.uuid()))
+    .bind::<Array<Timestamptz>, _>(each(rows, |row| row.now))
+    .load(connection)?;
+    Ok(consumed.into_iter().map(|code| code.consumed_by).collect())
+}
+
+/// By which attempt.
+#[derive(QueryableByName)]
+pub(in crate::grants) struct Consumed {
+    #[diesel(sql_type = SqlUuid)]
+    pub(in crate::grants) consumed_by: Uuid,
 }

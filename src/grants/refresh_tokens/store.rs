@@ -1,41 +1,52 @@
 //! The tables `refresh_tokens` and `refresh_answers`.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Binary, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::audit::{Event, WriteValue};
+use crate::audit::{Event, Lookup, WriteValue};
+use crate::grants::codes::store::Consumed;
 use crate::grants::refresh_tokens::FoundRefreshToken;
-use crate::grants::store::{family_may_act, lineage, scope};
-use crate::grants::{BearerKey, FamilyKey, NewAccessToken, NewRefreshToken, access_tokens};
-use crate::kernel::{AttemptId, FamilyId, Fault, SecretHash};
-use crate::platform::db::Connection;
+use crate::grants::store::{FamilyRow, GrantRow, each, in_order, scope, stored};
+use crate::grants::{BearerKey, FamilyKey, Lineage, NewAccessToken, NewRefreshToken, access_tokens};
+use crate::kernel::{AttemptId, Fault, SecretHash, Stale};
+use crate::platform::db::{Connection, Statement};
 use crate::platform::seal::Sealed;
-use crate::schema::{refresh_answers, refresh_tokens};
+use crate::schema::{families, grants, refresh_answers, refresh_tokens};
 
-/// Stores a refresh token, within the write value that decided it.
+/// Stores refresh tokens, within the write values that decided them, and since when they are.
 pub(in crate::grants) fn insert(
     connection: &mut Connection,
-    token: &NewRefreshToken,
-    now: DateTime<Utc>,
+    new: &[(&NewRefreshToken, DateTime<Utc>)],
 ) -> Result<(), Fault> {
-    diesel::insert_into(refresh_tokens::table)
-        .values((
-            refresh_tokens::expires_on.eq(token.key.day),
-            refresh_tokens::hash.eq(token.key.hash.as_bytes().to_vec()),
-            refresh_tokens::family_id.eq(token.family.id.uuid()),
-            refresh_tokens::scopes.eq(token.scope.to_vec()),
-            refresh_tokens::issued_at.eq(now),
-            refresh_tokens::predecessor.eq(token.predecessor.map(|hash| hash.as_bytes().to_vec())),
-        ))
-        .execute(connection)?;
+    if new.is_empty() {
+        return Ok(());
+    }
+    Statement::new(
+        "INSERT INTO refresh_tokens (expires_on, hash, family_id, scopes, issued_at, predecessor) \
+         SELECT day, hash, family, string_to_array(scope, ' '), issued_at, predecessor \
+         FROM unnest(?, ?, ?, ?, ?, ?) AS new(day, hash, family, scope, issued_at, predecessor)",
+    )
+    .bind::<Array<Date>, _>(each(new, |(token, _)| token.key.day))
+    .bind::<Array<Binary>, _>(each(new, |(token, _)| token.key.hash.as_bytes().to_vec()))
+    .bind::<Array<SqlUuid>, _>(each(new, |(token, _)| token.family.id.uuid()))
+    .bind::<Array<Text>, _>(each(new, |(token, _)| token.scope.to_string()))
+    .bind::<Array<Timestamptz>, _>(each(new, |(_, now)| *now))
+    .bind::<Array<Nullable<Binary>>, _>(each(new, |(token, _)| {
+        token.predecessor.map(|hash| hash.as_bytes().to_vec())
+    }))
+    .execute(connection)?;
     Ok(())
 }
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = refresh_tokens)]
 struct Row {
-    family_id: Uuid,
+    expires_on: NaiveDate,
+    hash: Vec<u8>,
     scopes: Vec<Option<String>>,
     issued_at: DateTime<Utc>,
     consumed_at: Option<DateTime<Utc>>,
@@ -44,41 +55,67 @@ struct Row {
     predecessor: Option<Vec<u8>>,
 }
 
-/// Finds a refresh token, whatever its state.
-pub fn find(connection: &mut Connection, key: BearerKey) -> Result<Option<FoundRefreshToken>, Fault> {
-    let row = refresh_tokens::table
-        .find((key.day, key.hash.as_bytes().to_vec()))
-        .select(Row::as_select())
-        .first(connection)
-        .optional()?;
-    let Some(row) = row else { return Ok(None) };
-    let family = FamilyKey { day: key.day, id: FamilyId::from_uuid(row.family_id) };
-    let lineage =
-        lineage(connection, family)?.ok_or_else(|| Fault::internal("a refresh token without its family"))?;
-    let successor_used = match row.successor {
-        Some(successor) => refresh_tokens::table
-            .find((key.day, successor))
-            .select(refresh_tokens::consumed_at.is_not_null())
-            .first(connection)
-            .optional()?
-            .unwrap_or(true),
-        None => false,
-    };
-    Ok(Some(FoundRefreshToken {
-        key,
-        scope: scope(row.scopes),
-        issued_at: row.issued_at,
-        consumed_at: row.consumed_at,
-        consumed_by: row.consumed_by.map(AttemptId::from_uuid),
-        successor_used,
-        predecessor: row.predecessor.map(hash).transpose()?,
-        lineage,
-    }))
+impl Row {
+    fn found(self, unused: &HashSet<Vec<u8>>, lineage: Lineage) -> Result<FoundRefreshToken, Fault> {
+        let predecessor = self.predecessor.map(|hash| BearerKey::from_stored(self.expires_on, hash));
+        Ok(FoundRefreshToken {
+            key: BearerKey::from_stored(self.expires_on, self.hash)?,
+            scope: scope(self.scopes),
+            issued_at: self.issued_at,
+            consumed_at: self.consumed_at,
+            consumed_by: self.consumed_by.map(AttemptId::from_uuid),
+            successor_used: self.successor.is_some_and(|successor| !unused.contains(&successor)),
+            predecessor: predecessor.transpose()?.map(|key| key.hash),
+            lineage,
+        })
+    }
 }
 
-fn hash(bytes: Vec<u8>) -> Result<SecretHash, Fault> {
-    let bytes: [u8; 32] = bytes.try_into().map_err(|_| Fault::internal("a hash is not 32 bytes"))?;
-    Ok(SecretHash::from_bytes(bytes))
+/// A refresh token to be found, whatever its state.
+pub struct Find(pub BearerKey);
+
+impl Lookup for Find {
+    type Found = Option<FoundRefreshToken>;
+
+    fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
+        let (days, hashes) = stored(keys, |Self(key)| *key);
+        let rows: Vec<(Row, FamilyRow, GrantRow)> = refresh_tokens::table
+            .inner_join(
+                families::table.on(families::expires_on
+                    .eq(refresh_tokens::expires_on)
+                    .and(families::id.eq(refresh_tokens::family_id))),
+            )
+            .inner_join(grants::table.on(grants::id.eq(families::grant_id)))
+            .filter(refresh_tokens::expires_on.eq_any(&days))
+            .filter(refresh_tokens::hash.eq_any(hashes))
+            .select((Row::as_select(), FamilyRow::as_select(), GrantRow::as_select()))
+            .load(connection)?;
+        let successors = rows.iter().filter_map(|(row, ..)| row.successor.clone()).collect();
+        let unused = unused(connection, &days, successors)?;
+        let found = rows
+            .into_iter()
+            .map(|(row, family, grant)| row.found(&unused, (family, grant).into()))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(in_order(keys, |Self(key)| *key, found, |token| token.key))
+    }
+}
+
+/// Those of these tokens that are there and were not used.
+fn unused(
+    connection: &mut Connection,
+    days: &[NaiveDate],
+    hashes: Vec<Vec<u8>>,
+) -> Result<HashSet<Vec<u8>>, Fault> {
+    if hashes.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let unused: Vec<Vec<u8>> = refresh_tokens::table
+        .filter(refresh_tokens::expires_on.eq_any(days))
+        .filter(refresh_tokens::hash.eq_any(hashes))
+        .filter(refresh_tokens::consumed_at.is_null())
+        .select(refresh_tokens::hash)
+        .load(connection)?;
+    Ok(unused.into_iter().collect())
 }
 
 /// The sealed answer to repeat for a token consumed on this day with these parameters, if it is kept still.
@@ -141,8 +178,23 @@ pub enum Rotated {
 impl WriteValue for Rotate {
     type Verdict = Rotated;
 
-    fn execute(rows: &[Self], connection: &mut Connection) -> Result<Vec<Rotated>, Fault> {
-        rows.iter().map(|row| row.execute_one(connection)).collect()
+    fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<Rotated>, Fault> {
+        let won = consume(rows, connection)?;
+        let winners: Vec<&Self> =
+            rows.iter().copied().filter(|row| won.contains(&row.attempt.uuid())).collect();
+        access_tokens::store::insert(connection, &each(&winners, |row| &row.access))?;
+        insert(connection, &each(&winners, |row| (&row.refresh, row.now)))?;
+        keep_answers(connection, &winners)?;
+        wipe_answers(connection, &winners)?;
+        let verdict = |row: &&Self| match won.contains(&row.attempt.uuid()) {
+            true => Rotated::Done,
+            false => Rotated::Lost,
+        };
+        Ok(each(rows, verdict))
+    }
+
+    fn stale(&self) -> Option<Stale> {
+        None
     }
 
     fn events(&self, _: &Rotated) -> Vec<Event> {
@@ -150,44 +202,59 @@ impl WriteValue for Rotate {
     }
 }
 
-impl Rotate {
-    fn execute_one(&self, connection: &mut Connection) -> Result<Rotated, Fault> {
-        let key = (self.old.day, self.old.hash.as_bytes().to_vec());
-        let consumed = diesel::update(refresh_tokens::table.find(key))
-            .filter(refresh_tokens::consumed_at.is_null())
-            .filter(family_may_act(self.family.day, self.family.id.uuid(), self.now))
-            .set((
-                refresh_tokens::consumed_at.eq(self.now),
-                refresh_tokens::consumed_by.eq(self.attempt.uuid()),
-                refresh_tokens::successor.eq(self.refresh.key.hash.as_bytes().to_vec()),
-            ))
-            .execute(connection)?;
-        if consumed == 0 {
-            return Ok(Rotated::Lost);
-        }
-        access_tokens::store::insert(connection, &self.access)?;
-        insert(connection, &self.refresh, self.now)?;
-        self.keep_answer(connection)?;
-        Ok(Rotated::Done)
-    }
+/// Consumes tokens that may be; of two attempts at one, in one batch or in two, one does. Says which.
+fn consume(rows: &[&Rotate], connection: &mut Connection) -> Result<HashSet<Uuid>, Fault> {
+    let consumed: Vec<Consumed> = Statement::new(
+        "UPDATE refresh_tokens AS token \
+         SET consumed_at = attempt.at, consumed_by = attempt.id, successor = attempt.successor \
+         FROM (SELECT * FROM unnest(?, ?, ?, ?, ?) AS attempt(day, hash, id, successor, at) ORDER BY day, hash) \
+             AS attempt \
+         WHERE token.expires_on = attempt.day AND token.hash = attempt.hash AND token.consumed_at IS NULL \
+             AND family_may_act(token.expires_on, token.family_id, attempt.at) \
+         RETURNING token.consumed_by",
+    )
+    .bind::<Array<Date>, _>(each(rows, |row| row.old.day))
+    .bind::<Array<Binary>, _>(each(rows, |row| row.old.hash.as_bytes().to_vec()))
+    .bind::<Array<SqlUuid>, _>(each(rows, |row| row.attempt.uuid()))
+    .bind::<Array<Binary>, _>(each(rows, |row| row.refresh.key.hash.as_bytes().to_vec()))
+    .bind::<Array<Timestamptz>, _>(each(rows, |row| row.now))
+    .load(connection)?;
+    Ok(consumed.into_iter().map(|token| token.consumed_by).collect())
+}
 
-    fn keep_answer(&self, connection: &mut Connection) -> Result<(), Fault> {
-        if let Some(answer) = &self.answer {
-            diesel::insert_into(refresh_answers::table)
-                .values((
-                    refresh_answers::sealed_on.eq(self.now.date_naive()),
-                    refresh_answers::hash.eq(self.old.hash.as_bytes().to_vec()),
-                    refresh_answers::parameters.eq(answer.parameters.to_vec()),
-                    refresh_answers::sealed.eq(answer.sealed.as_bytes()),
-                    refresh_answers::expires_at.eq(answer.expires_at),
-                ))
-                .execute(connection)?;
-        }
-        if let Some((predecessor, day)) = self.wiped {
-            diesel::update(refresh_answers::table.find((day, predecessor.as_bytes().to_vec())))
-                .set(refresh_answers::sealed.eq(None::<Vec<u8>>))
-                .execute(connection)?;
-        }
-        Ok(())
+/// Keeps the answers to repeat.
+fn keep_answers(connection: &mut Connection, rows: &[&Rotate]) -> Result<(), Fault> {
+    let kept: Vec<(&Rotate, &Answer)> =
+        rows.iter().filter_map(|row| Some((*row, row.answer.as_ref()?))).collect();
+    if kept.is_empty() {
+        return Ok(());
     }
+    Statement::new(
+        "INSERT INTO refresh_answers (sealed_on, hash, parameters, sealed, expires_at) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?)",
+    )
+    .bind::<Array<Date>, _>(each(&kept, |(row, _)| row.now.date_naive()))
+    .bind::<Array<Binary>, _>(each(&kept, |(row, _)| row.old.hash.as_bytes().to_vec()))
+    .bind::<Array<Binary>, _>(each(&kept, |(_, answer)| answer.parameters.to_vec()))
+    .bind::<Array<Binary>, _>(each(&kept, |(_, answer)| answer.sealed.as_bytes().to_vec()))
+    .bind::<Array<Timestamptz>, _>(each(&kept, |(_, answer)| answer.expires_at))
+    .execute(connection)?;
+    Ok(())
+}
+
+/// Forgets the answers that the predecessors could still repeat: whoever used the successor has his.
+fn wipe_answers(connection: &mut Connection, rows: &[&Rotate]) -> Result<(), Fault> {
+    let wiped: Vec<(SecretHash, NaiveDate)> = rows.iter().filter_map(|row| row.wiped).collect();
+    if wiped.is_empty() {
+        return Ok(());
+    }
+    Statement::new(
+        "UPDATE refresh_answers AS answer SET sealed = NULL \
+         FROM (SELECT * FROM unnest(?, ?) AS wiped(day, hash) ORDER BY day, hash) AS wiped \
+         WHERE answer.sealed_on = wiped.day AND answer.hash = wiped.hash",
+    )
+    .bind::<Array<Date>, _>(each(&wiped, |(_, day)| *day))
+    .bind::<Array<Binary>, _>(each(&wiped, |(hash, _)| hash.as_bytes().to_vec()))
+    .execute(connection)?;
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! The story of an introspection: may the caller ask? Is the bearer good? Is it the caller's business?
 
 use crate::clients::Client;
-use crate::decision::{Active, decide};
+use crate::decision::Active;
 use crate::kernel::{Outcome, PlainSecret};
 use crate::oauth::OAuth;
 use crate::oauth::introspect::rules;
@@ -17,7 +17,7 @@ pub(super) async fn introspect(
 ) -> Outcome<Option<Active>> {
     settle!(rules::may_introspect(caller));
     let now = context.now;
-    let decision = oauth.ledger.read(move |connection| decide(connection, token.expose(), now)).await?;
+    let decision = oauth.bearers.decide(token.expose(), now).await?;
     Ok(Ok(match decision {
         Ok(active) if rules::concerns(caller, &active) => {
             active.grant.into_iter().for_each(|grant| oauth.usage.note(grant, now));

@@ -38,7 +38,7 @@ async fn access_token(
     client: &Client,
     key: BearerKey,
 ) -> Result<bool, Fault> {
-    let found = oauth.ledger.read(move |connection| access_tokens::store::find(connection, key)).await?;
+    let found = oauth.bearers.access_tokens.find(key).await?;
     let Some(found) = found else { return Ok(false) };
     if rules::is_own(client, found.client) {
         let revoke =
@@ -50,7 +50,7 @@ async fn access_token(
 
 /// A refresh token takes its family with it, also one that was consumed already.
 async fn family(oauth: &OAuth, context: &Context, client: &Client, key: BearerKey) -> Result<bool, Fault> {
-    let found = oauth.ledger.read(move |connection| refresh_tokens::store::find(connection, key)).await?;
+    let found = oauth.ledger.look_up(refresh_tokens::store::Find(key)).await?;
     let Some(found) = found else { return Ok(false) };
     if rules::is_own(client, found.lineage.grant.client_id) {
         let family = found.lineage.family.key;

@@ -8,7 +8,7 @@ use crate::oauth::token::mint::{TokenResponse, key};
 use crate::oauth::{OAuth, engine};
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
-use crate::{services, settle};
+use crate::settle;
 
 /// Issues an access token to the client itself.
 pub(super) async fn issue(
@@ -23,7 +23,7 @@ pub(super) async fn issue(
     let mut mint = || Entropy.dated_bearer(DatedTag::AccessToken, expires_at.date_naive());
     let access = settle!(engine::client_credentials(client, &scope, &mut mint));
 
-    let catalogue = oauth.ledger.read(services::store::catalogue).await?;
+    let catalogue = oauth.bearers.services.catalogue().await?;
     let token = NewAccessToken {
         key: key(&access, expires_at),
         id: TokenId::from_uuid(Entropy.id(now)),

@@ -2,7 +2,7 @@
 
 use crate::audit::{Actor, Event, Kind};
 use crate::clients::{Client, GrantType};
-use crate::decision::{effective, standing};
+use crate::decision::effective;
 use crate::grants::codes::store::{Redeem, Redeemed};
 use crate::grants::codes::{self, FoundCode};
 use crate::grants::store::RevokeFamily;
@@ -16,7 +16,7 @@ use crate::oauth::token::mint::{TokenResponse, key};
 use crate::oauth::token::rules::{self, CodeProof};
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
-use crate::{services, settle};
+use crate::settle;
 
 /// A code, as a client presents it.
 pub(super) struct Presented {
@@ -51,7 +51,7 @@ pub(super) async fn redeem(
     let scope = settle!(scope.ok_or(Denial::NothingLeft));
     let issued = settle!(mint(oauth, context, client, &found, &scope));
     let answer = issued.answer(&scope, context)?;
-    let audience = oauth.ledger.read(services::store::catalogue).await?.audience(&scope);
+    let audience = oauth.bearers.services.catalogue().await?.audience(&scope);
     let write = issued.into_write(&found, client, scope, audience, context);
     let attempt = write.attempt;
     match oauth.ledger.write(context, write).await {
@@ -74,15 +74,9 @@ async fn load(
     client: &Client,
     key: BearerKey,
 ) -> Result<Option<(FoundCode, Standing)>, Fault> {
-    let client = client.clone();
-    oauth
-        .ledger
-        .read(move |connection| {
-            let Some(found) = codes::store::find(connection, key)? else { return Ok(None) };
-            let standing = standing(connection, &client, Some(&found.lineage))?;
-            Ok(Some((found, standing)))
-        })
-        .await
+    let Some(found) = oauth.ledger.look_up(codes::store::Find(key)).await? else { return Ok(None) };
+    let standing = oauth.bearers.standing(client, Some(&found.lineage)).await?;
+    Ok(Some((found, standing)))
 }
 
 /// Says no, and kills the family where whoever presented the code should not have held it (RFC 6749 §4.1.2:

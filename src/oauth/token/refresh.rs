@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use crate::audit::{Actor, Event, Kind};
 use crate::clients::Client;
-use crate::decision::{effective, standing};
-use crate::grants::refresh_tokens::store::{Answer, Rotate, Rotated, find, find_answer};
+use crate::decision::effective;
+use crate::grants::refresh_tokens::store::{Answer, Find, Rotate, Rotated, find_answer};
 use crate::grants::refresh_tokens::{ANSWER, FoundRefreshToken, parameters};
 use crate::grants::store::RevokeFamily;
 use crate::grants::{BearerKey, NewAccessToken, NewRefreshToken};
@@ -19,7 +19,7 @@ use crate::oauth::token::rules::{self, Presented};
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
 use crate::platform::seal::Sealed;
-use crate::{services, settle};
+use crate::settle;
 
 /// Answers a refresh: a new pair, the same answer again, or no.
 pub(super) async fn refresh(
@@ -65,15 +65,9 @@ async fn load(
     client: &Client,
     key: BearerKey,
 ) -> Result<Option<(FoundRefreshToken, Standing)>, Fault> {
-    let client = client.clone();
-    oauth
-        .ledger
-        .read(move |connection| {
-            let Some(found) = find(connection, key)? else { return Ok(None) };
-            let standing = standing(connection, &client, Some(&found.lineage))?;
-            Ok(Some((found, standing)))
-        })
-        .await
+    let Some(found) = oauth.ledger.look_up(Find(key)).await? else { return Ok(None) };
+    let standing = oauth.bearers.standing(client, Some(&found.lineage)).await?;
+    Ok(Some((found, standing)))
 }
 
 /// The family dies: of two who hold the same token, one is a thief, and nobody can tell which.
@@ -134,7 +128,7 @@ async fn rotate(
     let successor = Entropy.dated_bearer(DatedTag::RefreshToken, lineage.family.key.day);
     let answer =
         TokenResponse::new(&access, &scope, now, expires_at).refreshed_by(Some(&successor)).text()?;
-    let audience = oauth.ledger.read(services::store::catalogue).await?.audience(&scope);
+    let audience = oauth.bearers.services.catalogue().await?.audience(&scope);
     let family = lineage.family.key;
     let write = Rotate {
         old: found.key,

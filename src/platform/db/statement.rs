@@ -1,0 +1,57 @@
+//! Statements over many rows at once.
+
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgConnection};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{SqlType, Untyped};
+use diesel::{QueryResult, RunQueryDsl};
+
+/// A statement whose text is the same however many rows it is about, since each column of them is one array: so
+/// Postgres plans it once a connection. `?` stands for the next array that is bound.
+pub struct Statement {
+    text: &'static str,
+    columns: Vec<Box<dyn QueryFragment<Pg>>>,
+}
+
+impl Statement {
+    /// A statement of this text.
+    pub fn new(text: &'static str) -> Self {
+        Self { text, columns: Vec::new() }
+    }
+
+    /// With this for the next `?`.
+    pub fn bind<T, V>(mut self, column: V) -> Self
+    where
+        T: SqlType + diesel::expression::TypedExpressionType,
+        V: AsExpression<T>,
+        V::Expression: QueryFragment<Pg> + 'static,
+    {
+        self.columns.push(Box::new(column.as_expression()));
+        self
+    }
+}
+
+impl QueryFragment<Pg> for Statement {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let mut pieces = self.text.split('?');
+        out.push_sql(pieces.next().unwrap_or_default());
+        for (column, piece) in self.columns.iter().zip(pieces) {
+            column.walk_ast(out.reborrow())?;
+            out.push_sql(piece);
+        }
+        Ok(())
+    }
+}
+
+impl QueryId for Statement {
+    type QueryId = ();
+
+    // Known by its text.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Statement {
+    type SqlType = Untyped;
+}
+
+impl RunQueryDsl<PgConnection> for Statement {}
