@@ -71,6 +71,7 @@ diesel::table! {
         access_token_lifetime -> Nullable<Int4>,
         refresh_token_lifetime -> Nullable<Int4>,
         introspection_audiences -> Array<Nullable<Text>>,
+        access_token_format -> Nullable<Text>,
     }
 }
 
@@ -214,6 +215,7 @@ diesel::table! {
         audience -> Text,
         display_name -> Text,
         created_at -> Timestamptz,
+        access_token_format -> Nullable<Text>,
     }
 }
 

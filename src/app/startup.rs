@@ -71,6 +71,7 @@ impl Shared {
         ledger.register(&metrics);
         let bearers = Bearers {
             access_tokens: AccessTokens::new(ledger.clone()),
+            keys: Arc::clone(&keys),
             clients: Directory::new(ledger.clone()),
             standings: Standings::new(ledger.clone()),
             services: Services::new(ledger.clone()),

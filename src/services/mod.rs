@@ -6,7 +6,7 @@ pub mod store;
 
 pub use directory::Services;
 
-use crate::kernel::{Scope, ScopeToken, ServiceId};
+use crate::kernel::{AccessTokenFormat, Scope, ScopeToken, ServiceId};
 
 /// An upstream API.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Service {
     pub audience: String,
     /// Its name, as people read it.
     pub display_name: String,
+    /// What it wants tokens for it to look like, where the client has no say; opaque, if it does not care.
+    pub access_token_format: Option<AccessTokenFormat>,
     /// What may be asked of it.
     pub scopes: Vec<ServiceScope>,
 }
@@ -69,6 +71,15 @@ impl Catalogue {
     pub fn optional(&self, scope: &Scope) -> Scope {
         let all = self.0.iter().flat_map(|service| &service.scopes);
         all.filter(|own| own.optional && scope.contains(&own.value)).map(|own| own.value.clone()).collect()
+    }
+
+    /// Whether a token for these audiences is to be a JWT as far as the services have a say: all of them must want it.
+    pub fn wants_jwt(&self, audience: &[String]) -> bool {
+        let wants = |audience: &String| {
+            let service = self.0.iter().find(|service| service.audience == *audience);
+            service.is_some_and(|service| service.access_token_format == Some(AccessTokenFormat::Jwt))
+        };
+        !audience.is_empty() && audience.iter().all(wants)
     }
 
     /// The audiences of the services that a scope reaches.

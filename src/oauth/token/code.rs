@@ -6,16 +6,15 @@ use crate::decision::effective;
 use crate::grants::codes::store::{Redeem, Redeemed};
 use crate::grants::codes::{self, FoundCode};
 use crate::grants::store::RevokeFamily;
-use crate::grants::{BearerKey, NewAccessToken, NewRefreshToken};
-use crate::kernel::{
-    AttemptId, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, Standing, Tag, TokenId,
-};
+use crate::grants::{BearerKey, NewRefreshToken};
+use crate::kernel::{AttemptId, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, Standing, Tag};
 use crate::oauth::OAuth;
 use crate::oauth::engine::{self, Redemption};
-use crate::oauth::token::mint::{TokenResponse, key};
+use crate::oauth::token::mint::{AccessToken, Draft, TokenResponse, is_jwt};
 use crate::oauth::token::rules::{self, CodeProof};
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
+use crate::services::Catalogue;
 use crate::settle;
 
 /// A code, as a client presents it.
@@ -49,10 +48,10 @@ pub(super) async fn redeem(
 
     let scope = effective(&found.code.scope, Some(&found.lineage), client);
     let scope = settle!(scope.ok_or(Denial::NothingLeft));
-    let issued = settle!(mint(oauth, context, client, &found, &scope));
+    let catalogue = oauth.bearers.services.catalogue().await?;
+    let issued = settle!(mint(oauth, context, client, &found, &scope, &catalogue)?);
     let answer = issued.answer(&scope, context)?;
-    let audience = oauth.bearers.services.catalogue().await?.audience(&scope);
-    let write = issued.into_write(&found, client, scope, audience, context);
+    let write = issued.into_write(&found, client, context);
     let attempt = write.attempt;
     match oauth.ledger.write(context, write).await {
         Ok(Redeemed::Done) => {
@@ -116,9 +115,8 @@ async fn lost(oauth: &OAuth, context: &Context, client: &Client, key: BearerKey)
 
 /// The tokens of one redemption, promised to nobody yet.
 struct Issued {
-    access: PlainSecret,
+    access: AccessToken,
     refresh: Option<PlainSecret>,
-    expires_at: chrono::DateTime<chrono::Utc>,
 }
 
 fn mint(
@@ -127,7 +125,8 @@ fn mint(
     client: &Client,
     found: &FoundCode,
     scope: &Scope,
-) -> Result<Issued, Denial> {
+    catalogue: &Catalogue,
+) -> Outcome<Issued> {
     let family = &found.lineage.family;
     // Nothing outlives its family.
     let expires_at = (context.now + oauth.tokens.access_lifetime(client)).min(family.expires_at);
@@ -139,28 +138,26 @@ fn mint(
         owner: &found.lineage.grant.user_id.to_string(),
     };
     let mut mint = || Entropy.dated_bearer(DatedTag::AccessToken, expires_at.date_naive());
-    let access = engine::redeem(&redemption, &mut mint)?;
+    let minted = settle!(engine::redeem(&redemption, &mut mint));
+    let audience = catalogue.audience(scope);
+    let is_jwt = is_jwt(client, catalogue, &audience);
+    let of = Some((found.lineage.grant.user_id, family.key));
+    let draft = Draft { client, of, scope, audience, now: context.now, expires_at };
+    let access = settle!(draft.finish(oauth, minted, is_jwt)?);
     let refresh = client
         .may_use(GrantType::RefreshToken)
         .then(|| Entropy.dated_bearer(DatedTag::RefreshToken, family.key.day));
-    Ok(Issued { access, refresh, expires_at })
+    Ok(Ok(Issued { access, refresh }))
 }
 
 impl Issued {
     fn answer(&self, scope: &Scope, context: &Context) -> Result<PlainSecret, Fault> {
-        TokenResponse::new(&self.access, scope, context.now, self.expires_at)
+        TokenResponse::new(&self.access.text, scope, context.now, self.access.row.expires_at)
             .refreshed_by(self.refresh.as_ref())
             .text()
     }
 
-    fn into_write(
-        self,
-        found: &FoundCode,
-        client: &Client,
-        scope: Scope,
-        audience: Vec<String>,
-        context: &Context,
-    ) -> Redeem {
+    fn into_write(self, found: &FoundCode, client: &Client, context: &Context) -> Redeem {
         let family = found.lineage.family.key;
         Redeem {
             code: found.code.key,
@@ -173,17 +170,7 @@ impl Issued {
                 scope: found.code.scope.clone(),
                 predecessor: None,
             }),
-            access: NewAccessToken {
-                key: key(&self.access, self.expires_at),
-                id: TokenId::from_uuid(Entropy.id(context.now)),
-                subject: found.lineage.grant.user_id,
-                client: client.principal,
-                family: Some(family),
-                scope,
-                audience,
-                issued_at: context.now,
-                expires_at: self.expires_at,
-            },
+            access: self.access.row,
             client: client.principal,
         }
     }

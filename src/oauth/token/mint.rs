@@ -3,8 +3,15 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::grants::BearerKey;
-use crate::kernel::{Fault, PlainSecret, Scope};
+use crate::clients::Client;
+use crate::grants::{BearerKey, FamilyKey, NewAccessToken};
+use crate::kernel::{
+    AccessTokenFormat, Denial, Fault, Outcome, PlainSecret, PrincipalId, Scope, SecretHash, TokenId,
+};
+use crate::oauth::OAuth;
+use crate::platform::entropy::Entropy;
+use crate::services::Catalogue;
+use crate::signing::Claims;
 
 /// The successful answer.
 #[derive(Serialize)]
@@ -42,7 +49,79 @@ impl<'a> TokenResponse<'a> {
     }
 }
 
-/// Where the row of a bearer will be found, whose day is that of `until`.
-pub(super) fn key(bearer: &PlainSecret, until: DateTime<Utc>) -> BearerKey {
-    BearerKey { day: until.date_naive(), hash: bearer.hash() }
+/// An access token that is about to be: all but its text.
+pub(super) struct Draft<'a> {
+    /// To whom it is given.
+    pub(super) client: &'a Client,
+    /// For whom it acts, if not for the client itself, and the family it descends from.
+    pub(super) of: Option<(PrincipalId, FamilyKey)>,
+    /// What it carries.
+    pub(super) scope: &'a Scope,
+    /// For whom it is.
+    pub(super) audience: Vec<String>,
+    /// Since when.
+    pub(super) now: DateTime<Utc>,
+    /// Until when.
+    pub(super) expires_at: DateTime<Utc>,
+}
+
+/// An access token: its text, and its row.
+pub(super) struct AccessToken {
+    pub(super) text: PlainSecret,
+    pub(super) row: NewAccessToken,
+    /// Whether the text says all that the row does.
+    pub(super) is_jwt: bool,
+}
+
+impl Draft<'_> {
+    /// Makes the token: what was `minted` for it, or a JWT in its place (RFC 9068).
+    pub(super) fn finish(self, oauth: &OAuth, minted: PlainSecret, is_jwt: bool) -> Outcome<AccessToken> {
+        let id = TokenId::from_uuid(Entropy.id(self.now));
+        if !is_jwt {
+            let hash = minted.hash();
+            return Ok(Ok(AccessToken { text: minted, row: self.row(id, hash), is_jwt }));
+        }
+        let signed = oauth.keys.sign(&self.claims(id), self.now)?;
+        if !signed.is_presentable {
+            return Ok(Err(Denial::TokenTooLong));
+        }
+        Ok(Ok(AccessToken { text: signed.text, row: self.row(id, signed.hash), is_jwt }))
+    }
+
+    fn claims(&self, id: TokenId) -> Claims {
+        Claims {
+            subject: match self.of {
+                Some((person, _)) => person.to_string(),
+                None => self.client.id.to_string(),
+            },
+            client: self.client.id.clone(),
+            audience: self.audience.clone(),
+            scope: self.scope.clone(),
+            id,
+            issued_at: self.now,
+            expires_at: self.expires_at,
+        }
+    }
+
+    fn row(self, id: TokenId, hash: SecretHash) -> NewAccessToken {
+        NewAccessToken {
+            key: BearerKey { day: self.expires_at.date_naive(), hash },
+            id,
+            subject: self.of.map_or(self.client.principal, |(person, _)| person),
+            client: self.client.principal,
+            family: self.of.map(|(_, family)| family),
+            scope: self.scope.clone(),
+            audience: self.audience,
+            issued_at: self.now,
+            expires_at: self.expires_at,
+        }
+    }
+}
+
+/// Whether a token is to be a JWT: as the client says, and where it has no say, if all services want it that it is for.
+pub(super) fn is_jwt(client: &Client, catalogue: &Catalogue, audience: &[String]) -> bool {
+    match client.access_token_format {
+        Some(format) => format == AccessTokenFormat::Jwt,
+        None => catalogue.wants_jwt(audience),
+    }
 }

@@ -8,13 +8,11 @@ use crate::decision::effective;
 use crate::grants::refresh_tokens::store::{Answer, Find, Rotate, Rotated, find_answer};
 use crate::grants::refresh_tokens::{ANSWER, FoundRefreshToken, parameters};
 use crate::grants::store::RevokeFamily;
-use crate::grants::{BearerKey, NewAccessToken, NewRefreshToken};
-use crate::kernel::{
-    AttemptId, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, Standing, Tag, TokenId,
-};
+use crate::grants::{BearerKey, NewRefreshToken};
+use crate::kernel::{AttemptId, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, Standing, Tag};
 use crate::oauth::OAuth;
 use crate::oauth::engine::{self, Refreshment};
-use crate::oauth::token::mint::{TokenResponse, key};
+use crate::oauth::token::mint::{AccessToken, Draft, TokenResponse, is_jwt};
 use crate::oauth::token::rules::{self, Presented};
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
@@ -121,31 +119,20 @@ async fn rotate(
     };
     // Nothing outlives its family, however often it rotates.
     let expires_at = (now + oauth.tokens.access_lifetime(client)).min(lineage.family.expires_at);
-    let access = match mint(client, found, &scope, asked, expires_at) {
+    let access = match mint(oauth, client, found, &scope, asked, (now, expires_at)).await? {
         Ok(access) => access,
         Err(denial) => return Ok(Some(Err(denial))),
     };
     let successor = Entropy.dated_bearer(DatedTag::RefreshToken, lineage.family.key.day);
     let answer =
-        TokenResponse::new(&access, &scope, now, expires_at).refreshed_by(Some(&successor)).text()?;
-    let audience = oauth.bearers.services.catalogue().await?.audience(&scope);
+        TokenResponse::new(&access.text, &scope, now, expires_at).refreshed_by(Some(&successor)).text()?;
     let family = lineage.family.key;
     let write = Rotate {
         old: found.key,
         family,
         attempt: AttemptId::from_uuid(Entropy.id(now)),
         now,
-        access: NewAccessToken {
-            key: key(&access, expires_at),
-            id: TokenId::from_uuid(Entropy.id(now)),
-            subject: lineage.grant.user_id,
-            client: client.principal,
-            family: Some(family),
-            scope,
-            audience,
-            issued_at: now,
-            expires_at,
-        },
+        access: access.row,
         refresh: NewRefreshToken {
             key: BearerKey { day: family.day, hash: successor.hash() },
             family,
@@ -169,13 +156,14 @@ async fn rotate(
     }
 }
 
-fn mint(
+async fn mint(
+    oauth: &OAuth,
     client: &Client,
     found: &FoundRefreshToken,
     scope: &Scope,
     asked: Option<&Scope>,
-    expires_at: DateTime<Utc>,
-) -> Result<PlainSecret, Denial> {
+    (now, expires_at): (DateTime<Utc>, DateTime<Utc>),
+) -> Outcome<AccessToken> {
     let refreshment = Refreshment {
         client: &client.id,
         issued_to: &client.id,
@@ -183,9 +171,14 @@ fn mint(
         asked,
         owner: &found.lineage.grant.user_id.to_string(),
     };
-    engine::refresh(&refreshment, &mut || {
+    let minted = settle!(engine::refresh(&refreshment, &mut || {
         Entropy.dated_bearer(DatedTag::AccessToken, expires_at.date_naive())
-    })
+    }));
+    let catalogue = oauth.bearers.services.catalogue().await?;
+    let audience = catalogue.audience(scope);
+    let is_jwt = is_jwt(client, &catalogue, &audience);
+    let of = Some((found.lineage.grant.user_id, found.lineage.family.key));
+    Draft { client, of, scope, audience, now, expires_at }.finish(oauth, minted, is_jwt)
 }
 
 /// The answer, sealed for the holder of the old token; none without a grace.
