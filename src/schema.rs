@@ -121,6 +121,7 @@ diesel::table! {
         expires_at -> Timestamptz,
         revoked_at -> Nullable<Timestamptz>,
         revoked_by -> Nullable<Text>,
+        resources -> Nullable<Array<Nullable<Text>>>,
     }
 }
 
@@ -162,6 +163,7 @@ diesel::table! {
         parent -> Text,
         grain -> Text,
         ahead -> Interval,
+        keep -> Nullable<Interval>,
     }
 }
 

@@ -7,14 +7,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::app::partitions::Partitions;
 use crate::audit::Ledger;
 use crate::grants::usage::Usage;
 use crate::platform::clock::Clock;
-use crate::platform::db::{self, Db};
+use crate::platform::db::Db;
 use crate::signing::Keys;
-
-/// How often the coming partitions are looked after.
-const PARTITIONS: Duration = Duration::from_secs(3600);
 
 /// How often the notes of which grants were used are written.
 const NOTES: Duration = Duration::from_secs(1);
@@ -24,7 +22,8 @@ const KEYS: Duration = Duration::from_secs(1);
 
 /// The tasks, and what is to be done at their end.
 pub(super) struct Background {
-    partitions: JoinHandle<()>,
+    partitions: Partitions,
+    calendar: JoinHandle<()>,
     notes: JoinHandle<()>,
     keys: JoinHandle<()>,
     over: Arc<Notify>,
@@ -32,12 +31,19 @@ pub(super) struct Background {
 
 impl Background {
     /// Starts them.
-    pub(super) fn start(db: Db, clock: Clock, usage: Arc<Usage>, keys: Arc<Keys>) -> Self {
+    pub(super) fn start(
+        db: Db,
+        clock: Clock,
+        usage: Arc<Usage>,
+        keys: Arc<Keys>,
+        partitions: Partitions,
+    ) -> Self {
         let over = Arc::new(Notify::new());
-        let notes = Notes { usage, ledger: Ledger::new(db.clone()), clock: clock.clone() };
+        let notes = Notes { usage, ledger: Ledger::new(db), clock: clock.clone() };
         Self {
-            partitions: tokio::spawn(make_partitions(db, clock.clone())),
             keys: tokio::spawn(tend_keys(keys, clock)),
+            calendar: tokio::spawn(partitions.clone().look_after()),
+            partitions,
             notes: tokio::spawn(notes.write_until(Arc::clone(&over))),
             over,
         }
@@ -45,7 +51,8 @@ impl Background {
 
     /// Ends them, once nothing more is answered.
     pub(super) async fn end(self) {
-        self.partitions.abort();
+        self.partitions.end();
+        self.calendar.abort();
         self.keys.abort();
         self.over.notify_one();
         if let Err(error) = self.notes.await {
@@ -89,18 +96,5 @@ async fn tend_keys(keys: Arc<Keys>, clock: Clock) {
             _ => {}
         }
         well = tended.is_ok();
-    }
-}
-
-/// Makes the coming partitions; every node tries, one at a time does.
-async fn make_partitions(db: Db, clock: Clock) {
-    loop {
-        sleep(PARTITIONS).await;
-        let today = clock.now().date_naive();
-        match db.run(move |connection| db::make_partitions(connection, today)).await {
-            Ok(0) => {}
-            Ok(made) => log::info!("made {made} partitions"),
-            Err(fault) => log::error!("making partitions: {fault}"),
-        }
     }
 }

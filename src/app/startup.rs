@@ -16,6 +16,7 @@ use crate::accounts::{Accounts, Standings};
 use crate::app::background::Background;
 use crate::app::database::master_key;
 use crate::app::neighbours::cannot_listen;
+use crate::app::partitions::Partitions;
 use crate::app::routes;
 use crate::app::settings::{ServerSettings, Settings};
 use crate::audit::Ledger;
@@ -30,6 +31,7 @@ use crate::oauth::OAuth;
 use crate::platform::clock::Clock;
 use crate::platform::db::Db;
 use crate::platform::door::{self, Door};
+use crate::platform::logging;
 use crate::platform::metrics::Metrics;
 use crate::services::Services;
 use crate::signing::Keys;
@@ -51,6 +53,7 @@ impl Shared {
         let ledger = Ledger::new(db.clone());
         let guard = Arc::new(Guard::new(settings.guard.clone()));
         let metrics = Arc::new(Metrics::default());
+        logging::count_lost(&metrics);
         let accounts = Arc::new(Accounts {
             ledger: ledger.clone(),
             sessions: settings.sessions.clone(),
@@ -145,7 +148,8 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
     let mut servers = Vec::new();
     let front = listen(&settings.server, &shared, signals, &mut servers)?;
     let ops = settings.server.ops.map(|at| listen_ops(at, &shared, signals, &mut servers)).transpose()?;
-    let background = Background::start(db, clock, shared.usage, Arc::clone(&shared.keys));
+    let partitions = Partitions::new(db.clone(), clock.clone(), settings.audit.retention(), &shared.metrics);
+    let background = Background::start(db, clock, shared.usage, Arc::clone(&shared.keys), partitions);
     Ok(Running { front, ops, keys: shared.keys, servers, background })
 }
 

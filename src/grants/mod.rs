@@ -16,8 +16,8 @@ use serde::Deserialize;
 
 use crate::clients::{Client, GrantType};
 use crate::kernel::{
-    Bearer, FamilyId, FamilyStanding, Fault, GrantId, GrantStanding, PlainSecret, PrincipalId, Scope,
-    SecretHash, Tag, TokenId, UserStanding,
+    Bearer, FamilyId, FamilyStanding, Fault, GrantId, GrantStanding, PlainSecret, PrincipalId, Resources,
+    Scope, SecretHash, Tag, TokenId, UserStanding,
 };
 use crate::signing::Verified;
 
@@ -104,6 +104,8 @@ pub struct Family {
     pub expires_at: DateTime<Utc>,
     /// When it was killed.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// Where its tokens may be used (RFC 8707 §2.1); none named: wherever their scope reaches.
+    pub resources: Resources,
 }
 
 impl Family {

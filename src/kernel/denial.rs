@@ -64,6 +64,8 @@ pub enum Denial {
     ScopeNotAllowed,
     /// So much is asked for that the JWT which says it would be longer than anybody takes.
     TokenTooLong,
+    /// A resource that does not exist, or that neither the scope nor the grant reaches (RFC 8707 §2).
+    ResourceNotAllowed,
     /// No such code.
     CodeUnknown,
     /// The code's minute is over.
@@ -165,6 +167,7 @@ impl Denial {
             D::ClientNotAllowed | D::IntrospectionNotAllowed => "unauthorized_client",
             D::GrantTypeUnsupported => "unsupported_grant_type",
             D::ScopeMalformed | D::ScopeNotAllowed | D::TokenTooLong => "invalid_scope",
+            D::ResourceNotAllowed => "invalid_target",
             D::CodeUnknown
             | D::CodeExpired
             | D::CodeReplayed
@@ -238,6 +241,7 @@ impl Denial {
             D::ScopeMalformed => "the scope is malformed",
             D::TokenTooLong => "the token would be too long, ask for a smaller scope",
             D::ScopeNotAllowed => "the scope is unknown, or exceeds what was granted or registered",
+            D::ResourceNotAllowed => "a resource is unknown, or neither the scope nor the grant reaches it",
             D::CodeUnknown
             | D::CodeExpired
             | D::CodeReplayed

@@ -6,7 +6,7 @@ pub mod store;
 
 pub use directory::Services;
 
-use crate::kernel::{AccessTokenFormat, Scope, ScopeToken, ServiceId};
+use crate::kernel::{AccessTokenFormat, Resources, Scope, ScopeToken, ServiceId};
 
 /// An upstream API.
 #[derive(Clone, Debug)]
@@ -34,6 +34,17 @@ pub struct ServiceScope {
     pub sentence: String,
     /// A person may untick it and still let the app in.
     pub optional: bool,
+}
+
+/// What a token is to carry, and for whom it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meant {
+    /// What it carries.
+    pub scope: Scope,
+    /// For whom it is: `aud`.
+    pub audience: Vec<String>,
+    /// Whether it is to be a JWT as far as those have a say: all of them must want it.
+    pub wants_jwt: bool,
 }
 
 /// Every service, for looking up what scopes mean and for whom they are.
@@ -73,8 +84,8 @@ impl Catalogue {
         all.filter(|own| own.optional && scope.contains(&own.value)).map(|own| own.value.clone()).collect()
     }
 
-    /// Whether a token for these audiences is to be a JWT as far as the services have a say: all of them must want it.
-    pub fn wants_jwt(&self, audience: &[String]) -> bool {
+    /// Whether all services of these audiences want JWTs.
+    fn wants_jwt(&self, audience: &[String]) -> bool {
         let wants = |audience: &String| {
             let service = self.0.iter().find(|service| service.audience == *audience);
             service.is_some_and(|service| service.access_token_format == Some(AccessTokenFormat::Jwt))
@@ -85,5 +96,31 @@ impl Catalogue {
     /// The audiences of the services that a scope reaches.
     pub fn audience(&self, scope: &Scope) -> Vec<String> {
         self.grouped(scope).map(|(service, _)| service.audience.clone()).collect()
+    }
+
+    /// What a token for these resources carries of a scope, and for whom it is; `None` if the scope does not reach
+    /// one of them, or there is no such resource (RFC 8707 §2).
+    pub fn meant(&self, scope: &Scope, resources: &Resources) -> Option<Meant> {
+        let audience = self.audience(scope);
+        if resources.is_empty() {
+            let wants_jwt = self.wants_jwt(&audience);
+            return Some(Meant { scope: scope.clone(), audience, wants_jwt });
+        }
+        if !resources.iter().all(|resource| audience.iter().any(|reached| reached == resource)) {
+            return None;
+        }
+        let meant = self.grouped(scope).filter(|(service, _)| resources.include(&service.audience));
+        let scope = meant.flat_map(|(_, scopes)| scopes).map(|scope| scope.value.clone()).collect();
+        let audience: Vec<String> = resources.iter().map(str::to_owned).collect();
+        let wants_jwt = self.wants_jwt(&audience);
+        Some(Meant { scope, audience, wants_jwt })
+    }
+
+    /// Those of these resources that a scope still reaches: what was named once may be out of reach by now.
+    pub fn within_reach(&self, scope: &Scope, resources: &Resources) -> Resources {
+        self.audience(scope)
+            .into_iter()
+            .filter(|audience| !resources.is_empty() && resources.include(audience))
+            .collect()
     }
 }

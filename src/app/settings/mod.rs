@@ -24,7 +24,7 @@ use crate::accounts::passwords::PasswordSettings;
 use crate::accounts::sessions::SessionSettings;
 use crate::grants::TokenSettings;
 use crate::limits::guard::GuardSettings;
-use crate::platform::db::PoolSettings;
+use crate::platform::db::{LogRetention, PoolSettings};
 use crate::platform::logging;
 use crate::signing::{MasterKey, SigningSettings};
 
@@ -52,6 +52,25 @@ pub struct Settings {
     pub passwords: PasswordSettings,
     /// Section `guard`.
     pub guard: GuardSettings,
+    /// Section `audit`.
+    pub audit: AuditSettings,
+}
+
+/// Section `audit`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AuditSettings {
+    /// Days that events are kept; 0: for ever.
+    pub retention_days: u32,
+}
+
+impl AuditSettings {
+    /// The same, as whoever drops partitions wants to know it.
+    pub fn retention(&self) -> LogRetention {
+        match self.retention_days {
+            0 => LogRetention::ForEver,
+            days => LogRetention::Days(days),
+        }
+    }
 }
 
 /// Section `server`.
@@ -246,6 +265,10 @@ impl Settings {
         demand(
             self.passwords.iterations >= 2 || dev,
             "passwords.iterations must be 2 or more (or start with --dev)",
+        );
+        demand(
+            self.audit.retention_days == 0 || (2..=36_500).contains(&self.audit.retention_days),
+            "audit.retention_days must be 2 to 36500, or 0",
         );
         complaints.extend(self.database.way.complaint(self.database.allow_plaintext));
         complaints

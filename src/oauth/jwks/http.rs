@@ -1,5 +1,7 @@
 //! `/oauth/jwks`.
 
+use std::sync::LazyLock;
+
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, EntityTag, Header as _, IfNoneMatch,
@@ -12,6 +14,9 @@ use crate::oauth::metadata::http::preflight;
 use crate::platform::context::Context;
 use crate::platform::faces::{OAuthFace, only};
 use crate::signing::JWKS_MAX_AGE;
+
+/// How long the key set may be kept, by anybody.
+static KEPT: LazyLock<String> = LazyLock::new(|| format!("public, max-age={JWKS_MAX_AGE}"));
 
 /// Adds the route of this verb.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -33,7 +38,7 @@ async fn get(
     let is_known = knows(&request, &set.etag);
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
-        .insert_header((CACHE_CONTROL, format!("public, max-age={JWKS_MAX_AGE}")))
+        .insert_header((CACHE_CONTROL, KEPT.as_str()))
         .insert_header((ETAG, set.etag.as_str()))
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
     if is_known {

@@ -2,11 +2,11 @@
 
 use crate::clients::Client;
 use crate::grants::access_tokens::store::Issue;
-use crate::kernel::{DatedTag, Denial, Outcome, PlainSecret, Scope};
-use crate::oauth::token::mint::{Draft, TokenResponse, is_jwt};
+use crate::kernel::{Denial, Outcome, PlainSecret, Resources};
+use crate::oauth::token::flow::Asked;
+use crate::oauth::token::{mint, rules};
 use crate::oauth::{OAuth, engine};
 use crate::platform::context::Context;
-use crate::platform::entropy::Entropy;
 use crate::settle;
 
 /// Issues an access token to the client itself. A JWT is not stored: its signature and its client's standing are all
@@ -15,21 +15,17 @@ pub(super) async fn issue(
     oauth: &OAuth,
     context: &Context,
     client: &Client,
-    asked: Option<Scope>,
+    asked: Asked,
 ) -> Outcome<PlainSecret> {
-    let now = context.now;
-    let scope = asked.unwrap_or_else(|| client.scope.clone());
-    let expires_at = now + oauth.tokens.access_lifetime(client);
-    let mut mint = || Entropy.dated_bearer(DatedTag::AccessToken, expires_at.date_naive());
-    let minted = settle!(engine::client_credentials(client, &scope, &mut mint));
-
+    let scope = asked.scope.unwrap_or_else(|| client.scope.clone());
+    settle!(engine::client_credentials(client, &scope));
     let catalogue = oauth.bearers.services.catalogue().await?;
-    let audience = catalogue.audience(&scope);
-    let is_jwt = is_jwt(client, &catalogue, &audience);
-    let draft = Draft { client, of: None, scope: &scope, audience, now, expires_at };
-    let access = settle!(draft.finish(oauth, minted, is_jwt)?);
-    if !access.is_jwt && !oauth.ledger.write(context, Issue(access.row)).await? {
-        return Ok(Err(Denial::ClientDisabled));
+    let meant = settle!(rules::meant(&catalogue, &scope, &asked.resources, &Resources::default()));
+    let access = settle!(mint::access_token(oauth, client, None, meant, context.now)?);
+    let answer = mint::answer(&access, None)?;
+    if access.is_jwt || oauth.ledger.write(context, Issue(access.row)).await? {
+        Ok(Ok(answer))
+    } else {
+        Ok(Err(Denial::ClientDisabled))
     }
-    TokenResponse::new(&access.text, &scope, now, expires_at).text().map(Ok)
 }

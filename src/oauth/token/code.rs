@@ -3,18 +3,17 @@
 use crate::audit::{Actor, Event, Kind};
 use crate::clients::{Client, GrantType};
 use crate::decision::effective;
+use crate::grants::BearerKey;
 use crate::grants::codes::store::{Redeem, Redeemed};
 use crate::grants::codes::{self, FoundCode};
 use crate::grants::store::RevokeFamily;
-use crate::grants::{BearerKey, NewRefreshToken};
-use crate::kernel::{AttemptId, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, Standing, Tag};
+use crate::kernel::{AttemptId, Denial, Fault, Outcome, PlainSecret, Resources, Standing, Tag};
 use crate::oauth::OAuth;
 use crate::oauth::engine::{self, Redemption};
-use crate::oauth::token::mint::{AccessToken, Draft, TokenResponse, is_jwt};
+use crate::oauth::token::mint;
 use crate::oauth::token::rules::{self, CodeProof};
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
-use crate::services::Catalogue;
 use crate::settle;
 
 /// A code, as a client presents it.
@@ -22,6 +21,7 @@ pub(super) struct Presented {
     pub(super) code: PlainSecret,
     pub(super) redirect_uri: Option<String>,
     pub(super) verifier: Option<PlainSecret>,
+    pub(super) resources: Resources,
 }
 
 /// Exchanges a code for tokens, once.
@@ -49,9 +49,29 @@ pub(super) async fn redeem(
     let scope = effective(&found.code.scope, Some(&found.lineage), client);
     let scope = settle!(scope.ok_or(Denial::NothingLeft));
     let catalogue = oauth.bearers.services.catalogue().await?;
-    let issued = settle!(mint(oauth, context, client, &found, &scope, &catalogue)?);
-    let answer = issued.answer(&scope, context)?;
-    let write = issued.into_write(&found, client, context);
+    let granted = &found.lineage.family.resources;
+    let meant = settle!(rules::meant(&catalogue, &scope, &presented.resources, granted));
+    settle!(engine::redeem(&Redemption {
+        client: &client.id,
+        issued_to: &client.id,
+        redirect_uri: &found.code.redirect_uri,
+        scope: &meant.scope,
+        owner: &found.lineage.grant.user_id.to_string(),
+    }));
+    let access = settle!(mint::access_token(oauth, client, Some(&found.lineage), meant, context.now)?);
+    let refresh = client
+        .may_use(GrantType::RefreshToken)
+        .then(|| mint::refresh_token(&found.lineage, &found.code.scope, None));
+    let answer = mint::answer(&access, refresh.as_ref())?;
+    let write = Redeem {
+        code: found.code.key,
+        family: found.lineage.family.key,
+        attempt: AttemptId::from_uuid(Entropy.id(context.now)),
+        now: context.now,
+        access: access.row,
+        refresh: refresh.map(|refresh| refresh.row),
+        client: client.principal,
+    };
     let attempt = write.attempt;
     match oauth.ledger.write(context, write).await {
         Ok(Redeemed::Done) => {
@@ -111,67 +131,4 @@ async fn lost(oauth: &OAuth, context: &Context, client: &Client, key: BearerKey)
     }
     let now = standing.may_act(context.now);
     Ok(Err(now.err().map_or(Denial::CodeExpired, Denial::Inactive)))
-}
-
-/// The tokens of one redemption, promised to nobody yet.
-struct Issued {
-    access: AccessToken,
-    refresh: Option<PlainSecret>,
-}
-
-fn mint(
-    oauth: &OAuth,
-    context: &Context,
-    client: &Client,
-    found: &FoundCode,
-    scope: &Scope,
-    catalogue: &Catalogue,
-) -> Outcome<Issued> {
-    let family = &found.lineage.family;
-    // Nothing outlives its family.
-    let expires_at = (context.now + oauth.tokens.access_lifetime(client)).min(family.expires_at);
-    let redemption = Redemption {
-        client: &client.id,
-        issued_to: &client.id,
-        redirect_uri: &found.code.redirect_uri,
-        scope,
-        owner: &found.lineage.grant.user_id.to_string(),
-    };
-    let mut mint = || Entropy.dated_bearer(DatedTag::AccessToken, expires_at.date_naive());
-    let minted = settle!(engine::redeem(&redemption, &mut mint));
-    let audience = catalogue.audience(scope);
-    let is_jwt = is_jwt(client, catalogue, &audience);
-    let of = Some((found.lineage.grant.user_id, family.key));
-    let draft = Draft { client, of, scope, audience, now: context.now, expires_at };
-    let access = settle!(draft.finish(oauth, minted, is_jwt)?);
-    let refresh = client
-        .may_use(GrantType::RefreshToken)
-        .then(|| Entropy.dated_bearer(DatedTag::RefreshToken, family.key.day));
-    Ok(Ok(Issued { access, refresh }))
-}
-
-impl Issued {
-    fn answer(&self, scope: &Scope, context: &Context) -> Result<PlainSecret, Fault> {
-        TokenResponse::new(&self.access.text, scope, context.now, self.access.row.expires_at)
-            .refreshed_by(self.refresh.as_ref())
-            .text()
-    }
-
-    fn into_write(self, found: &FoundCode, client: &Client, context: &Context) -> Redeem {
-        let family = found.lineage.family.key;
-        Redeem {
-            code: found.code.key,
-            family,
-            attempt: AttemptId::from_uuid(Entropy.id(context.now)),
-            now: context.now,
-            refresh: self.refresh.map(|refresh| NewRefreshToken {
-                key: BearerKey { day: family.day, hash: refresh.hash() },
-                family,
-                scope: found.code.scope.clone(),
-                predecessor: None,
-            }),
-            access: self.access.row,
-            client: client.principal,
-        }
-    }
 }

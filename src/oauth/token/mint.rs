@@ -4,18 +4,94 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::clients::Client;
-use crate::grants::{BearerKey, FamilyKey, NewAccessToken};
+use crate::grants::{BearerKey, Lineage, NewAccessToken, NewRefreshToken};
 use crate::kernel::{
-    AccessTokenFormat, Denial, Fault, Outcome, PlainSecret, PrincipalId, Scope, SecretHash, TokenId,
+    AccessTokenFormat, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, SecretHash, TokenId,
 };
 use crate::oauth::OAuth;
 use crate::platform::entropy::Entropy;
-use crate::services::Catalogue;
+use crate::services::Meant;
 use crate::signing::Claims;
 
-/// The successful answer.
+/// An access token that is promised to nobody yet: its text, and what is to be stored of it.
+pub(super) struct AccessToken {
+    text: PlainSecret,
+    pub(super) row: NewAccessToken,
+    /// Its signature vouches for all that the row says.
+    pub(super) is_jwt: bool,
+}
+
+/// Mints an access token for a client: in the name of a person, or in its own.
+pub(super) fn access_token(
+    oauth: &OAuth,
+    client: &Client,
+    lineage: Option<&Lineage>,
+    meant: Meant,
+    now: DateTime<Utc>,
+) -> Outcome<AccessToken> {
+    let expires_at = now + oauth.tokens.access_lifetime(client);
+    // Nothing outlives its family, however often it is refreshed.
+    let expires_at = lineage.map_or(expires_at, |lineage| expires_at.min(lineage.family.expires_at));
+    let text = Entropy.dated_bearer(DatedTag::AccessToken, expires_at.date_naive());
+    // The client's word counts; where it has none, that of the services.
+    let is_jwt =
+        client.access_token_format.map_or(meant.wants_jwt, |format| format == AccessTokenFormat::Jwt);
+    let row = NewAccessToken {
+        key: BearerKey { day: expires_at.date_naive(), hash: text.hash() },
+        id: TokenId::from_uuid(Entropy.id(now)),
+        subject: lineage.map_or(client.principal, |lineage| lineage.grant.user_id),
+        client: client.principal,
+        family: lineage.map(|lineage| lineage.family.key),
+        scope: meant.scope,
+        audience: meant.audience,
+        issued_at: now,
+        expires_at,
+    };
+    if is_jwt { signed(oauth, client, row) } else { Ok(Ok(AccessToken { text, row, is_jwt })) }
+}
+
+/// A JWT (RFC 9068) that says what the row does, in the place of the text that was minted for it.
+fn signed(oauth: &OAuth, client: &Client, row: NewAccessToken) -> Outcome<AccessToken> {
+    let claims = Claims {
+        subject: match row.family {
+            Some(_) => row.subject.to_string(),
+            None => client.id.to_string(),
+        },
+        client: client.id.clone(),
+        audience: row.audience.clone(),
+        scope: row.scope.clone(),
+        id: row.id,
+        issued_at: row.issued_at,
+        expires_at: row.expires_at,
+    };
+    let jwt = oauth.keys.sign(&claims, row.issued_at)?;
+    if !jwt.is_presentable {
+        return Ok(Err(Denial::TokenTooLong));
+    }
+    let key = BearerKey { hash: jwt.hash, ..row.key };
+    Ok(Ok(AccessToken { text: jwt.text, row: NewAccessToken { key, ..row }, is_jwt: true }))
+}
+
+/// A refresh token that is promised to nobody yet.
+pub(super) struct RefreshToken {
+    text: PlainSecret,
+    pub(super) row: NewRefreshToken,
+}
+
+/// Mints a refresh token of a family.
+pub(super) fn refresh_token(
+    lineage: &Lineage,
+    scope: &Scope,
+    predecessor: Option<SecretHash>,
+) -> RefreshToken {
+    let family = lineage.family.key;
+    let text = Entropy.dated_bearer(DatedTag::RefreshToken, family.day);
+    let key = BearerKey { day: family.day, hash: text.hash() };
+    RefreshToken { text, row: NewRefreshToken { key, family, scope: scope.clone(), predecessor } }
+}
+
 #[derive(Serialize)]
-pub(super) struct TokenResponse<'a> {
+struct TokenResponse<'a> {
     access_token: &'a str,
     token_type: &'static str,
     expires_in: i64,
@@ -25,103 +101,14 @@ pub(super) struct TokenResponse<'a> {
     scope: &'a Scope,
 }
 
-impl<'a> TokenResponse<'a> {
-    /// An answer with an access token that lives from `now` until `expires_at`.
-    pub(super) fn new(
-        access: &'a PlainSecret,
-        scope: &'a Scope,
-        now: DateTime<Utc>,
-        expires_at: DateTime<Utc>,
-    ) -> Self {
-        let expires_in = (expires_at - now).num_seconds();
-        Self { access_token: access.expose(), token_type: "Bearer", expires_in, refresh_token: None, scope }
-    }
-
-    /// With a refresh token beside it.
-    pub(super) fn refreshed_by(mut self, refresh: Option<&'a PlainSecret>) -> Self {
-        self.refresh_token = refresh.map(PlainSecret::expose);
-        self
-    }
-
-    /// Its text.
-    pub(super) fn text(&self) -> Result<PlainSecret, Fault> {
-        serde_json::to_string(self).map(PlainSecret::new).map_err(Fault::internal)
-    }
-}
-
-/// An access token that is about to be: all but its text.
-pub(super) struct Draft<'a> {
-    /// To whom it is given.
-    pub(super) client: &'a Client,
-    /// For whom it acts, if not for the client itself, and the family it descends from.
-    pub(super) of: Option<(PrincipalId, FamilyKey)>,
-    /// What it carries.
-    pub(super) scope: &'a Scope,
-    /// For whom it is.
-    pub(super) audience: Vec<String>,
-    /// Since when.
-    pub(super) now: DateTime<Utc>,
-    /// Until when.
-    pub(super) expires_at: DateTime<Utc>,
-}
-
-/// An access token: its text, and its row.
-pub(super) struct AccessToken {
-    pub(super) text: PlainSecret,
-    pub(super) row: NewAccessToken,
-    /// Whether the text says all that the row does.
-    pub(super) is_jwt: bool,
-}
-
-impl Draft<'_> {
-    /// Makes the token: what was `minted` for it, or a JWT in its place (RFC 9068).
-    pub(super) fn finish(self, oauth: &OAuth, minted: PlainSecret, is_jwt: bool) -> Outcome<AccessToken> {
-        let id = TokenId::from_uuid(Entropy.id(self.now));
-        if !is_jwt {
-            let hash = minted.hash();
-            return Ok(Ok(AccessToken { text: minted, row: self.row(id, hash), is_jwt }));
-        }
-        let signed = oauth.keys.sign(&self.claims(id), self.now)?;
-        if !signed.is_presentable {
-            return Ok(Err(Denial::TokenTooLong));
-        }
-        Ok(Ok(AccessToken { text: signed.text, row: self.row(id, signed.hash), is_jwt }))
-    }
-
-    fn claims(&self, id: TokenId) -> Claims {
-        Claims {
-            subject: match self.of {
-                Some((person, _)) => person.to_string(),
-                None => self.client.id.to_string(),
-            },
-            client: self.client.id.clone(),
-            audience: self.audience.clone(),
-            scope: self.scope.clone(),
-            id,
-            issued_at: self.now,
-            expires_at: self.expires_at,
-        }
-    }
-
-    fn row(self, id: TokenId, hash: SecretHash) -> NewAccessToken {
-        NewAccessToken {
-            key: BearerKey { day: self.expires_at.date_naive(), hash },
-            id,
-            subject: self.of.map_or(self.client.principal, |(person, _)| person),
-            client: self.client.principal,
-            family: self.of.map(|(_, family)| family),
-            scope: self.scope.clone(),
-            audience: self.audience,
-            issued_at: self.now,
-            expires_at: self.expires_at,
-        }
-    }
-}
-
-/// Whether a token is to be a JWT: as the client says, and where it has no say, if all services want it that it is for.
-pub(super) fn is_jwt(client: &Client, catalogue: &Catalogue, audience: &[String]) -> bool {
-    match client.access_token_format {
-        Some(format) => format == AccessTokenFormat::Jwt,
-        None => catalogue.wants_jwt(audience),
-    }
+/// The successful answer: kept as a secret, since it holds some.
+pub(super) fn answer(access: &AccessToken, refresh: Option<&RefreshToken>) -> Result<PlainSecret, Fault> {
+    let response = TokenResponse {
+        access_token: access.text.expose(),
+        token_type: "Bearer",
+        expires_in: (access.row.expires_at - access.row.issued_at).num_seconds(),
+        refresh_token: refresh.map(|refresh| refresh.text.expose()),
+        scope: &access.row.scope,
+    };
+    serde_json::to_string(&response).map(PlainSecret::new).map_err(Fault::internal)
 }
