@@ -122,8 +122,8 @@ impl Db {
             .map_err(Fault::internal)?
     }
 
-    /// Runs long blocking work with a connection of its own, which takes no request's turn and has no timeout but those
-    /// that the work sets.
+    /// Runs long blocking work with a connection of its own, which takes no request's turn. A statement of it may take
+    /// a minute.
     #[allow(clippy::disallowed_methods, reason = "the one place that sends work to blocking threads")]
     pub async fn run_apart<T, F>(&self, work: F) -> Result<T, Fault>
     where
@@ -131,7 +131,12 @@ impl Db {
         F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     {
         let url = Arc::clone(&self.url);
-        tokio::task::spawn_blocking(move || work(&mut reach(&url)?)).await.map_err(Fault::internal)?
+        let apart = move || {
+            let mut connection = reach(&url)?;
+            connection.batch_execute("SET statement_timeout = '60s'")?;
+            work(&mut connection)
+        };
+        tokio::task::spawn_blocking(apart).await.map_err(Fault::internal)?
     }
 
     /// Runs work on the calling thread: for commands, which have no other requests to think of.

@@ -1,8 +1,9 @@
 //! Partitions: the coming ones are made, and all of them are listed, with when each may go.
 
 use chrono::NaiveDate;
+use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text};
-use diesel::{QueryableByName, RunQueryDsl, sql_query};
+use diesel::{Connection as _, QueryableByName, RunQueryDsl, sql_query};
 
 use super::Connection;
 use crate::kernel::Fault;
@@ -15,9 +16,13 @@ struct Made {
 
 /// Makes the partitions that will be needed, for a while ahead; returns how many were missing.
 pub fn make_partitions(connection: &mut Connection, today: NaiveDate) -> Result<i32, Fault> {
-    let made: Made =
-        sql_query("SELECT make_partitions($1) AS made").bind::<Date, _>(today).get_result(connection)?;
-    Ok(made.made)
+    connection.transaction(|connection| {
+        // A new database gets a hundred of them, and a slow disk its time.
+        connection.batch_execute("SET LOCAL statement_timeout = '60s'")?;
+        let made: Made =
+            sql_query("SELECT make_partitions($1) AS made").bind::<Date, _>(today).get_result(connection)?;
+        Ok(made.made)
+    })
 }
 
 /// How long logs are kept: plans that say nothing of it leave it to the operator.

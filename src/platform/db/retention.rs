@@ -23,8 +23,7 @@ const LOCK: &str = "grantor.drop_partitions";
 
 /// A lock that is not to be had is asked for again in the next round. (Autovacuum gives way after a second.) A session
 /// that stands still, as its node does, ends, or it would hold up the others.
-const PATIENCE: &str =
-    "SET lock_timeout = '2s'; SET statement_timeout = '60s'; SET idle_session_timeout = '60s'";
+const PATIENCE: &str = "SET lock_timeout = '2s'; SET idle_session_timeout = '60s'";
 
 /// What a round of dropping did.
 #[derive(Debug)]
@@ -89,32 +88,40 @@ fn sweep(
     may_go_on: impl Fn() -> bool,
 ) -> Result<Round, Fault> {
     let (mut dropped, mut left) = (Vec::new(), Vec::new());
+    // One detaching at a time can be pending of a table, and who is in the way of one is in that of the next.
     let mut held_up = BTreeSet::new();
-    for name in detached_partitions(connection)? {
-        match drop_table(connection, &name) {
-            Ok(()) => dropped.push(name),
-            Err(fault) => left.push((name, fault)),
-        }
-    }
-    for partition in to_let_go(partitions(connection, today, logs)?, today) {
+    for going in all_going(connection, today, logs)? {
         if !may_go_on() {
             break;
         }
-        // One detaching at a time can be pending of a table, and who is in the way of one is in that of the next.
-        if held_up.contains(&partition.parent) {
+        if going.parent().is_some_and(|parent| held_up.contains(parent)) {
             continue;
         }
-        match let_go(connection, &partition) {
-            Ok(true) => dropped.push(partition.name),
+        match going.let_go(connection) {
+            Ok(true) => dropped.push(going.name().to_owned()),
             Ok(false) => {}
             Err(fault) if fault.is_lost_connection() => return Err(fault),
             Err(fault) => {
-                held_up.insert(partition.parent);
-                left.push((partition.name, fault));
+                held_up.extend(going.parent().map(str::to_owned));
+                left.push((going.name().to_owned(), fault));
             }
         }
     }
     Ok(Round::Done { dropped, left })
+}
+
+/// What is to go.
+enum Going {
+    /// It was detached, and only has to be dropped.
+    Detached(String),
+    /// It has its whole way before it, or began to be detached.
+    Attached(Partition),
+}
+
+fn all_going(connection: &mut Connection, today: NaiveDate, logs: LogRetention) -> Result<Vec<Going>, Fault> {
+    let detached = detached_partitions(connection)?.into_iter().map(Going::Detached);
+    let attached = to_let_go(partitions(connection, today, logs)?, today).into_iter().map(Going::Attached);
+    Ok(detached.chain(attached).collect())
 }
 
 /// What was begun comes before what is over.
@@ -124,21 +131,42 @@ fn to_let_go(found: Vec<Partition>, today: NaiveDate) -> Vec<Partition> {
     begun
 }
 
-/// Marks, detaches and drops a partition; `false`: it was somebody else who began to detach it, and it is his now.
-fn let_go(connection: &mut Connection, partition: &Partition) -> Result<bool, Fault> {
+impl Going {
+    fn name(&self) -> &str {
+        match self {
+            Self::Detached(name) => name,
+            Self::Attached(partition) => &partition.name,
+        }
+    }
+
+    fn parent(&self) -> Option<&str> {
+        match self {
+            Self::Detached(_) => None,
+            Self::Attached(partition) => Some(&partition.parent),
+        }
+    }
+
+    /// Goes the rest of the way; `false`: somebody else had begun to detach it, and it is theirs now.
+    fn let_go(&self, connection: &mut Connection) -> Result<bool, Fault> {
+        if let Self::Attached(partition) = self {
+            detach(connection, partition)?;
+            if partition.is_pending && !partition.is_marked {
+                return Ok(false);
+            }
+        }
+        drop_table(connection, self.name())?;
+        Ok(true)
+    }
+}
+
+fn detach(connection: &mut Connection, partition: &Partition) -> Result<(), Fault> {
     let (parent, child) = (quoted(&partition.parent), quoted(&partition.name));
     let detach = format!("ALTER TABLE public.{parent} DETACH PARTITION partitions.{child}");
     if partition.is_pending {
-        connection.batch_execute(&format!("{detach} FINALIZE"))?;
-    } else {
-        connection.batch_execute(&format!("COMMENT ON TABLE partitions.{child} IS '{MARK}'"))?;
-        connection.batch_execute(&format!("{detach} CONCURRENTLY"))?;
+        return Ok(connection.batch_execute(&format!("{detach} FINALIZE"))?);
     }
-    let is_ours = partition.is_marked || !partition.is_pending;
-    if is_ours {
-        drop_table(connection, &partition.name)?;
-    }
-    Ok(is_ours)
+    connection.batch_execute(&format!("COMMENT ON TABLE partitions.{child} IS '{MARK}'"))?;
+    Ok(connection.batch_execute(&format!("{detach} CONCURRENTLY"))?)
 }
 
 fn drop_table(connection: &mut Connection, name: &str) -> Result<(), Fault> {
