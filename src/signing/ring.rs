@@ -17,6 +17,8 @@ use crate::signing::{Life, MasterKey, State};
 /// The keys that count, of one moment.
 pub struct Ring {
     keys: Vec<Held>,
+    /// What it was made of.
+    seen: Vec<(String, Life)>,
     shown: Shown,
 }
 
@@ -58,27 +60,27 @@ impl Ring {
         master: Option<&MasterKey>,
         now: DateTime<Utc>,
     ) -> Result<Self, Fault> {
-        let counting = stored.iter().filter(|key| key.life.is_published(now));
-        let hold = |stored: &StoredKey| {
+        let (mut keys, mut seen) = (Vec::new(), Vec::new());
+        for stored in stored.iter().filter(|key| key.life.is_published(now)) {
             let known =
                 before.and_then(|ring| ring.keys.iter().find(|held| held.key.public.kid == stored.kid));
-            let key = match known {
-                Some(held) => Arc::clone(&held.key),
-                None => Arc::new(Key::read(stored, master)?),
-            };
-            Ok(Held { key, life: stored.life })
-        };
-        let keys = counting.map(hold).collect::<Result<Vec<Held>, Fault>>()?;
+            let key =
+                known.map(|held| Arc::clone(&held.key)).or_else(|| Key::read(stored, master).map(Arc::new));
+            if let Some(key) = key {
+                keys.push(Held { key, life: stored.life });
+            } else {
+                log::error!("the signing key {} was altered in the database: it is left out", stored.kid);
+            }
+            seen.push((stored.kid.clone(), stored.life));
+        }
         let shown = Shown::of(&keys, now)?;
-        Ok(Self { keys, shown })
+        Ok(Self { keys, seen, shown })
     }
 
-    /// Whether these are the keys, and the moments of the keys, that it holds.
+    /// Whether these are the keys, and the moments of the keys, that it was made of.
     pub(super) fn is_of(&self, stored: &[StoredKey], now: DateTime<Utc>) -> bool {
         let counting = stored.iter().filter(|key| key.life.is_published(now));
-        counting
-            .map(|key| (&key.kid, key.life))
-            .eq(self.keys.iter().map(|held| (&held.key.public.kid, held.life)))
+        counting.map(|key| (&key.kid, key.life)).eq(self.seen.iter().map(|(kid, life)| (kid, *life)))
     }
 
     /// Whether it holds no key at all.
@@ -137,16 +139,16 @@ impl Ring {
 }
 
 impl Key {
-    fn read(stored: &StoredKey, master: Option<&MasterKey>) -> Result<Self, Fault> {
+    /// `None`: its public part is not what its name says.
+    fn read(stored: &StoredKey, master: Option<&MasterKey>) -> Option<Self> {
         let (kid, algorithm) = (&stored.kid, stored.algorithm);
-        let public = PublicKey::read(kid, algorithm, stored.public_jwk.clone())
-            .ok_or_else(|| Fault::internal(format!("the signing key {kid} was altered in the database")))?;
+        let public = PublicKey::read(kid, algorithm, stored.public_jwk.clone())?;
         let private = master.and_then(|master| master.open(kid, algorithm, &stored.private_key));
         let pair = private
             .and_then(|private| KeyPair::read(algorithm, &private))
             .filter(|pair| pair.public().is_ok_and(|public| public.kid == *kid));
         let header = json!({ "typ": TYPE, "alg": algorithm.as_str(), "kid": kid }).to_string();
-        Ok(Self { public, pair, header: URL_SAFE_NO_PAD.encode(header) })
+        Some(Self { public, pair, header: URL_SAFE_NO_PAD.encode(header) })
     }
 }
 

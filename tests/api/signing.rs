@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::commands::{Grantor, text};
 use crate::support::{
-    Answer, App, MASTER_KEY, Node, START, Scratch, count, database, execute, header_of, signing, told,
-    verifies,
+    Answer, App, Forger, MASTER_KEY, Node, START, Scratch, count, database, execute, header_of, signing,
+    told, verifies,
 };
 
 const JWKS: &str = "/oauth/jwks";
@@ -312,6 +312,20 @@ async fn private_parts_are_sealed_and_bound_to_their_key() {
     )
     .expect("a change");
     assert_eq!(start_beside(&app, &app.settings).await.err(), Some(does_not_open(&second)));
+}
+
+/// The name of a key is the thumbprint of its public part: another part under that name is nobody's.
+#[tokio::test]
+async fn a_key_that_was_altered_in_the_database_is_left_out() {
+    let app = App::with(|settings| signing(settings, "ES256")).await;
+    let (first, forger) = (app.kids().await.remove(0), Forger::new());
+    let (second, _) = app.rotate_key().expect("a successor");
+    let mut jwk = forger.jwk.clone();
+    jwk["kid"] = json!(second);
+    let alter = format!("UPDATE signing_keys SET public_jwk = '{jwk}' WHERE kid = '{second}'");
+    execute(&app.db, &alter).expect("a change");
+    let fresh = app.second_node().await;
+    assert_eq!(fresh.kids().await, [first]);
 }
 
 #[test]
