@@ -129,7 +129,7 @@ impl Keeper {
             let kept = answer.header("cache-control");
             let kept = kept.strip_prefix("public, max-age=").and_then(|seconds| seconds.parse().ok());
             self.fresh_until = now + Duration::seconds(kept.expect("how long to keep it"));
-            self.keys = answer.json()["keys"].as_array().expect("keys").clone();
+            self.keys.clone_from(answer.json()["keys"].as_array().expect("keys"));
         }
         self.keys.iter().any(|key| verifies(key, token))
     }
@@ -184,7 +184,7 @@ async fn a_successor_that_is_asked_for_signs_when_everybody_must_know_it() {
     let app = App::with(|settings| signing(settings, "ES256")).await;
     let client = app.jwt_client();
     let first = signer(&app, &client).await;
-    assert_eq!(app.kids().await, [first.clone()], "the very first signs at once");
+    assert_eq!(app.kids().await, std::slice::from_ref(&first), "the very first signs at once");
 
     let (successor, signs_from) = app.rotate_key().expect("a successor");
     app.tend_keys().await;
@@ -248,7 +248,7 @@ async fn a_waiting_key_takes_over_from_a_revoked_one() {
     let (successor, _) = app.rotate_key().expect("a successor");
     app.revoke_key(&first).expect("a key");
     app.tend_keys().await;
-    assert_eq!(app.kids().await, [successor.clone()]);
+    assert_eq!(app.kids().await, std::slice::from_ref(&successor));
     assert_eq!(signer(&app, &client).await, successor);
 }
 
