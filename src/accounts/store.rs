@@ -1,11 +1,13 @@
 //! The tables `principals` and `users`.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use crate::audit::Work;
-use crate::kernel::{EmailAddress, Fault, PrincipalId, PrincipalKind, UserIdentifier, UserStanding};
+use crate::audit::{Lookup, Work};
+use crate::kernel::{EmailAddress, Fault, PrincipalId, PrincipalKind, Stale, UserIdentifier, UserStanding};
 use crate::platform::db::Connection;
 use crate::schema::{principals, users};
 
@@ -72,11 +74,6 @@ fn joined((row, principal): (UserRow, Principal)) -> User {
     }
 }
 
-/// Finds a principal of any kind.
-pub fn find_principal(connection: &mut Connection, id: PrincipalId) -> Result<Option<Principal>, Fault> {
-    Ok(principals::table.find(id.uuid()).select(Principal::as_select()).first(connection).optional()?)
-}
-
 /// Finds several principals by id.
 pub fn find_principals(
     connection: &mut Connection,
@@ -116,7 +113,14 @@ pub fn rename_principal(work: &mut Work<'_>, id: PrincipalId, name: &str) -> Res
         .filter(principals::name.ne(name))
         .set(principals::name.eq(name))
         .execute(&mut **work)?;
+    is_stale(work, id);
     Ok(renamed == 1)
+}
+
+/// Whatever kind of principal it is.
+fn is_stale(work: &mut Work<'_>, id: PrincipalId) {
+    work.stale(Stale::User(id));
+    work.stale(Stale::Client(id));
 }
 
 /// Lets a principal act, or no longer. `false`: it already was so.
@@ -126,6 +130,7 @@ pub fn set_disabled(work: &mut Work<'_>, id: PrincipalId, disabled: bool) -> Res
         .filter(principals::disabled_at.is_null().eq(disabled))
         .set(principals::disabled_at.eq(disabled.then_some(now)))
         .execute(&mut **work)?;
+    is_stale(work, id);
     Ok(changed == 1)
 }
 
@@ -138,6 +143,25 @@ pub fn find_user(connection: &mut Connection, id: PrincipalId) -> Result<Option<
         .first(connection)
         .optional()?;
     Ok(row.map(joined))
+}
+
+/// Whether a person may act, to be found.
+pub struct FindStanding(pub PrincipalId);
+
+impl Lookup for FindStanding {
+    type Found = Option<UserStanding>;
+
+    fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
+        let asked: Vec<Uuid> = keys.iter().map(|Self(id)| id.uuid()).collect();
+        let rows: Vec<(Uuid, Option<DateTime<Utc>>)> = users::table
+            .inner_join(principals::table)
+            .filter(users::principal_id.eq_any(&asked))
+            .select((users::principal_id, principals::disabled_at))
+            .load(connection)?;
+        let found: HashMap<Uuid, UserStanding> =
+            rows.into_iter().map(|(id, disabled_at)| (id, UserStanding { disabled_at })).collect();
+        Ok(asked.iter().map(|id| found.get(id).copied()).collect())
+    }
 }
 
 /// Finds a person and holds the row until the act ends, so that a password change or a disabling waits for the

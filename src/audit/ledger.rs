@@ -124,7 +124,7 @@ impl Ledger {
     }
 
     /// Who must hear what is stale.
-    pub fn invalidation(&self) -> &Invalidation {
+    pub fn invalidation(&self) -> &Arc<Invalidation> {
         &self.lanes.invalidation
     }
 

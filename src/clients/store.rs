@@ -1,11 +1,16 @@
 //! The tables `clients` and `client_redirect_uris`.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use crate::accounts::store::{Principal, find_principal, find_principals};
-use crate::audit::Work;
-use crate::clients::{AuthMethod, Client, GrantType};
+use crate::accounts::store::{Principal, find_principals};
+use crate::audit::{Lookup, Work};
+use crate::clients::{AuthMethod, Client, GrantType, Known};
+use crate::credentials::Credential;
+use crate::credentials::store::secrets_of_clients;
 use crate::kernel::{AccessTokenFormat, ClientId, Fault, PrincipalId, RedirectUri, Scope};
 use crate::platform::db::Connection;
 use crate::schema::{client_redirect_uris, clients};
@@ -60,53 +65,97 @@ fn assembled(row: Row, principal: Principal, redirect_uris: Vec<String>) -> Resu
     })
 }
 
-fn complete(connection: &mut Connection, row: Option<Row>) -> Result<Option<Client>, Fault> {
-    let Some(row) = row else { return Ok(None) };
-    let id = PrincipalId::from_uuid(row.principal_id);
-    let principal =
-        find_principal(connection, id)?.ok_or_else(|| Fault::internal("a client without principal"))?;
-    let uris = client_redirect_uris::table
-        .filter(client_redirect_uris::principal_id.eq(row.principal_id))
+fn complete(connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<Client>, Fault> {
+    let ids: Vec<PrincipalId> = rows.iter().map(|row| PrincipalId::from_uuid(row.principal_id)).collect();
+    let mut principals: HashMap<_, _> = find_principals(connection, &ids)?.into_iter().collect();
+    let uris: Vec<(Uuid, String)> = client_redirect_uris::table
+        .filter(client_redirect_uris::principal_id.eq_any(rows.iter().map(|row| row.principal_id)))
         .order(client_redirect_uris::redirect_uri)
-        .select(client_redirect_uris::redirect_uri)
+        .select((client_redirect_uris::principal_id, client_redirect_uris::redirect_uri))
         .load(connection)?;
-    assembled(row, principal, uris).map(Some)
+    let mut uris_of = HashMap::<Uuid, Vec<String>>::new();
+    for (id, uri) in uris {
+        uris_of.entry(id).or_default().push(uri);
+    }
+    let client = |(row, id): (Row, PrincipalId)| {
+        let principal =
+            principals.remove(&id).ok_or_else(|| Fault::internal("a client without principal"))?;
+        let uris = uris_of.remove(&row.principal_id).unwrap_or_default();
+        assembled(row, principal, uris)
+    };
+    rows.into_iter().zip(ids).map(client).collect()
+}
+
+/// A client with its secrets, to be found by either of the ids it has.
+pub enum Find {
+    /// The one it goes by on the wire.
+    Id(ClientId),
+    /// The principal it is.
+    Principal(PrincipalId),
+}
+
+impl Find {
+    fn is(&self, client: &Client) -> bool {
+        match self {
+            Self::Id(id) => *id == client.id,
+            Self::Principal(id) => *id == client.principal,
+        }
+    }
+}
+
+impl Lookup for Find {
+    type Found = Option<Arc<Known>>;
+
+    fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
+        let (mut ids, mut principals) = (Vec::new(), Vec::new());
+        for key in keys {
+            match key {
+                Self::Id(id) => ids.push(id.as_str()),
+                Self::Principal(id) => principals.push(id.uuid()),
+            }
+        }
+        let rows = clients::table
+            .filter(clients::client_id.eq_any(ids).or(clients::principal_id.eq_any(principals)))
+            .select(Row::as_select())
+            .load(connection)?;
+        let found = with_secrets(connection, rows)?;
+        Ok(keys.iter().map(|key| found.iter().find(|known| key.is(&known.client)).cloned()).collect())
+    }
+}
+
+fn with_secrets(connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<Arc<Known>>, Fault> {
+    let clients = complete(connection, rows)?;
+    let ids: Vec<PrincipalId> = clients.iter().map(|client| client.principal).collect();
+    let mut secrets_of = HashMap::<PrincipalId, Vec<Credential>>::new();
+    for (owner, secret) in secrets_of_clients(connection, &ids)? {
+        secrets_of.entry(owner).or_default().push(secret);
+    }
+    let known = |client: Client| {
+        let secrets = secrets_of.remove(&client.principal).unwrap_or_default();
+        Arc::new(Known { client: Arc::new(client), secrets })
+    };
+    Ok(clients.into_iter().map(known).collect())
 }
 
 /// Finds a client by the id it goes by on the wire.
 pub fn find(connection: &mut Connection, id: &ClientId) -> Result<Option<Client>, Fault> {
-    let row = clients::table
+    let rows = clients::table
         .filter(clients::client_id.eq(id.as_str()))
         .select(Row::as_select())
-        .first(connection)
-        .optional()?;
-    complete(connection, row)
+        .load(connection)?;
+    Ok(complete(connection, rows)?.pop())
 }
 
 /// Finds a client by the principal it is.
 pub fn find_by_principal(connection: &mut Connection, id: PrincipalId) -> Result<Option<Client>, Fault> {
-    let row = clients::table.find(id.uuid()).select(Row::as_select()).first(connection).optional()?;
-    complete(connection, row)
+    let rows = clients::table.find(id.uuid()).select(Row::as_select()).load(connection)?;
+    Ok(complete(connection, rows)?.pop())
 }
 
 /// Every client, by name.
 pub fn list(connection: &mut Connection) -> Result<Vec<Client>, Fault> {
     let rows: Vec<Row> = clients::table.select(Row::as_select()).load(connection)?;
-    let ids: Vec<PrincipalId> = rows.iter().map(|row| PrincipalId::from_uuid(row.principal_id)).collect();
-    let uris: Vec<(Uuid, String)> = client_redirect_uris::table
-        .order(client_redirect_uris::redirect_uri)
-        .select((client_redirect_uris::principal_id, client_redirect_uris::redirect_uri))
-        .load(connection)?;
-    let mut principals: std::collections::HashMap<_, _> =
-        find_principals(connection, &ids)?.into_iter().collect();
-    let mut clients = Vec::with_capacity(rows.len());
-    for row in rows {
-        let Some(principal) = principals.remove(&PrincipalId::from_uuid(row.principal_id)) else {
-            continue;
-        };
-        let own = uris.iter().filter(|(id, _)| *id == row.principal_id).map(|(_, uri)| uri.clone()).collect();
-        clients.push(assembled(row, principal, own)?);
-    }
+    let mut clients = complete(connection, rows)?;
     clients.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.id.cmp(&b.id)));
     Ok(clients)
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::audit::Work;
 use crate::credentials::Credential;
-use crate::kernel::{CredentialId, Fault, PlainSecret, PrincipalId, SecretHash};
+use crate::kernel::{CredentialId, Fault, PlainSecret, PrincipalId, SecretHash, Stale};
 use crate::platform::db::Connection;
 use crate::schema::credentials;
 
@@ -14,13 +14,23 @@ const CLIENT_SECRET: &str = "client_secret";
 
 /// The secrets of a client that were not revoked, newest first.
 pub fn client_secrets(connection: &mut Connection, owner: PrincipalId) -> Result<Vec<Credential>, Fault> {
-    type Row = (Uuid, Vec<u8>, String, String, DateTime<Utc>, Option<DateTime<Utc>>);
+    Ok(secrets_of_clients(connection, &[owner])?.into_iter().map(|(_, secret)| secret).collect())
+}
+
+/// The secrets of several clients that were not revoked, newest first, each with whose it is.
+pub fn secrets_of_clients(
+    connection: &mut Connection,
+    owners: &[PrincipalId],
+) -> Result<Vec<(PrincipalId, Credential)>, Fault> {
+    type Row = (Uuid, Uuid, Vec<u8>, String, String, DateTime<Utc>, Option<DateTime<Utc>>);
+    let owners: Vec<Uuid> = owners.iter().map(|owner| owner.uuid()).collect();
     let rows: Vec<Row> = credentials::table
-        .filter(credentials::principal_id.eq(owner.uuid()))
+        .filter(credentials::principal_id.eq_any(owners))
         .filter(credentials::kind.eq(CLIENT_SECRET))
         .filter(credentials::revoked_at.is_null())
         .order((credentials::created_at.desc(), credentials::id.desc()))
         .select((
+            credentials::principal_id,
             credentials::id,
             credentials::secret_hash,
             credentials::token_prefix,
@@ -30,10 +40,11 @@ pub fn client_secrets(connection: &mut Connection, owner: PrincipalId) -> Result
         ))
         .load(connection)?;
     rows.into_iter()
-        .map(|(id, hash, prefix, last4, created_at, expires_at)| {
+        .map(|(owner, id, hash, prefix, last4, created_at, expires_at)| {
             let hash: [u8; 32] = hash.try_into().map_err(|_| Fault::internal("a hash is not 32 bytes"))?;
             let (id, hash) = (CredentialId::from_uuid(id), SecretHash::from_bytes(hash));
-            Ok(Credential { id, hash, prefix, last4, created_at, expires_at })
+            let secret = Credential { id, hash, prefix, last4, created_at, expires_at };
+            Ok((PrincipalId::from_uuid(owner), secret))
         })
         .collect()
 }
@@ -65,6 +76,7 @@ pub fn insert_client_secret(
         ))
         .on_conflict_do_nothing()
         .execute(&mut **work)?;
+    work.stale(Stale::Client(owner));
     Ok(made == 1)
 }
 
@@ -82,5 +94,6 @@ pub fn end_others(
         .filter(credentials::expires_at.is_null().or(credentials::expires_at.gt(end)))
         .set(credentials::expires_at.eq(end))
         .execute(&mut **work)?;
+    work.stale(Stale::Client(owner));
     Ok(())
 }

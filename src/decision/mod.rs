@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use crate::accounts::Standings;
 use crate::audit::Ledger;
 use crate::clients::{Client, Directory};
-use crate::grants::access_tokens::{AccessTokens, FoundAccessToken};
+use crate::grants::access_tokens::{AccessToken, AccessTokens, FoundAccessToken};
 use crate::grants::refresh_tokens::{self, FoundRefreshToken};
 use crate::grants::{BearerKey, Lineage};
 use crate::kernel::{Bearer, Fault, GrantId, Inactive, PrincipalId, Scope, Standing, Tag, TokenId};
@@ -30,8 +31,8 @@ pub struct Active {
     pub kind: BearerKind,
     /// Its id, where it has one.
     pub id: Option<TokenId>,
-    /// Who it acts for, as `sub` on the wire: a person's principal, or the client's own id.
-    pub subject: String,
+    /// The person it acts for; without one it acts for the client itself.
+    pub user: Option<PrincipalId>,
     /// What a person allowed, if it acts for one.
     pub grant: Option<GrantId>,
     /// The client it was given to.
@@ -39,11 +40,29 @@ pub struct Active {
     /// What it may do now: what it carries, within the grant, within the client.
     pub scope: Scope,
     /// For whom it is.
-    pub audience: Vec<String>,
+    pub audience: Arc<[String]>,
     /// Since when.
     pub issued_at: DateTime<Utc>,
     /// Until when.
     pub expires_at: DateTime<Utc>,
+}
+
+/// Who a bearer acts for, as `sub` on the wire; a person's principal and a client's own id never coincide
+/// (RFC 9700 §4.15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Subject<'a> {
+    /// A person.
+    User(PrincipalId),
+    /// The client itself.
+    Client(&'a str),
+}
+
+impl Active {
+    /// Who it acts for.
+    pub fn subject(&self) -> Subject<'_> {
+        self.user.map_or(Subject::Client(self.client.id.as_str()), Subject::User)
+    }
 }
 
 /// Why a bearer is not good. For the log; the wire never tells.
@@ -136,56 +155,56 @@ impl Bearers {
             return Ok(None);
         }
         let Some(known) = self.clients.find(&claims.client).await? else { return Ok(None) };
-        Ok(Some(FoundAccessToken {
+        let token = AccessToken {
             key: BearerKey::of_jwt(jwt),
             id: claims.id,
             subject: known.client.principal,
             client: known.client.principal,
             scope: claims.scope.clone(),
-            audience: claims.audience.clone(),
+            audience: claims.audience.clone().into(),
             issued_at: claims.issued_at,
             expires_at: claims.expires_at,
             revoked_at: None,
-            lineage: None,
-        }))
+            family: None,
+        };
+        Ok(Some(FoundAccessToken { token: Arc::new(token), lineage: None }))
     }
 
     async fn access_token(
         &self,
-        found: FoundAccessToken,
+        FoundAccessToken { token, lineage }: FoundAccessToken,
         now: DateTime<Utc>,
     ) -> Result<Result<Active, NotGood>, Fault> {
-        if found.revoked_at.is_some() {
+        if token.revoked_at.is_some() {
             return Ok(Err(NotGood::Revoked));
         }
-        if now >= found.expires_at {
+        if now >= token.expires_at {
             return Ok(Err(NotGood::Expired));
         }
-        let client = self.client_of(found.client).await?;
-        if let Err(inactive) = self.standing(&client, found.lineage.as_ref()).await?.may_act(now) {
+        let client = self.client_of(token.client).await?;
+        if let Err(inactive) = self.standing(&client, lineage.as_ref()).await?.may_act(now) {
             return Ok(Err(NotGood::Inactive(inactive)));
         }
-        let Some(scope) = effective(&found.scope, found.lineage.as_ref(), &client) else {
+        let Some(scope) = effective(&token.scope, lineage.as_ref(), &client) else {
             return Ok(Err(NotGood::NothingLeft));
         };
-        let audience = if scope == found.scope {
-            found.audience
+        let audience = if scope == token.scope {
+            Arc::clone(&token.audience)
         } else {
             // A scope was taken back: who only understands that one is no longer meant.
             let meant = self.services.catalogue().await?.audience(&scope);
-            found.audience.into_iter().filter(|audience| meant.contains(audience)).collect()
+            token.audience.iter().filter(|audience| meant.contains(audience)).cloned().collect()
         };
-        let subject = subject(&client, found.lineage.as_ref());
         Ok(Ok(Active {
             kind: BearerKind::AccessToken,
-            id: Some(found.id),
-            grant: found.lineage.map(|lineage| lineage.grant.id),
-            subject,
+            id: Some(token.id),
+            user: lineage.as_ref().map(|lineage| lineage.grant.user_id),
+            grant: lineage.map(|lineage| lineage.grant.id),
             client,
             scope,
             audience,
-            issued_at: found.issued_at,
-            expires_at: found.expires_at,
+            issued_at: token.issued_at,
+            expires_at: token.expires_at,
         }))
     }
 
@@ -208,9 +227,9 @@ impl Bearers {
             kind: BearerKind::RefreshToken,
             id: None,
             grant: Some(found.lineage.grant.id),
-            subject: subject(&client, Some(&found.lineage)),
+            user: Some(found.lineage.grant.user_id),
             scope,
-            audience: Vec::new(),
+            audience: Arc::default(),
             issued_at: found.issued_at,
             expires_at: found.lineage.family.expires_at,
             client,
@@ -240,9 +259,4 @@ pub fn effective(carried: &Scope, lineage: Option<&Lineage>, client: &Client) ->
         None => within_client,
     };
     (carried.is_empty() || !scope.is_empty()).then_some(scope)
-}
-
-/// `sub`: a person's principal id, or the client's own id; these never coincide (RFC 9700 §4.15).
-fn subject(client: &Client, lineage: Option<&Lineage>) -> String {
-    lineage.map_or_else(|| client.id.to_string(), |lineage| lineage.grant.user_id.to_string())
 }

@@ -11,6 +11,8 @@ pub mod refresh_tokens;
 pub mod store;
 pub mod usage;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use serde::Deserialize;
 
@@ -185,7 +187,7 @@ pub struct Lineage {
     /// The family.
     pub family: Family,
     /// The grant it is under.
-    pub grant: Grant,
+    pub grant: Arc<Grant>,
 }
 
 impl Lineage {

@@ -1,6 +1,7 @@
 //! The tables `grants` and `families`.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
@@ -65,7 +66,7 @@ impl From<FamilyRow> for Family {
 
 impl From<(FamilyRow, GrantRow)> for Lineage {
     fn from((family, grant): (FamilyRow, GrantRow)) -> Self {
-        Self { family: family.into(), grant: grant.into() }
+        Self { family: family.into(), grant: Arc::new(grant.into()) }
     }
 }
 
@@ -151,7 +152,12 @@ pub fn allow(
         ))
         .returning(GrantRow::as_select())
         .get_result(&mut **work)?;
-    Ok(row.into())
+    let grant = Grant::from(row);
+    // Otherwise it is new, and nobody remembers it.
+    if grant.id != id {
+        work.stale(Stale::Grant(grant.id));
+    }
+    Ok(grant)
 }
 
 /// Takes everything back; `false`: it was not this person's, or taken back already.
@@ -162,6 +168,7 @@ pub fn withdraw(work: &mut Work<'_>, id: GrantId, user: PrincipalId) -> Result<b
         .filter(grants::withdrawn_at.is_null())
         .set((grants::withdrawn_at.eq(now), grants::updated_at.eq(now)))
         .execute(&mut **work)?;
+    work.stale(Stale::Grant(id));
     Ok(withdrawn == 1)
 }
 
@@ -180,6 +187,7 @@ pub fn narrow(work: &mut Work<'_>, id: GrantId, user: PrincipalId, scope: &str) 
             grants::updated_at.eq(now),
         ))
         .execute(&mut **work)?;
+    work.stale(Stale::Grant(id));
     Ok(narrowed == 1)
 }
 
@@ -264,11 +272,16 @@ impl Lookup for FindLiving {
 /// Kills every family of a person; returns how many lived.
 pub fn revoke_families_of(work: &mut Work<'_>, user: PrincipalId, reason: &str) -> Result<usize, Fault> {
     let now = work.now();
-    Ok(diesel::update(families::table)
+    let revoked: Vec<Uuid> = diesel::update(families::table)
         .filter(families::user_id.eq(user.uuid()))
         .filter(families::revoked_at.is_null())
         .set((families::revoked_at.eq(now), families::revoked_by.eq(reason)))
-        .execute(&mut **work)?)
+        .returning(families::id)
+        .get_results(&mut **work)?;
+    for id in &revoked {
+        work.stale(Stale::Family(FamilyId::from_uuid(*id)));
+    }
+    Ok(revoked.len())
 }
 
 /// The grants of a person under which something lives: without it an app has nothing, but may ask silently again.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 const MAX_TOKEN_BYTES: usize = 128;
@@ -51,10 +52,10 @@ impl fmt::Display for ScopeToken {
     }
 }
 
-/// A set of scope words; its text form is sorted, so equal scopes are equal strings.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Scope(BTreeSet<ScopeToken>);
+/// A set of scope words; its text form is sorted, so equal scopes are equal strings. Cheap to clone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Scope(Arc<BTreeSet<ScopeToken>>);
 
 impl Scope {
     /// Reads the `scope` parameter of a request. Its grammar wants one word at least (RFC 6749 §3.3), so that
@@ -105,17 +106,17 @@ impl Scope {
 
     /// The words of both: how a token, its grant and its client narrow each other.
     pub fn intersection(&self, other: &Scope) -> Scope {
-        Scope(&self.0 & &other.0)
+        if other.contains_all(self) { self.clone() } else { Scope(Arc::new(&*self.0 & &*other.0)) }
     }
 
     /// The words of this one that `other` lacks: what still has to be asked for.
     pub fn difference(&self, other: &Scope) -> Scope {
-        Scope(&self.0 - &other.0)
+        Scope(Arc::new(&*self.0 - &*other.0))
     }
 
     /// The words of either.
     pub fn union(&self, other: &Scope) -> Scope {
-        Scope(&self.0 | &other.0)
+        Scope(Arc::new(&*self.0 | &*other.0))
     }
 
     /// The words in their order.
@@ -131,13 +132,23 @@ impl Scope {
 
 impl FromIterator<ScopeToken> for Scope {
     fn from_iter<I: IntoIterator<Item = ScopeToken>>(words: I) -> Scope {
-        Scope(words.into_iter().collect())
+        Scope(Arc::new(words.into_iter().collect()))
     }
 }
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_vec().join(" "))
+        for (place, word) in self.iter().enumerate() {
+            f.write_str(if place == 0 { "" } else { " " })?;
+            f.write_str(word.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Telling caches what to forget: at home after the commit, elsewhere by Postgres's `NOTIFY` with it.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::kernel::Stale;
+use crate::platform::hearing::Hearing;
 
 type Forget = Box<dyn Fn(&Stale) + Send + Sync>;
 
@@ -10,6 +11,7 @@ type Forget = Box<dyn Fn(&Stale) + Send + Sync>;
 #[derive(Default)]
 pub struct Invalidation {
     caches: RwLock<Vec<Forget>>,
+    hearing: Arc<Hearing>,
 }
 
 impl Invalidation {
@@ -24,5 +26,10 @@ impl Invalidation {
         for stale in stale {
             caches.iter().for_each(|forget| forget(stale));
         }
+    }
+
+    /// How lately this process heard of others.
+    pub fn hearing(&self) -> &Arc<Hearing> {
+        &self.hearing
     }
 }

@@ -1,12 +1,13 @@
 //! The tables `services` and `scopes`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use crate::audit::Work;
-use crate::kernel::{AccessTokenFormat, Fault, ScopeToken, ServiceId};
+use crate::audit::{Lookup, Work};
+use crate::kernel::{AccessTokenFormat, Fault, ScopeToken, ServiceId, Stale};
 use crate::platform::db::Connection;
 use crate::schema::{scopes, services};
 use crate::services::{Catalogue, Service, ServiceScope};
@@ -44,8 +45,21 @@ pub fn catalogue(connection: &mut Connection) -> Result<Catalogue, Fault> {
     Ok(Catalogue::new(services.collect()))
 }
 
+/// All of it, to be found.
+pub struct FindAll;
+
+impl Lookup for FindAll {
+    type Found = Arc<Catalogue>;
+
+    fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
+        let found = Arc::new(catalogue(connection)?);
+        Ok(keys.iter().map(|_| Arc::clone(&found)).collect())
+    }
+}
+
 /// Makes a service. `false`: its name, its audience or one of its scopes is taken.
 pub fn insert(work: &mut Work<'_>, service: &Service) -> Result<bool, Fault> {
+    work.stale(Stale::Catalogue);
     let now = work.now();
     let made = diesel::insert_into(services::table)
         .values((

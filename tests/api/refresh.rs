@@ -1,14 +1,15 @@
 //! Refresh tokens (RFC 6749 §6): rotation, the grace for lost replies, reuse (RFC 9700 §4.14.2).
 
 use chrono::Duration;
+use diesel::connection::SimpleConnection as _;
 use grantor::clients::registration::Registration;
 use grantor::grants::refresh_tokens::ANSWER;
-use grantor::kernel::PlainSecret;
+use grantor::kernel::{PlainSecret, Stale};
 use grantor::platform::seal::Sealed;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::support::{
-    ADA, Answer, App, TestClient, count, dump, eventually, execute, hexadecimal, told, web_registration,
+    ADA, Answer, App, TestClient, count, dump, eventually, hexadecimal, told, web_registration,
 };
 
 /// Refreshes, asking for a scope.
@@ -263,7 +264,11 @@ async fn a_scope_that_the_client_lost_is_gone_at_the_next_refresh() {
     assert_eq!(before.text("scope"), "orders:read orders:write");
 
     let taken = format!("UPDATE clients SET scopes = '{{orders:read}}' WHERE client_id = '{}'", client.id);
-    execute(&app.db, &taken).expect("an update");
+    app.operator(|work| {
+        work.batch_execute(&taken)?;
+        work.stale(Stale::Client(client.principal));
+        Ok(Ok(()))
+    });
     let told = app.introspect(&server, &before.text("access_token")).await;
     assert_eq!(told["scope"], "orders:read");
     let refresh = before.text("refresh_token");

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -24,6 +25,7 @@ use crate::accounts::passwords::PasswordSettings;
 use crate::accounts::sessions::SessionSettings;
 use crate::grants::TokenSettings;
 use crate::limits::guard::GuardSettings;
+use crate::platform::cache::CacheSettings;
 use crate::platform::db::{LogRetention, PoolSettings};
 use crate::platform::logging;
 use crate::signing::{MasterKey, SigningSettings};
@@ -52,6 +54,8 @@ pub struct Settings {
     pub passwords: PasswordSettings,
     /// Section `guard`.
     pub guard: GuardSettings,
+    /// Section `cache`.
+    pub cache: CacheSettings,
     /// Section `audit`.
     pub audit: AuditSettings,
 }
@@ -91,7 +95,9 @@ pub struct ServerSettings {
     pub header_timeout_ms: u64,
     /// Seconds an idle connection is kept.
     pub keep_alive_s: u64,
-    /// Seconds to end after SIGTERM.
+    /// Seconds that are served still after SIGTERM.
+    pub notice_s: u64,
+    /// Seconds to end after that.
     pub drain_s: u64,
     /// Proxies that are believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -270,6 +276,8 @@ impl Settings {
             self.audit.retention_days == 0 || (2..=36_500).contains(&self.audit.retention_days),
             "audit.retention_days must be 2 to 36500, or 0",
         );
+        demand(self.cache.entries <= 10_000_000, "cache.entries must be 0 to 10000000");
+        demand((1..=60).contains(&self.cache.lifetime_s), "cache.lifetime_s must be 1 to 60");
         complaints.extend(self.database.way.complaint(self.database.allow_plaintext));
         complaints
     }
@@ -278,6 +286,12 @@ impl Settings {
     /// one network to the guard.
     pub fn believes_nobody(&self) -> bool {
         self.is_https() && self.server.trusted_proxies.is_empty()
+    }
+
+    /// How long all is served still after SIGTERM. Who has a private database is alone: nobody could take over.
+    pub fn notice(&self) -> Duration {
+        let is_alone = self.database.url.is_empty();
+        Duration::from_secs(if is_alone { 0 } else { self.server.notice_s })
     }
 
     /// Where the server listens, if the issuer is on this machine and yet elsewhere: then browsers find nobody at the

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clients::authentication::{Presented, rules};
-use crate::clients::{Client, Directory};
+use crate::clients::{Client, Directory, Known};
 use crate::kernel::{Denial, Outcome};
 use crate::limits::guard::{Failed, Guard};
 use crate::platform::client_ip::Network;
@@ -38,13 +38,17 @@ impl Clients {
     }
 
     async fn decide(&self, context: &Context, presented: Presented) -> Outcome<Arc<Client>> {
-        let Some(known) = self.directory.find(&presented.client_id).await? else {
-            return Ok(Err(Denial::ClientUnknown));
+        let proven = |known: Arc<Known>| {
+            rules::authenticate(&known.client, &known.secrets, &presented, context.now)
+                .map(|()| Arc::clone(&known.client))
         };
-        let proven = rules::authenticate(&known.client, &known.secrets, &presented, context.now);
-        Ok(proven
-            .and_then(|()| self.may_present_bearers(context, &known.client))
-            .map(|()| Arc::clone(&known.client)))
+        let mut decision = self.directory.find(&presented.client_id).await?.map(proven);
+        // Nobody is refused from memory: another node may just have given this client a new secret.
+        if !matches!(decision, Some(Ok(_))) {
+            decision = self.directory.find_anew(&presented.client_id).await?.map(proven);
+        }
+        let decision = decision.unwrap_or(Err(Denial::ClientUnknown));
+        Ok(decision.and_then(|client| self.may_present_bearers(context, &client).map(|()| client)))
     }
 
     /// A client that proves nothing waits where too many unknown bearers came from; others need not, also not

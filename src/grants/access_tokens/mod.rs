@@ -5,14 +5,16 @@ pub mod store;
 
 pub use directory::AccessTokens;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
-use crate::grants::{BearerKey, Lineage};
+use crate::grants::{BearerKey, FamilyKey, Lineage};
 use crate::kernel::{PrincipalId, Scope, TokenId};
 
-/// An access token that was found.
+/// An access token. Of all this only its revocation ever changes.
 #[derive(Clone, Debug)]
-pub struct FoundAccessToken {
+pub struct AccessToken {
     /// Where.
     pub key: BearerKey,
     /// Its id.
@@ -24,13 +26,22 @@ pub struct FoundAccessToken {
     /// What it carries.
     pub scope: Scope,
     /// For whom it is.
-    pub audience: Vec<String>,
+    pub audience: Arc<[String]>,
     /// Since when.
     pub issued_at: DateTime<Utc>,
     /// Until when.
     pub expires_at: DateTime<Utc>,
     /// When it was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
-    /// Its family and grant; client credentials have none.
+    /// The family it descends from; client credentials have none.
+    pub family: Option<FamilyKey>,
+}
+
+/// An access token that was found.
+#[derive(Clone, Debug)]
+pub struct FoundAccessToken {
+    /// The token.
+    pub token: Arc<AccessToken>,
+    /// Its family and grant, as they are now.
     pub lineage: Option<Lineage>,
 }

@@ -1,6 +1,7 @@
 //! The table `access_tokens`.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
@@ -8,7 +9,7 @@ use diesel::sql_types::{Array, Binary, Date, Nullable, Text, Timestamptz, Uuid a
 use uuid::Uuid;
 
 use crate::audit::{Actor, Event, Kind, Lookup, WriteValue};
-use crate::grants::access_tokens::FoundAccessToken;
+use crate::grants::access_tokens::{AccessToken, FoundAccessToken};
 use crate::grants::store::{FamilyRow, GrantRow, each, in_order, scope, stored};
 use crate::grants::{BearerKey, Lineage, NewAccessToken};
 use crate::kernel::{Fault, PrincipalId, Stale, TokenId};
@@ -64,7 +65,7 @@ impl Row {
         if self.family_id.is_some() && lineage.is_none() {
             return Err(Fault::internal("an access token without its family"));
         }
-        Ok(FoundAccessToken {
+        let token = AccessToken {
             key: BearerKey::from_stored(self.expires_on, self.hash)?,
             id: TokenId::from_uuid(self.id),
             subject: PrincipalId::from_uuid(self.subject_id),
@@ -74,8 +75,9 @@ impl Row {
             issued_at: self.issued_at,
             expires_at: self.expires_at,
             revoked_at: self.revoked_at,
-            lineage,
-        })
+            family: lineage.as_ref().map(|lineage| lineage.family.key),
+        };
+        Ok(FoundAccessToken { token: Arc::new(token), lineage })
     }
 }
 
@@ -102,7 +104,7 @@ impl Lookup for Find {
             .into_iter()
             .map(|(row, family, grant)| row.found(family.zip(grant).map(Lineage::from)))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(in_order(keys, |Self(key)| *key, found, |token| token.key))
+        Ok(in_order(keys, |Self(key)| *key, found, |found| found.token.key))
     }
 }
 
@@ -205,7 +207,7 @@ fn revoked(was_good: bool, token: TokenId, client: PrincipalId) -> Vec<Event> {
 /// Write value: revoke a JWT that has no row, by giving it one.
 pub struct RevokeUnstored {
     /// What its row would have said.
-    pub token: FoundAccessToken,
+    pub token: Arc<AccessToken>,
     /// When.
     pub now: DateTime<Utc>,
 }

@@ -3,8 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use crate::decision::{Active, BearerKind};
-use crate::kernel::{PlainSecret, Scope};
+use crate::decision::{Active, BearerKind, Subject};
+use crate::kernel::{PlainSecret, Scope, TokenId};
 use crate::oauth::OAuth;
 use crate::oauth::introspect::flow;
 use crate::platform::context::Context;
@@ -43,14 +43,14 @@ struct Answer<'a> {
     #[serde(skip_serializing_if = "Scope::is_empty")]
     scope: &'a Scope,
     client_id: &'a str,
-    sub: &'a str,
+    sub: Subject<'a>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     aud: &'a [String],
     iss: &'a str,
     iat: i64,
     exp: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    jti: Option<String>,
+    jti: Option<TokenId>,
 }
 
 impl<'a> Answer<'a> {
@@ -63,12 +63,12 @@ impl<'a> Answer<'a> {
             },
             scope: &token.scope,
             client_id: token.client.id.as_str(),
-            sub: &token.subject,
+            sub: token.subject(),
             aud: &token.audience,
             iss: issuer,
             iat: token.issued_at.timestamp(),
             exp: token.expires_at.timestamp(),
-            jti: token.id.map(|id| id.to_string()),
+            jti: token.id,
         }
     }
 }

@@ -43,9 +43,9 @@ async fn access_token(
 ) -> Result<bool, Fault> {
     let found = oauth.bearers.access_tokens.find(key).await?;
     let Some(found) = found else { return Ok(false) };
-    if rules::is_own(client, found.client) {
-        let revoke =
-            access_tokens::store::Revoke { key, now: context.now, id: found.id, client: client.principal };
+    if rules::is_own(client, found.token.client) {
+        let id = found.token.id;
+        let revoke = access_tokens::store::Revoke { key, now: context.now, id, client: client.principal };
         oauth.ledger.write(context, revoke).await?;
     }
     Ok(true)
@@ -58,9 +58,9 @@ async fn jwt(oauth: &OAuth, context: &Context, client: &Client, token: &PlainSec
         return Ok(true);
     }
     let Some(unstored) = oauth.bearers.unstored(&jwt).await? else { return Ok(false) };
-    let is_alive = context.now < unstored.expires_at;
-    if is_alive && rules::is_own(client, unstored.client) {
-        let refuse = access_tokens::store::RevokeUnstored { token: unstored, now: context.now };
+    let is_alive = context.now < unstored.token.expires_at;
+    if is_alive && rules::is_own(client, unstored.token.client) {
+        let refuse = access_tokens::store::RevokeUnstored { token: unstored.token, now: context.now };
         oauth.ledger.write(context, refuse).await?;
     }
     Ok(true)

@@ -199,7 +199,7 @@ impl App {
             address: format!("http://{}", running.front),
             ops: running.ops.map(|ops| format!("http://{ops}")).unwrap_or_default(),
             clock,
-            ledger: Ledger::new(db.clone()),
+            ledger: running.ledger.clone(),
             db,
             settings,
             http,
