@@ -22,6 +22,8 @@ pub mod kernel;
 pub mod platform;
 /// 2 · The event log, and the only door to a transaction.
 pub mod audit;
+/// 4 · Signing keys, the key set, JWTs in and out.
+pub mod signing;
 /// 5 · How much is too much.
 pub mod limits;
 /// 6 · Principals, people, sessions, sign-in, interactions.

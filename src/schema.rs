@@ -71,6 +71,7 @@ diesel::table! {
         access_token_lifetime -> Nullable<Int4>,
         refresh_token_lifetime -> Nullable<Int4>,
         introspection_audiences -> Array<Nullable<Text>>,
+        access_token_format -> Nullable<Text>,
     }
 }
 
@@ -216,6 +217,7 @@ diesel::table! {
         audience -> Text,
         display_name -> Text,
         created_at -> Timestamptz,
+        access_token_format -> Nullable<Text>,
     }
 }
 
@@ -226,6 +228,19 @@ diesel::table! {
         network -> Text,
         failures -> Int4,
         last_failed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    signing_keys (kid) {
+        kid -> Text,
+        algorithm -> Text,
+        public_jwk -> Jsonb,
+        private_key -> Bytea,
+        created_at -> Timestamptz,
+        signs_from -> Timestamptz,
+        signs_until -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -266,5 +281,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     scopes,
     services,
     sign_in_failures,
+    signing_keys,
     users,
 );

@@ -32,9 +32,10 @@ const FLOORS: [&[&str]; 18] = [
 ];
 
 /// Whose table is whose: every table of `schema.rs` has exactly one owner.
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 8] = [
     ("platform", "partition_plans"),
     ("audit", "events"),
+    ("signing", "signing_keys"),
     ("accounts", "principals users browser_sessions interactions sign_in_failures"),
     ("services", "services scopes"),
     ("credentials", "credentials"),

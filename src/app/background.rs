@@ -5,31 +5,43 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::app::partitions::Partitions;
 use crate::audit::Ledger;
 use crate::grants::usage::Usage;
 use crate::platform::clock::Clock;
 use crate::platform::db::Db;
+use crate::signing::Keys;
 
 /// How often the notes of which grants were used are written.
 const NOTES: Duration = Duration::from_secs(1);
+
+/// How often the signing keys are looked after.
+const KEYS: Duration = Duration::from_secs(1);
 
 /// The tasks, and what is to be done at their end.
 pub(super) struct Background {
     partitions: Partitions,
     calendar: JoinHandle<()>,
     notes: JoinHandle<()>,
+    keys: JoinHandle<()>,
     over: Arc<Notify>,
 }
 
 impl Background {
     /// Starts them.
-    pub(super) fn start(db: Db, clock: Clock, usage: Arc<Usage>, partitions: Partitions) -> Self {
+    pub(super) fn start(
+        db: Db,
+        clock: Clock,
+        usage: Arc<Usage>,
+        keys: Arc<Keys>,
+        partitions: Partitions,
+    ) -> Self {
         let over = Arc::new(Notify::new());
-        let notes = Notes { usage, ledger: Ledger::new(db), clock };
+        let notes = Notes { usage, ledger: Ledger::new(db), clock: clock.clone() };
         Self {
+            keys: tokio::spawn(tend_keys(keys, clock)),
             calendar: tokio::spawn(partitions.clone().look_after()),
             partitions,
             notes: tokio::spawn(notes.write_until(Arc::clone(&over))),
@@ -41,6 +53,7 @@ impl Background {
     pub(super) async fn end(self) {
         self.partitions.end();
         self.calendar.abort();
+        self.keys.abort();
         self.over.notify_one();
         if let Err(error) = self.notes.await {
             log::error!("the notes of which apps were used: {error}");
@@ -68,5 +81,20 @@ impl Notes {
         if let Err(fault) = self.usage.flush(&self.ledger, self.clock.now()).await {
             log::warn!("noting which apps were used: {fault}");
         }
+    }
+}
+
+/// Looks after the signing keys; says once what is wrong, and once that it is over.
+async fn tend_keys(keys: Arc<Keys>, clock: Clock) {
+    let mut well = true;
+    loop {
+        sleep(KEYS).await;
+        let tended = keys.tend(clock.now()).await;
+        match &tended {
+            Err(fault) if well => log::warn!("looking after the signing keys: {fault}"),
+            Ok(()) if !well => log::info!("the signing keys are looked after again"),
+            _ => {}
+        }
+        well = tended.is_ok();
     }
 }

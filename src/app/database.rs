@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 
-use crate::app::settings::DatabaseSettings;
+use crate::app::settings::{DatabaseSettings, Settings};
 use crate::kernel::Fault;
 use crate::platform::db::{self, Db, Distance};
 use crate::platform::private_postgres::{PrivatePostgres, Settings as PrivateSettings};
+use crate::signing::MasterKey;
 
 /// The database that is used, and the private server behind it, if there is one.
 pub struct Database {
@@ -65,6 +66,14 @@ impl Database {
             postgres.stop();
         }
     }
+}
+
+/// What seals the signing keys: the operator's, or that of a private Postgres, which is made with it.
+pub fn master_key(settings: &Settings) -> Result<Option<MasterKey>, Fault> {
+    if settings.signing.master_key.is_some() || !settings.database.url.is_empty() {
+        return Ok(settings.signing.master_key.clone());
+    }
+    MasterKey::beside_postgres(&settings.database.data_dir).map(Some)
 }
 
 /// Where the private one lives, by the settings.

@@ -15,6 +15,7 @@ pub(super) fn front(config: &mut web::ServiceConfig) {
         .configure(health::routes)
         .configure(assets::routes)
         .configure(oauth::metadata::http::routes)
+        .configure(oauth::jwks::http::routes)
         .configure(oauth::authorize::http::routes)
         .configure(machines)
         .configure(accounts::sign_in::http::routes)

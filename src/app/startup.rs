@@ -14,6 +14,7 @@ use crate::accounts::sessions::CookieJar;
 use crate::accounts::sign_in::Turns;
 use crate::accounts::{Accounts, Standings};
 use crate::app::background::Background;
+use crate::app::database::master_key;
 use crate::app::neighbours::cannot_listen;
 use crate::app::partitions::Partitions;
 use crate::app::routes;
@@ -37,6 +38,7 @@ use crate::platform::listener::Listener;
 use crate::platform::logging;
 use crate::platform::metrics::Metrics;
 use crate::services::Services;
+use crate::signing::Keys;
 
 /// What all requests share.
 struct Shared {
@@ -46,6 +48,7 @@ struct Shared {
     accounts: web::Data<Accounts>,
     oauth: web::Data<OAuth>,
     usage: Arc<Usage>,
+    keys: Arc<Keys>,
     metrics: Arc<Metrics>,
     ledger: Ledger,
     leaving: Leaving,
@@ -67,10 +70,18 @@ impl Shared {
             origin: settings.issuer.clone(),
         });
         let usage = Arc::new(Usage::default());
+        let keys = Keys::new(
+            ledger.clone(),
+            settings.signing.clone(),
+            settings.issuer.clone(),
+            master_key(settings)?,
+        );
+        let keys = Arc::new(keys);
         ledger.register(&metrics);
         let caches = Caches::new(&settings.cache, Arc::clone(ledger.invalidation()), &metrics);
         let bearers = Bearers {
             access_tokens: AccessTokens::new(ledger.clone(), &caches),
+            keys: Arc::clone(&keys),
             clients: Directory::new(ledger.clone(), &caches),
             standings: Standings::new(ledger.clone(), &caches),
             services: Services::new(ledger.clone(), &caches),
@@ -84,6 +95,7 @@ impl Shared {
             accounts: Arc::clone(&accounts),
             tokens: settings.tokens.clone(),
             usage: Arc::clone(&usage),
+            keys: Arc::clone(&keys),
         };
         let leaving = Leaving::default();
         let door = Door {
@@ -99,6 +111,7 @@ impl Shared {
             accounts: web::Data::from(accounts),
             oauth: web::Data::new(oauth),
             usage,
+            keys,
             metrics,
             ledger,
             leaving,
@@ -112,6 +125,8 @@ pub struct Running {
     pub front: SocketAddr,
     /// Where the metrics listen.
     pub ops: Option<SocketAddr>,
+    /// Its signing keys.
+    pub keys: Arc<Keys>,
     /// Through which this server acts: what is done through it is known to this server at once.
     pub ledger: Ledger,
     /// Caches are bypassed without it.
@@ -146,6 +161,7 @@ impl Running {
 /// Starts the server over a prepared database. `signals`: it ends by SIGTERM and SIGINT.
 pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> Result<Running, Fault> {
     let shared = Shared::new(settings, db.clone(), clock.clone())?;
+    shared.keys.start(clock.now()).await?;
     let mut servers = Vec::new();
     let front = listen(&settings.server, &shared, &mut servers)?;
     let ops = settings.server.ops.map(|at| listen_ops(at, &shared, &mut servers)).transpose()?;
@@ -159,8 +175,17 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
         _ => Some(Listener::start(db.clone(), Arc::clone(shared.ledger.invalidation()))?),
     };
     let partitions = Partitions::new(db.clone(), clock.clone(), settings.audit.retention(), &shared.metrics);
-    let background = Background::start(db, clock, shared.usage, partitions);
-    Ok(Running { front, ops, ledger: shared.ledger, _listener: listener, servers, background, leaving })
+    let background = Background::start(db, clock, shared.usage, Arc::clone(&shared.keys), partitions);
+    Ok(Running {
+        front,
+        ops,
+        keys: shared.keys,
+        ledger: shared.ledger,
+        _listener: listener,
+        servers,
+        background,
+        leaving,
+    })
 }
 
 type Servers = Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>;

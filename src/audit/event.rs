@@ -61,6 +61,12 @@ kinds! {
     ClientDisabled = "client.disabled", "success";
     /// An operator let a disabled client act again.
     ClientEnabled = "client.enabled", "success";
+    /// A signing key was made, by schedule or by an operator; `data` says when it signs.
+    KeyCreated = "key.created", "success";
+    /// A signing key got a successor, and signs until that one does.
+    KeyRotated = "key.rotated", "success";
+    /// An operator revoked a signing key; everything it signed is refused.
+    KeyRevoked = "key.revoked", "success";
     /// A person gave a client access for the first time.
     GrantGiven = "grant.given", "success";
     /// A person gave a client more access than before.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 pub use directory::{Directory, Known};
 
-use crate::kernel::{ClientId, PrincipalId, RedirectUri, Scope};
+use crate::kernel::{AccessTokenFormat, ClientId, PrincipalId, RedirectUri, Scope};
 
 /// A grant type (RFC 6749 §1.3, §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +98,8 @@ pub struct Client {
     pub redirect_uris: Vec<RedirectUri>,
     /// Web origins it may call from (CORS).
     pub origins: Vec<String>,
+    /// What its access tokens look like; without a word from it, as the services want that they are for.
+    pub access_token_format: Option<AccessTokenFormat>,
     /// Seconds its access tokens live, if not the server's default.
     pub access_token_lifetime: Option<u32>,
     /// Seconds its families live, if not the server's default.

@@ -10,8 +10,8 @@ use crate::audit::{Actor, Event, Kind, Work};
 use crate::clients::{AuthMethod, Client, GrantType, store};
 use crate::credentials::store::{client_secrets, end_others, insert_client_secret};
 use crate::kernel::{
-    ClientId, CredentialId, DisplayText, Fault, LastingTag, Origin, PlainSecret, PrincipalId, PrincipalKind,
-    RedirectUri, Scope,
+    AccessTokenFormat, ClientId, CredentialId, DisplayText, Fault, LastingTag, Origin, PlainSecret,
+    PrincipalId, PrincipalKind, RedirectUri, Scope,
 };
 use crate::platform::entropy::Entropy;
 use crate::services::Catalogue;
@@ -42,6 +42,8 @@ pub struct Registration {
     pub redirect_uris: Vec<String>,
     /// Web origins it may call from.
     pub origins: Vec<String>,
+    /// What its access tokens look like: `opaque` or `jwt`.
+    pub access_token_format: Option<String>,
     /// Seconds its access tokens live.
     pub access_token_lifetime: Option<u32>,
     /// Seconds its families live.
@@ -109,6 +111,7 @@ impl Registration {
             scope,
             redirect_uris,
             origins: origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
+            access_token_format: self.format()?,
             access_token_lifetime: self.access_token_lifetime,
             refresh_token_lifetime: self.refresh_token_lifetime,
             introspection_audiences: self.introspection_audiences.clone(),
@@ -173,6 +176,11 @@ impl Registration {
             return Err(say(&format!("a refresh token lives 1 to {LONGEST_REFRESH} seconds")));
         }
         Ok(())
+    }
+
+    fn format(&self) -> Result<Option<AccessTokenFormat>, RegistrationProblem> {
+        let format = self.access_token_format.as_deref().map(AccessTokenFormat::typed);
+        format.transpose().map_err(|words| say(&words))
     }
 
     fn auth_method(&self) -> Result<Option<AuthMethod>, RegistrationProblem> {

@@ -11,7 +11,7 @@ use crate::audit::{Lookup, Work};
 use crate::clients::{AuthMethod, Client, GrantType, Known};
 use crate::credentials::Credential;
 use crate::credentials::store::secrets_of_clients;
-use crate::kernel::{ClientId, Fault, PrincipalId, RedirectUri, Scope};
+use crate::kernel::{AccessTokenFormat, ClientId, Fault, PrincipalId, RedirectUri, Scope};
 use crate::platform::db::Connection;
 use crate::schema::{client_redirect_uris, clients};
 
@@ -31,6 +31,7 @@ struct Row {
     access_token_lifetime: Option<i32>,
     refresh_token_lifetime: Option<i32>,
     introspection_audiences: Vec<Option<String>>,
+    access_token_format: Option<String>,
 }
 
 fn texts(column: Vec<Option<String>>) -> Vec<String> {
@@ -55,6 +56,7 @@ fn assembled(row: Row, principal: Principal, redirect_uris: Vec<String>) -> Resu
         scope: Scope::from_stored(texts(row.scopes)),
         redirect_uris: redirect_uris.into_iter().map(RedirectUri::from_stored).collect(),
         origins: texts(row.origins),
+        access_token_format: row.access_token_format.as_deref().and_then(AccessTokenFormat::parse),
         access_token_lifetime: seconds(row.access_token_lifetime),
         refresh_token_lifetime: seconds(row.refresh_token_lifetime),
         introspection_audiences: texts(row.introspection_audiences),
@@ -189,6 +191,7 @@ pub fn insert(work: &mut Work<'_>, client: &Client) -> Result<bool, Fault> {
             clients::grant_types.eq(grant_types),
             clients::scopes.eq(client.scope.to_vec()),
             clients::origins.eq(&client.origins),
+            clients::access_token_format.eq(client.access_token_format.map(AccessTokenFormat::as_str)),
             clients::access_token_lifetime.eq(lifetime(client.access_token_lifetime)),
             clients::refresh_token_lifetime.eq(lifetime(client.refresh_token_lifetime)),
             clients::introspection_audiences.eq(&client.introspection_audiences),

@@ -8,11 +8,12 @@ use serde::Serialize;
 use crate::accounts::Standings;
 use crate::audit::Ledger;
 use crate::clients::{Client, Directory};
-use crate::grants::access_tokens::{AccessTokens, FoundAccessToken};
+use crate::grants::access_tokens::{AccessToken, AccessTokens, FoundAccessToken};
 use crate::grants::refresh_tokens::{self, FoundRefreshToken};
 use crate::grants::{BearerKey, Lineage};
 use crate::kernel::{Bearer, Fault, GrantId, Inactive, PrincipalId, Scope, Standing, Tag, TokenId};
 use crate::services::Services;
+use crate::signing::{Keys, Verified};
 
 /// What a good bearer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +93,8 @@ pub struct Bearers {
     pub ledger: Ledger,
     /// Who knows the access tokens.
     pub access_tokens: AccessTokens,
+    /// Who verifies JWTs.
+    pub keys: Arc<Keys>,
     /// Who knows the clients.
     pub clients: Directory,
     /// Who knows how people stand.
@@ -108,7 +111,7 @@ impl Bearers {
         now: DateTime<Utc>,
     ) -> Result<Result<Active, NotGood>, Fault> {
         let Ok(bearer) = Bearer::parse(presented) else {
-            return Ok(Err(NotGood::Malformed));
+            return self.jwt(presented, now).await;
         };
         let Some(day) = bearer.day() else {
             return Ok(Err(NotGood::NotABearer));
@@ -125,6 +128,46 @@ impl Bearers {
             },
             Tag::AuthorizationCode | Tag::ClientSecret | Tag::BrowserSession => Ok(Err(NotGood::NotABearer)),
         }
+    }
+
+    /// A JWT is judged by its row, as any other. Only those that a client got for itself have none, unless they were
+    /// revoked.
+    async fn jwt(&self, presented: &str, now: DateTime<Utc>) -> Result<Result<Active, NotGood>, Fault> {
+        let Some(jwt) = self.keys.verified(presented, now)? else {
+            return Ok(Err(NotGood::Malformed));
+        };
+        if now >= jwt.claims.expires_at {
+            return Ok(Err(NotGood::Expired));
+        }
+        if let Some(found) = self.access_tokens.find(BearerKey::of_jwt(&jwt)).await? {
+            return self.access_token(found, now).await;
+        }
+        match self.unstored(&jwt).await? {
+            Some(found) => self.access_token(found, now).await,
+            None => Ok(Err(NotGood::Unknown)),
+        }
+    }
+
+    /// What the row of a JWT would say that needs none: one that its client got for itself.
+    pub async fn unstored(&self, jwt: &Verified) -> Result<Option<FoundAccessToken>, Fault> {
+        let claims = &jwt.claims;
+        if claims.subject != claims.client.as_str() {
+            return Ok(None);
+        }
+        let Some(known) = self.clients.find(&claims.client).await? else { return Ok(None) };
+        let token = AccessToken {
+            key: BearerKey::of_jwt(jwt),
+            id: claims.id,
+            subject: known.client.principal,
+            client: known.client.principal,
+            scope: claims.scope.clone(),
+            audience: claims.audience.clone().into(),
+            issued_at: claims.issued_at,
+            expires_at: claims.expires_at,
+            revoked_at: None,
+            family: None,
+        };
+        Ok(Some(FoundAccessToken { token: Arc::new(token), lineage: None }))
     }
 
     async fn access_token(

@@ -21,6 +21,7 @@ use crate::kernel::{
     Bearer, FamilyId, FamilyStanding, Fault, GrantId, GrantStanding, PlainSecret, PrincipalId, Resources,
     Scope, SecretHash, Tag, TokenId, UserStanding,
 };
+use crate::signing::Verified;
 
 /// Settings of the section `tokens`: lifetimes in seconds.
 #[derive(Clone, Debug, Deserialize)]
@@ -130,6 +131,11 @@ impl BearerKey {
     pub(in crate::grants) fn from_stored(day: NaiveDate, hash: Vec<u8>) -> Result<Self, Fault> {
         let hash = hash.try_into().map_err(|_| Fault::internal("a hash is not 32 bytes"))?;
         Ok(Self { day, hash: SecretHash::from_bytes(hash) })
+    }
+
+    /// Where the row of a JWT is, if it has one.
+    pub fn of_jwt(jwt: &Verified) -> Self {
+        Self { day: jwt.claims.expires_at.date_naive(), hash: jwt.hash }
     }
 
     /// Where a presented bearer's row is, if it is of this kind.

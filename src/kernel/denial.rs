@@ -62,6 +62,8 @@ pub enum Denial {
     ScopeMalformed,
     /// A scope that does not exist, or that this client or this grant does not have.
     ScopeNotAllowed,
+    /// So much is asked for that the JWT which says it would be longer than anybody takes.
+    TokenTooLong,
     /// A resource that does not exist, or that neither the scope nor the grant reaches (RFC 8707 §2).
     ResourceNotAllowed,
     /// No such code.
@@ -164,7 +166,7 @@ impl Denial {
             | D::Inactive(Inactive::ClientDisabled) => "invalid_client",
             D::ClientNotAllowed | D::IntrospectionNotAllowed => "unauthorized_client",
             D::GrantTypeUnsupported => "unsupported_grant_type",
-            D::ScopeMalformed | D::ScopeNotAllowed => "invalid_scope",
+            D::ScopeMalformed | D::ScopeNotAllowed | D::TokenTooLong => "invalid_scope",
             D::ResourceNotAllowed => "invalid_target",
             D::CodeUnknown
             | D::CodeExpired
@@ -237,6 +239,7 @@ impl Denial {
             D::IntrospectionNotAllowed => "this client is not registered to introspect tokens",
             D::GrantTypeUnsupported => "this grant type is not supported",
             D::ScopeMalformed => "the scope is malformed",
+            D::TokenTooLong => "the token would be too long, ask for a smaller scope",
             D::ScopeNotAllowed => "the scope is unknown, or exceeds what was granted or registered",
             D::ResourceNotAllowed => "a resource is unknown, or neither the scope nor the grant reaches it",
             D::CodeUnknown

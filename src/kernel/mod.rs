@@ -16,6 +16,7 @@ pub mod origin;
 mod resources;
 pub mod basic;
 pub mod standing;
+pub mod format;
 mod stale;
 pub mod denial;
 pub mod fault;
@@ -24,6 +25,7 @@ pub use basic::{BasicCredentials, MalformedBasic};
 pub use bearer::{Bearer, DatedTag, LastingTag, MalformedBearer, Tag};
 pub use denial::{Denial, Outcome, UNNAMED};
 pub use fault::{Fault, FaultKind};
+pub use format::AccessTokenFormat;
 pub use identity::{
     DisplayText, DisplayTextProblem, EmailAddress, InvalidEmailAddress, InvalidUserIdentifier, Password,
     PasswordProblem, UserIdentifier,

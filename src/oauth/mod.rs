@@ -3,6 +3,7 @@
 pub mod authorize;
 pub mod cors;
 pub mod introspect;
+pub mod jwks;
 pub mod metadata;
 pub mod revoke;
 pub mod token;
@@ -23,6 +24,7 @@ use crate::grants::usage::Usage;
 use crate::platform::context::Context;
 use crate::platform::faces::OAuthFace;
 use crate::platform::form::Params;
+use crate::signing::Keys;
 
 /// What the verbs need.
 pub struct OAuth {
@@ -40,6 +42,8 @@ pub struct OAuth {
     pub tokens: TokenSettings,
     /// Where it is noted that an app used what it was allowed.
     pub usage: Arc<Usage>,
+    /// What signs.
+    pub keys: Arc<Keys>,
 }
 
 impl OAuth {

@@ -6,7 +6,7 @@ pub mod store;
 
 pub use directory::Services;
 
-use crate::kernel::{Resources, Scope, ScopeToken, ServiceId};
+use crate::kernel::{AccessTokenFormat, Resources, Scope, ScopeToken, ServiceId};
 
 /// An upstream API.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Service {
     pub audience: String,
     /// Its name, as people read it.
     pub display_name: String,
+    /// What it wants tokens for it to look like, where the client has no say; opaque, if it does not care.
+    pub access_token_format: Option<AccessTokenFormat>,
     /// What may be asked of it.
     pub scopes: Vec<ServiceScope>,
 }
@@ -41,6 +43,8 @@ pub struct Meant {
     pub scope: Scope,
     /// For whom it is: `aud`.
     pub audience: Vec<String>,
+    /// Whether it is to be a JWT as far as those have a say: all of them must want it.
+    pub wants_jwt: bool,
 }
 
 /// Every service, for looking up what scopes mean and for whom they are.
@@ -80,6 +84,15 @@ impl Catalogue {
         all.filter(|own| own.optional && scope.contains(&own.value)).map(|own| own.value.clone()).collect()
     }
 
+    /// Whether all services of these audiences want JWTs.
+    fn wants_jwt(&self, audience: &[String]) -> bool {
+        let wants = |audience: &String| {
+            let service = self.0.iter().find(|service| service.audience == *audience);
+            service.is_some_and(|service| service.access_token_format == Some(AccessTokenFormat::Jwt))
+        };
+        !audience.is_empty() && audience.iter().all(wants)
+    }
+
     /// The audiences of the services that a scope reaches.
     pub fn audience(&self, scope: &Scope) -> Vec<String> {
         self.grouped(scope).map(|(service, _)| service.audience.clone()).collect()
@@ -90,14 +103,17 @@ impl Catalogue {
     pub fn meant(&self, scope: &Scope, resources: &Resources) -> Option<Meant> {
         let audience = self.audience(scope);
         if resources.is_empty() {
-            return Some(Meant { scope: scope.clone(), audience });
+            let wants_jwt = self.wants_jwt(&audience);
+            return Some(Meant { scope: scope.clone(), audience, wants_jwt });
         }
         if !resources.iter().all(|resource| audience.iter().any(|reached| reached == resource)) {
             return None;
         }
         let meant = self.grouped(scope).filter(|(service, _)| resources.include(&service.audience));
         let scope = meant.flat_map(|(_, scopes)| scopes).map(|scope| scope.value.clone()).collect();
-        Some(Meant { scope, audience: resources.iter().map(str::to_owned).collect() })
+        let audience: Vec<String> = resources.iter().map(str::to_owned).collect();
+        let wants_jwt = self.wants_jwt(&audience);
+        Some(Meant { scope, audience, wants_jwt })
     }
 
     /// Those of these resources that a scope still reaches: what was named once may be out of reach by now.

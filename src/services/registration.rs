@@ -4,7 +4,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use crate::audit::{Actor, Event, Kind, Work};
-use crate::kernel::{DisplayText, Fault, ScopeToken, ServiceId};
+use crate::kernel::{AccessTokenFormat, DisplayText, Fault, ScopeToken, ServiceId};
 use crate::platform::entropy::Entropy;
 use crate::services::store::{catalogue, insert};
 use crate::services::{Catalogue, Service, ServiceScope};
@@ -38,6 +38,8 @@ pub struct Registration {
     pub audience: Option<String>,
     /// Its name, as people read it; its name, if not given.
     pub display_name: Option<String>,
+    /// What it wants tokens for it to look like: `opaque` or `jwt`.
+    pub access_token_format: Option<String>,
     /// Scopes that go with every consent, as `SCOPE=SENTENCE`.
     pub scopes: Vec<String>,
     /// Scopes that people may untick, likewise.
@@ -61,8 +63,10 @@ impl Registration {
         check_audience(&audience)?;
         let display_name = self.display_name.as_deref().unwrap_or(&self.name);
         let display_name = DisplayText::parse(display_name, MOST_OF_A_NAME).map_err(say)?;
+        let format = self.access_token_format.as_deref().map(AccessTokenFormat::typed);
+        let access_token_format = format.transpose().map_err(say)?;
         let (name, display_name) = (self.name.clone(), display_name.as_str().to_owned());
-        Ok(Service { id, name, audience, display_name, scopes })
+        Ok(Service { id, name, audience, display_name, access_token_format, scopes })
     }
 }
 

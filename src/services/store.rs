@@ -7,16 +7,22 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use crate::audit::{Lookup, Work};
-use crate::kernel::{Fault, ScopeToken, ServiceId, Stale};
+use crate::kernel::{AccessTokenFormat, Fault, ScopeToken, ServiceId, Stale};
 use crate::platform::db::Connection;
 use crate::schema::{scopes, services};
 use crate::services::{Catalogue, Service, ServiceScope};
 
 /// Every service with its scopes.
 pub fn catalogue(connection: &mut Connection) -> Result<Catalogue, Fault> {
-    let rows: Vec<(Uuid, String, String, String)> = services::table
+    let rows: Vec<(Uuid, String, String, String, Option<String>)> = services::table
         .order(services::name)
-        .select((services::id, services::name, services::audience, services::display_name))
+        .select((
+            services::id,
+            services::name,
+            services::audience,
+            services::display_name,
+            services::access_token_format,
+        ))
         .load(connection)?;
     let mut by_service = HashMap::<Uuid, Vec<ServiceScope>>::new();
     let scopes: Vec<(String, Uuid, String, bool)> = scopes::table
@@ -28,11 +34,12 @@ pub fn catalogue(connection: &mut Connection) -> Result<Catalogue, Fault> {
             by_service.entry(service).or_default().push(ServiceScope { value, sentence, optional });
         }
     }
-    let services = rows.into_iter().map(|(id, name, audience, display_name)| Service {
+    let services = rows.into_iter().map(|(id, name, audience, display_name, format)| Service {
         id: ServiceId::from_uuid(id),
         name,
         audience,
         display_name,
+        access_token_format: format.as_deref().and_then(AccessTokenFormat::parse),
         scopes: by_service.remove(&id).unwrap_or_default(),
     });
     Ok(Catalogue::new(services.collect()))
@@ -60,6 +67,7 @@ pub fn insert(work: &mut Work<'_>, service: &Service) -> Result<bool, Fault> {
             services::name.eq(&service.name),
             services::audience.eq(&service.audience),
             services::display_name.eq(&service.display_name),
+            services::access_token_format.eq(service.access_token_format.map(AccessTokenFormat::as_str)),
             services::created_at.eq(now),
         ))
         .on_conflict_do_nothing()

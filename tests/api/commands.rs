@@ -244,6 +244,7 @@ fn a_service_is_made_once_with_scopes_of_its_own() {
         made,
         json!({
             "id": null, "name": "mail", "audience": "https://mail.test", "display_name": "Mail",
+            "access_token_format": null,
             "scopes": [
                 { "value": "mail:read", "sentence": "Read your mail", "optional": false },
                 { "value": "mail:send", "sentence": "Send mail in your name", "optional": true },
@@ -459,6 +460,7 @@ fn a_client_is_shown_whole_and_its_secret_never_again() {
             "confidential": true, "first_party": false, "token_endpoint_auth_method": "client_secret_post",
             "grant_types": ["authorization_code", "refresh_token"], "scope": "orders:read orders:write",
             "redirect_uris": ["http://127.0.0.1/cb", REDIRECT], "origins": ["https://shop.example"],
+            "access_token_format": null,
             "access_token_lifetime": 60, "refresh_token_lifetime": 3600,
             "introspection_audiences": ["https://orders.test"],
             "created_at": null, "disabled_at": null, "secrets": null,

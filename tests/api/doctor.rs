@@ -121,9 +121,10 @@ fn a_database_that_is_well_is_found_so() {
     found.says("database", "ok", ", UTF8, ");
     found.says("partitions", "ok", "made ahead as ");
     found.says("accounts", "ok", "no client yet: `grantor client add ");
+    found.says("signing", "ok", "no JWTs: they need signing.master_key");
     let mut names = vec!["settings", "limits", "proxies", "exposure", "transport", "files", "front", "ops"];
     names.extend(["database", "durability", "role", "connections", "migrations", "permissions"]);
-    names.extend(["partitions", "retention", "tables", "accounts", "clock"]);
+    names.extend(["partitions", "retention", "tables", "accounts", "signing", "clock"]);
     names.sort_unstable();
     assert_eq!(found.names(), names);
 

@@ -86,6 +86,7 @@ fn service(id: u128, name: &str, shown: &str, scopes: &[(&str, &str, bool)]) -> 
         name: name.to_owned(),
         audience: format!("https://{name}.example"),
         display_name: shown.to_owned(),
+        access_token_format: None,
         scopes: scopes.iter().map(scope).collect(),
     }
 }

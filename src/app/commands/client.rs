@@ -8,7 +8,7 @@ use crate::clients::registration::{Registration, disable, register, rotate_secre
 use crate::clients::{Client, GrantType, store};
 use crate::credentials::Credential;
 use crate::credentials::store::client_secrets;
-use crate::kernel::ClientId;
+use crate::kernel::{AccessTokenFormat, ClientId};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -79,6 +79,9 @@ pub(super) struct Add {
     /// The one way it must authenticate: `client_secret_basic` or `client_secret_post`; either, if not given.
     #[arg(long, value_name = "METHOD")]
     auth_method: Option<String>,
+    /// What its access tokens look like: `jwt` or `opaque`; as the services want that they are for, if not given.
+    #[arg(long, value_name = "FORMAT")]
+    access_token_format: Option<String>,
     /// Seconds its access tokens live.
     #[arg(long, value_name = "SECONDS")]
     access_token_lifetime: Option<u32>,
@@ -102,6 +105,7 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
 }
 
 fn add(shell: &Shell, add: Add) -> Result<(), Refusal> {
+    shell.can_issue(add.access_token_format.as_deref())?;
     let imported = add.import_secret.then(|| secret::read("secret")).transpose()?;
     let registration = Registration {
         client_id: add.client_id,
@@ -115,6 +119,7 @@ fn add(shell: &Shell, add: Add) -> Result<(), Refusal> {
         scope: add.scope,
         redirect_uris: add.redirect_uris,
         origins: add.origins,
+        access_token_format: add.access_token_format,
         access_token_lifetime: add.access_token_lifetime,
         refresh_token_lifetime: add.refresh_token_lifetime,
         introspection_audiences: add.introspection_audiences,
@@ -202,6 +207,7 @@ fn described(client: &Client, secrets: &[Credential], now: DateTime<Utc>) -> Val
         "scope": client.scope,
         "redirect_uris": client.redirect_uris.iter().map(|uri| uri.as_str()).collect::<Vec<_>>(),
         "origins": client.origins,
+        "access_token_format": client.access_token_format.map(AccessTokenFormat::as_str),
         "access_token_lifetime": client.access_token_lifetime,
         "refresh_token_lifetime": client.refresh_token_lifetime,
         "introspection_audiences": client.introspection_audiences,

@@ -4,6 +4,7 @@ mod audit;
 mod client;
 mod demo;
 mod doctor;
+mod key;
 mod migrate;
 mod secret;
 mod serve;
@@ -20,7 +21,7 @@ use serde::Serialize;
 use crate::app::database::Database;
 use crate::app::settings::{Settings, SourceFile, Sources};
 use crate::audit::{Ledger, Work};
-use crate::kernel::{Fault, Outcome};
+use crate::kernel::{AccessTokenFormat, Fault, Outcome};
 use crate::platform::clock::Clock;
 use crate::platform::context::Context;
 use crate::platform::db::Db;
@@ -57,6 +58,9 @@ enum Command {
     /// Resource servers and their scopes.
     #[command(subcommand)]
     Service(service::Command),
+    /// Keys that sign JWTs.
+    #[command(subcommand)]
+    Key(key::Command),
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -122,6 +126,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Refusal> {
         Command::User(command) => user::run(&shell, command)?,
         Command::Client(command) => client::run(&shell, command)?,
         Command::Service(command) => service::run(&shell, command)?,
+        Command::Key(command) => key::run(&shell, command)?,
         Command::Audit(command) => audit::run(&shell, &command)?,
         Command::Doctor => return Ok(doctor::run(&shell)),
     }
@@ -152,6 +157,18 @@ impl Shell {
         let db = Db::new(&database.url, &self.settings.database.pool);
         database.prepare(&db, self.clock.now().date_naive())?;
         Ok(Open { ledger: Ledger::new(db), database })
+    }
+
+    /// Whether tokens of this form can be issued with these settings; a JWT needs a key, and that a master key.
+    fn can_issue(&self, format: Option<&str>) -> Result<(), Refusal> {
+        let is_jwt = format.and_then(AccessTokenFormat::parse) == Some(AccessTokenFormat::Jwt);
+        let has_master_key = self.settings.signing.master_key.is_some();
+        if !is_jwt || has_master_key || self.settings.database.url.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            "there are no JWTs without a master key: set signing.master_key, for the server, too (docs/settings.md)",
+        ))
     }
 
     /// Says the result: `words` to a person, `value` to a program.

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::app::commands::{Refusal, Shell, table};
+use crate::kernel::AccessTokenFormat;
 use crate::services::Service;
 use crate::services::registration::{Registration, register};
 use crate::services::store::catalogue;
@@ -19,6 +20,9 @@ pub(super) enum Command {
         /// Its name as people read it.
         #[arg(long)]
         display_name: Option<String>,
+        /// What it wants tokens for it to look like: `jwt` (which it can read by itself) or `opaque`.
+        #[arg(long, value_name = "FORMAT")]
+        access_token_format: Option<String>,
         /// A scope and what it lets an app do: "orders:read=Read your orders".
         #[arg(long = "scope", value_name = "SCOPE=SENTENCE")]
         scopes: Vec<String>,
@@ -32,8 +36,11 @@ pub(super) enum Command {
 
 pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
     match command {
-        Command::Add { name, audience, display_name, scopes, optional_scopes } => {
-            add(shell, &Registration { name, audience, display_name, scopes, optional_scopes })
+        Command::Add { name, audience, display_name, access_token_format, scopes, optional_scopes } => {
+            shell.can_issue(access_token_format.as_deref())?;
+            let registration =
+                Registration { name, audience, display_name, access_token_format, scopes, optional_scopes };
+            add(shell, &registration)
         }
         Command::List => list(shell),
     }
@@ -57,7 +64,8 @@ fn described(service: &Service) -> serde_json::Value {
     });
     json!({
         "id": service.id, "name": service.name, "audience": service.audience,
-        "display_name": service.display_name, "scopes": scopes.collect::<Vec<_>>(),
+        "display_name": service.display_name,
+        "access_token_format": service.access_token_format.map(AccessTokenFormat::as_str), "scopes": scopes.collect::<Vec<_>>(),
     })
 }
 

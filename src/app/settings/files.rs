@@ -9,7 +9,7 @@ use super::{Sources, layers};
 pub struct SourceFile {
     /// Where it is.
     pub path: PathBuf,
-    /// Whether what it holds lets its reader into the database.
+    /// Whether what it holds lets its reader into the database, or at the signing keys in it.
     pub is_secret: bool,
 }
 
@@ -18,7 +18,7 @@ impl Sources {
     pub fn files(&self) -> Vec<SourceFile> {
         let whole = self.file.iter().map(|path| SourceFile {
             path: path.clone(),
-            is_secret: layers::read_file(path).is_ok_and(|table| names_a_database(&table)),
+            is_secret: layers::read_file(path).is_ok_and(|table| holds_a_secret(&table)),
         });
         let named = self.environment.iter().filter(|(name, _)| layers::names_a_file(name));
         let texts = named.map(|(_, path)| SourceFile { path: path.into(), is_secret: true });
@@ -26,7 +26,9 @@ impl Sources {
     }
 }
 
-fn names_a_database(table: &toml::Table) -> bool {
-    let url = table.get("database").and_then(|section| section.get("url"));
-    url.and_then(|url| url.as_str()).is_some_and(|url| !url.is_empty())
+fn holds_a_secret(table: &toml::Table) -> bool {
+    [("database", "url"), ("signing", "master_key")].iter().any(|(section, name)| {
+        let text = table.get(*section).and_then(|section| section.get(*name));
+        text.and_then(|text| text.as_str()).is_some_and(|text| !text.is_empty())
+    })
 }

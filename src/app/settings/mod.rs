@@ -28,6 +28,7 @@ use crate::limits::guard::GuardSettings;
 use crate::platform::cache::CacheSettings;
 use crate::platform::db::{LogRetention, PoolSettings};
 use crate::platform::logging;
+use crate::signing::{MasterKey, SigningSettings};
 
 const DEFAULTS: &str = include_str!("../defaults.toml");
 const NINETY_DAYS: u32 = 90 * 86_400;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// Section `tokens`.
     pub tokens: TokenSettings,
+    /// Section `signing`.
+    pub signing: SigningSettings,
     /// Section `sessions`.
     pub sessions: SessionSettings,
     /// Section `passwords`.
@@ -239,6 +242,14 @@ impl Settings {
         demand(
             self.tokens.refresh_grace_s <= self.tokens.access_lifetime_s.min(300),
             "tokens.refresh_grace_s must be 0 to 300, and no more than access_lifetime_s",
+        );
+        demand(
+            (3600..=31_536_000).contains(&self.signing.rotation_s),
+            "signing.rotation_s must be 3600 to 31536000",
+        );
+        demand(
+            self.signing.master_key.as_ref().is_none_or(MasterKey::is_long_enough),
+            "signing.master_key must be 32 characters or more: `openssl rand -base64 32` makes one",
         );
         demand(
             (60..=NINETY_DAYS).contains(&self.sessions.absolute_s),

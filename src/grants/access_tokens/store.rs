@@ -193,13 +193,60 @@ impl WriteValue for Revoke {
     }
 
     fn events(&self, was_good: &bool) -> Vec<Event> {
-        if !was_good {
-            return Vec::new();
-        }
-        vec![
-            Event::new(Kind::TokenRevoked, Actor::Client(self.client))
-                .on("access_token", self.id)
-                .about(self.client),
-        ]
+        revoked(*was_good, self.id, self.client)
+    }
+}
+
+fn revoked(was_good: bool, token: TokenId, client: PrincipalId) -> Vec<Event> {
+    if !was_good {
+        return Vec::new();
+    }
+    vec![Event::new(Kind::TokenRevoked, Actor::Client(client)).on("access_token", token).about(client)]
+}
+
+/// Write value: revoke a JWT that has no row, by giving it one.
+pub struct RevokeUnstored {
+    /// What its row would have said.
+    pub token: Arc<AccessToken>,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+impl WriteValue for RevokeUnstored {
+    /// Whether it was good until now.
+    type Verdict = bool;
+
+    fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<bool>, Fault> {
+        let revoked: Vec<Revoked> = Statement::new(
+            "INSERT INTO access_tokens (expires_on, hash, id, subject_id, client_id, scopes, audience, issued_at, \
+                 expires_at, revoked_at) \
+             SELECT day, hash, id, subject, client, string_to_array(scope, ' '), string_to_array(audience, ' '), \
+                 issued_at, expires_at, at \
+             FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+                 AS new(day, hash, id, subject, client, scope, audience, issued_at, expires_at, at) \
+             ORDER BY day, hash \
+             ON CONFLICT DO NOTHING RETURNING hash",
+        )
+        .bind::<Array<Date>, _>(each(rows, |row| row.token.key.day))
+        .bind::<Array<Binary>, _>(each(rows, |row| row.token.key.hash.as_bytes().to_vec()))
+        .bind::<Array<SqlUuid>, _>(each(rows, |row| row.token.id.uuid()))
+        .bind::<Array<SqlUuid>, _>(each(rows, |row| row.token.subject.uuid()))
+        .bind::<Array<SqlUuid>, _>(each(rows, |row| row.token.client.uuid()))
+        .bind::<Array<Text>, _>(each(rows, |row| row.token.scope.to_string()))
+        .bind::<Array<Text>, _>(each(rows, |row| row.token.audience.join(" ")))
+        .bind::<Array<Timestamptz>, _>(each(rows, |row| row.token.issued_at))
+        .bind::<Array<Timestamptz>, _>(each(rows, |row| row.token.expires_at))
+        .bind::<Array<Timestamptz>, _>(each(rows, |row| row.now))
+        .load(connection)?;
+        let mut revoked: HashSet<Vec<u8>> = revoked.into_iter().map(|token| token.hash).collect();
+        Ok(each(rows, |row| revoked.remove(row.token.key.hash.as_bytes().as_slice())))
+    }
+
+    fn stale(&self) -> Option<Stale> {
+        Some(Stale::AccessToken(self.token.key.hash))
+    }
+
+    fn events(&self, was_good: &bool) -> Vec<Event> {
+        revoked(*was_good, self.token.id, self.token.client)
     }
 }

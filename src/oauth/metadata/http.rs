@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::clients::{AuthMethod, GrantType};
 use crate::oauth::OAuth;
+use crate::platform::context::Context;
 use crate::platform::faces::only;
 
 /// Adds the route of this verb.
@@ -27,7 +28,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
 }
 
 /// Some browser libraries send a header of their own with the request, and ask before.
-async fn preflight() -> HttpResponse {
+pub(in crate::oauth) async fn preflight() -> HttpResponse {
     HttpResponse::NoContent()
         .insert_header((ALLOW, "GET, HEAD, OPTIONS"))
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
@@ -37,12 +38,16 @@ async fn preflight() -> HttpResponse {
         .finish()
 }
 
-/// The document as it is sent, written at the first request.
+/// The document as it is sent, written at the first request: without a key set, and with one.
 #[derive(Default)]
-struct Written(OnceLock<Bytes>);
+struct Written([OnceLock<Bytes>; 2]);
 
-async fn get(oauth: web::Data<OAuth>, written: web::Data<Written>) -> HttpResponse {
-    let document = written.0.get_or_init(|| document(&oauth.issuer).to_string().into());
+async fn get(oauth: web::Data<OAuth>, written: web::Data<Written>, context: Context) -> HttpResponse {
+    // While the keys are not read yet, there is nothing to point at.
+    let shows_keys = oauth.keys.key_set(context.now).is_ok_and(|set| set.is_some());
+    let Written([without, with]) = &**written;
+    let written = if shows_keys { with } else { without };
+    let document = written.get_or_init(|| document(&oauth.issuer, shows_keys).to_string().into());
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")))
         // A public document, the same for all; there is nothing to steal by reading it across origins.
@@ -52,9 +57,9 @@ async fn get(oauth: web::Data<OAuth>, written: web::Data<Written>) -> HttpRespon
 }
 
 /// The document (RFC 8414 §2). Every URL is made of the issuer in the settings, never of the request.
-fn document(issuer: &str) -> Value {
+fn document(issuer: &str, shows_keys: bool) -> Value {
     let with_secret = [AuthMethod::ClientSecretBasic.as_str(), AuthMethod::ClientSecretPost.as_str()];
-    json!({
+    let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/oauth/authorize"),
         "token_endpoint": format!("{issuer}/oauth/token"),
@@ -70,5 +75,9 @@ fn document(issuer: &str) -> Value {
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
         "prompt_values_supported": ["none", "login", "consent"],
-    })
+    });
+    if let Some(members) = document.as_object_mut().filter(|_| shows_keys) {
+        members.insert("jwks_uri".into(), format!("{issuer}/oauth/jwks").into());
+    }
+    document
 }

@@ -18,6 +18,9 @@ pub(super) async fn revoke(
     token: PlainSecret,
 ) -> Outcome<()> {
     let bearer = Bearer::parse(token.expose()).ok();
+    if bearer.is_none() && jwt(oauth, context, client, &token).await? {
+        return Ok(Ok(()));
+    }
     let target = settle!(rules::target(bearer.as_ref()));
     let key = bearer.and_then(|bearer| Some(BearerKey { day: bearer.day()?, hash: bearer.hash() }));
     let found = match (target, key) {
@@ -44,6 +47,21 @@ async fn access_token(
         let id = found.token.id;
         let revoke = access_tokens::store::Revoke { key, now: context.now, id, client: client.principal };
         oauth.ledger.write(context, revoke).await?;
+    }
+    Ok(true)
+}
+
+/// A JWT dies as any other access token; one that has no row gets one that says so.
+async fn jwt(oauth: &OAuth, context: &Context, client: &Client, token: &PlainSecret) -> Result<bool, Fault> {
+    let Some(jwt) = oauth.keys.verified(token.expose(), context.now)? else { return Ok(false) };
+    if access_token(oauth, context, client, BearerKey::of_jwt(&jwt)).await? {
+        return Ok(true);
+    }
+    let Some(unstored) = oauth.bearers.unstored(&jwt).await? else { return Ok(false) };
+    let is_alive = context.now < unstored.token.expires_at;
+    if is_alive && rules::is_own(client, unstored.token.client) {
+        let refuse = access_tokens::store::RevokeUnstored { token: unstored.token, now: context.now };
+        oauth.ledger.write(context, refuse).await?;
     }
     Ok(true)
 }

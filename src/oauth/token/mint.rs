@@ -5,15 +5,20 @@ use serde::Serialize;
 
 use crate::clients::Client;
 use crate::grants::{BearerKey, Lineage, NewAccessToken, NewRefreshToken};
-use crate::kernel::{DatedTag, Fault, PlainSecret, Scope, SecretHash, TokenId};
+use crate::kernel::{
+    AccessTokenFormat, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, SecretHash, TokenId,
+};
 use crate::oauth::OAuth;
 use crate::platform::entropy::Entropy;
 use crate::services::Meant;
+use crate::signing::Claims;
 
 /// An access token that is promised to nobody yet: its text, and what is to be stored of it.
 pub(super) struct AccessToken {
     text: PlainSecret,
     pub(super) row: NewAccessToken,
+    /// Its signature vouches for all that the row says.
+    pub(super) is_jwt: bool,
 }
 
 /// Mints an access token for a client: in the name of a person, or in its own.
@@ -23,11 +28,14 @@ pub(super) fn access_token(
     lineage: Option<&Lineage>,
     meant: Meant,
     now: DateTime<Utc>,
-) -> AccessToken {
+) -> Outcome<AccessToken> {
     let expires_at = now + oauth.tokens.access_lifetime(client);
     // Nothing outlives its family, however often it is refreshed.
     let expires_at = lineage.map_or(expires_at, |lineage| expires_at.min(lineage.family.expires_at));
     let text = Entropy.dated_bearer(DatedTag::AccessToken, expires_at.date_naive());
+    // The client's word counts; where it has none, that of the services.
+    let is_jwt =
+        client.access_token_format.map_or(meant.wants_jwt, |format| format == AccessTokenFormat::Jwt);
     let row = NewAccessToken {
         key: BearerKey { day: expires_at.date_naive(), hash: text.hash() },
         id: TokenId::from_uuid(Entropy.id(now)),
@@ -39,7 +47,29 @@ pub(super) fn access_token(
         issued_at: now,
         expires_at,
     };
-    AccessToken { text, row }
+    if is_jwt { signed(oauth, client, row) } else { Ok(Ok(AccessToken { text, row, is_jwt })) }
+}
+
+/// A JWT (RFC 9068) that says what the row does, in the place of the text that was minted for it.
+fn signed(oauth: &OAuth, client: &Client, row: NewAccessToken) -> Outcome<AccessToken> {
+    let claims = Claims {
+        subject: match row.family {
+            Some(_) => row.subject.to_string(),
+            None => client.id.to_string(),
+        },
+        client: client.id.clone(),
+        audience: row.audience.clone(),
+        scope: row.scope.clone(),
+        id: row.id,
+        issued_at: row.issued_at,
+        expires_at: row.expires_at,
+    };
+    let jwt = oauth.keys.sign(&claims, row.issued_at)?;
+    if !jwt.is_presentable {
+        return Ok(Err(Denial::TokenTooLong));
+    }
+    let key = BearerKey { hash: jwt.hash, ..row.key };
+    Ok(Ok(AccessToken { text: jwt.text, row: NewAccessToken { key, ..row }, is_jwt: true }))
 }
 
 /// A refresh token that is promised to nobody yet.

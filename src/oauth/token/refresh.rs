@@ -124,7 +124,10 @@ async fn rotate(
         Ok(meant) => meant,
         Err(denial) => return Ok(Some(Err(denial))),
     };
-    let access = mint::access_token(oauth, client, Some(lineage), meant, now);
+    let access = match mint::access_token(oauth, client, Some(lineage), meant, now)? {
+        Ok(access) => access,
+        Err(denial) => return Ok(Some(Err(denial))),
+    };
     // RFC 6749 §6: the new one has the scope of the old one, whatever this access token has.
     let successor = mint::refresh_token(lineage, &found.scope, Some(found.key.hash));
     let answer = mint::answer(&access, Some(&successor))?;

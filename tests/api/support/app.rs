@@ -105,6 +105,7 @@ fn service(id: u128, name: &str, scopes: &[(&str, &str, bool)]) -> Service {
         name: name.to_owned(),
         audience: format!("https://{name}.test"),
         display_name: format!("The {name} service"),
+        access_token_format: None,
         scopes: scopes.iter().map(scope).collect(),
     }
 }
@@ -224,6 +225,12 @@ impl App {
             running: None,
             database: None,
         }
+    }
+
+    /// Has this node look at the signing keys now, as it does every second.
+    pub async fn tend_keys(&self) {
+        let running = self.running.as_ref().expect("a server in this process");
+        running.keys.tend(self.clock.now()).await.expect("keys");
     }
 
     /// Moves time on, and makes the partitions that the hourly job would have made.

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use super::finding::{Finding, Level};
 use super::partitions::Seen;
-use super::{contents, partitions, postgres};
+use super::{contents, partitions, postgres, signing};
 use crate::app::commands::Shell;
 use crate::app::database::Database;
 use crate::kernel::Fault;
@@ -51,6 +51,7 @@ fn contents_of(shell: &Shell, database: &Database, db: &Db, is_serving: bool) ->
             Err(fault) => findings.push(unchecked("partitions", &fault)),
         }
         findings.push(ask(db, "accounts", contents::check));
+        findings.push(ask(db, "signing", |connection| signing::check(shell, connection)));
     }
     findings
 }

@@ -12,6 +12,7 @@ mod postgres;
 mod private;
 mod server;
 mod settings;
+mod signing;
 
 use std::process::ExitCode;
 

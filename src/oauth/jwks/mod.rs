@@ -1,0 +1,3 @@
+//! The key set (RFC 7517).
+
+pub mod http;

@@ -1,0 +1,124 @@
+//! The keys of this node: looked after every second, asked for at each signature.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chrono::{DateTime, Utc};
+
+use crate::audit::Ledger;
+use crate::kernel::{Fault, FaultKind};
+use crate::platform::context::Context;
+use crate::signing::life::{self, Due};
+use crate::signing::ring::{KeySet, Ring};
+use crate::signing::rotation::{self, Maker};
+use crate::signing::store::{self, StoredKey};
+use crate::signing::token::{Claims, Presented, Signed, Verified};
+use crate::signing::{Life, MasterKey, SigningSettings};
+
+/// What signs, verifies and shows keys.
+pub struct Keys {
+    ledger: Ledger,
+    settings: SigningSettings,
+    issuer: String,
+    master: Option<MasterKey>,
+    /// `None`: the database has not answered yet.
+    ring: RwLock<Option<Arc<Ring>>>,
+}
+
+impl Keys {
+    /// Keys over the database. Without a master key nothing is signed.
+    pub fn new(ledger: Ledger, settings: SigningSettings, issuer: String, master: Option<MasterKey>) -> Self {
+        Self { ledger, settings, issuer, master, ring: RwLock::new(None) }
+    }
+
+    /// The first look. A database that is away is waited for; a master key that does not open the keys is not.
+    pub async fn start(&self, now: DateTime<Utc>) -> Result<(), Fault> {
+        match self.tend(now).await {
+            Err(fault) if fault.kind() == FaultKind::Unavailable => {
+                log::warn!("reading the signing keys: {fault}");
+                return Ok(());
+            }
+            tended => tended?,
+        }
+        match self.closed() {
+            closed if closed.is_empty() || !self.is_on() => Ok(()),
+            closed => Err(Fault::internal(rotation::wrong_master_key(&closed))),
+        }
+    }
+
+    /// Looks at the keys, and makes the one that is due.
+    pub async fn tend(&self, now: DateTime<Utc>) -> Result<(), Fault> {
+        let stored = self.ledger.read(store::all).await?;
+        self.hold(&stored, now)?;
+        let lives: Vec<Life> = stored.iter().map(|key| key.life).collect();
+        let Some(master) = self.master.clone().filter(|_| life::due(&lives, now) != Due::Nothing) else {
+            return Ok(());
+        };
+        let settings = self.settings.clone();
+        let made = self
+            .ledger
+            .act(&Context::operator(now), move |work| {
+                let maker = Maker { settings: &settings, master: &master, by: "schedule" };
+                rotation::on_schedule(work, &maker).map(Ok)
+            })
+            .await?;
+        made.map_err(|denial| Fault::internal(format!("{denial:?}")))?;
+        self.hold(&self.ledger.read(store::all).await?, now)
+    }
+
+    fn hold(&self, stored: &[StoredKey], now: DateTime<Utc>) -> Result<(), Fault> {
+        let before = self.ring();
+        if before.as_ref().is_some_and(|ring| ring.is_of(stored, now)) {
+            return Ok(());
+        }
+        let ring = Ring::hold(stored, before.as_deref(), self.master.as_ref(), now)?;
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(ring));
+        if self.is_on() {
+            for kid in self.closed() {
+                log::error!("the master key of this node does not open the signing key {kid}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this node can sign, as far as that is its operator's choice.
+    pub fn is_on(&self) -> bool {
+        self.master.is_some()
+    }
+
+    /// The keys as they were last seen.
+    pub fn ring(&self) -> Option<Arc<Ring>> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The key set; `None`: there are no keys, and none will come.
+    pub fn key_set(&self, now: DateTime<Utc>) -> Result<Option<Arc<KeySet>>, Fault> {
+        match self.ring() {
+            Some(ring) if self.is_on() || !ring.is_empty() => ring.key_set(now).map(Some),
+            None if self.is_on() => self.read().map(|_| None),
+            _ => Ok(None),
+        }
+    }
+
+    /// Makes a JWT of the claims. Without a key that signs now this is a fault: nothing goes out unsigned.
+    pub fn sign(&self, claims: &Claims, now: DateTime<Utc>) -> Result<Signed, Fault> {
+        let claims = claims.text(&self.issuer)?;
+        let (text, end) = self.read()?.sign(&claims, now)?;
+        Ok(Signed::new(text, end))
+    }
+
+    /// The claims of a JWT, if we signed it and its key still counts. Whether its time is over is not judged here.
+    pub fn verified(&self, presented: &str, now: DateTime<Utc>) -> Result<Option<Verified>, Fault> {
+        let Some(jwt) = Presented::parse(presented) else { return Ok(None) };
+        let is_ours = self.read()?.verifies(&jwt.header, jwt.signature, jwt.signed.as_bytes(), now);
+        Ok(is_ours.then(|| jwt.verified(&self.issuer)).flatten())
+    }
+
+    fn read(&self) -> Result<Arc<Ring>, Fault> {
+        self.ring().ok_or_else(|| Fault::unavailable("the signing keys are not read yet"))
+    }
+
+    /// The keys that this node sees, and cannot sign with.
+    fn closed(&self) -> Vec<String> {
+        self.ring().iter().flat_map(|ring| ring.closed().map(str::to_owned).collect::<Vec<_>>()).collect()
+    }
+}
