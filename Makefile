@@ -4,10 +4,13 @@ SHELL         := /bin/bash
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
-# Arguments for `grantor serve` or `grantor demo`: make run ARGS="--config grantor.toml"
+# Arguments for what is run: make run ARGS="--config grantor.toml", make bench ARGS="--rounds 1"
 ARGS ?=
 
 TOOLS := target/tools
+# A package of its own, which shares the folder of what is built.
+BENCH := benches/load/Cargo.toml
+BUILT := $${CARGO_TARGET_DIR:-target}
 export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 
 .PHONY: help
@@ -60,15 +63,36 @@ nextest: toolchain
 	    $(CARGO) install cargo-nextest --locked --root $(TOOLS) || echo "It could not be installed."; \
 	fi
 
+.PHONY: bench
+bench: bench-programs ## Measure it beside the bare limit of this machine, in 8 minutes (ARGS="--only w1,w2 --markdown")
+	@"$(BUILT)/release/load" run $(ARGS)
+
+.PHONY: bench-growth
+bench-growth: bench-programs ## Measure it with 1 and 10 million live tokens, and what it weighs (ARGS="--sizes 10000,20000")
+	@"$(BUILT)/release/load" growth $(ARGS)
+
+.PHONY: bench-check
+bench-check: toolchain ## Lints and tests of the bench itself
+	$(CARGO) fmt --check --manifest-path $(BENCH)
+	$(CARGO) clippy --all-targets --manifest-path $(BENCH) --target-dir "$(BUILT)" -- -D warnings
+	$(CARGO) test --manifest-path $(BENCH) --target-dir "$(BUILT)"
+
+.PHONY: bench-programs
+bench-programs: ground
+	$(CARGO) build --release --locked --bin grantor
+	$(CARGO) build --release --locked --manifest-path $(BENCH) --target-dir "$(BUILT)"
+
 .PHONY: check
 check: toolchain ## Formatting, lints and documentation, all without a warning
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path $(BENCH)
 	$(CARGO) clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
 
 .PHONY: fmt
 fmt: ## Format the source
 	$(CARGO) fmt
+	$(CARGO) fmt --manifest-path $(BENCH)
 
 .PHONY: migrate
 migrate: ground ## Bring the database up to date

@@ -120,6 +120,7 @@ diesel::table! {
         expires_at -> Timestamptz,
         revoked_at -> Nullable<Timestamptz>,
         revoked_by -> Nullable<Text>,
+        resources -> Nullable<Array<Nullable<Text>>>,
     }
 }
 
@@ -161,6 +162,7 @@ diesel::table! {
         parent -> Text,
         grain -> Text,
         ahead -> Interval,
+        keep -> Nullable<Interval>,
     }
 }
 

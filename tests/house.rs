@@ -178,6 +178,48 @@ fn verbs(house: &House) -> Vec<String> {
     breaches
 }
 
+/// Rows that expire leave with their partition. What deletes names its table, so that one sees that it is another's.
+fn deletes(house: &House) -> Vec<String> {
+    let expiring = partitioned(&house.migrations);
+    let may = |table: &str| owner_of(table).is_some() && !expiring.iter().any(|one| one == table);
+    let calls = house.files.iter().flat_map(|file| file.tokens.windows(3).map(move |tokens| (file, tokens)));
+    let calls = calls.filter_map(|(file, tokens)| match tokens {
+        [delete, open, table] if delete.text == "delete" && open.text == "(" && table.text != ")" => {
+            Some((format!("src/{}:{}", file.path, delete.line), table.text.as_str()))
+        }
+        _ => None,
+    });
+    let files = house.files.iter().map(|file| (format!("src/{}", file.path), file.text.as_str()));
+    let migrations = house.migrations.iter().map(|(path, text)| (path.clone(), text.as_str()));
+    let texts = files.chain(migrations).flat_map(|(path, text)| {
+        deleted(text).into_iter().map(|table| (path.clone(), table)).collect::<Vec<_>>()
+    });
+    calls
+        .chain(texts)
+        .filter(|(_, table)| !may(table))
+        .map(|(place, table)| {
+            format!("{place}: nothing deletes from `{table}`: its rows go with their partition")
+        })
+        .collect()
+}
+
+/// The tables that SQL in a text deletes from.
+fn deleted(text: &str) -> Vec<&str> {
+    let tables = text.split("DELETE FROM ").skip(1).map(|rest| {
+        let table = rest.trim_start_matches("public.").trim_start_matches("partitions.");
+        table.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default()
+    });
+    tables.collect()
+}
+
+/// The tables that are made of partitions, as the migrations have them.
+fn partitioned(migrations: &[(String, String)]) -> Vec<String> {
+    let statements = migrations.iter().flat_map(|(_, text)| text.split("CREATE TABLE ").skip(1));
+    let made = statements.filter_map(|rest| rest.split(";\n").next());
+    let made = made.filter(|statement| statement.contains("PARTITION BY RANGE"));
+    made.filter_map(|statement| statement.split_whitespace().next()).map(str::to_owned).collect()
+}
+
 fn floor_of(module: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&module))
 }
@@ -247,6 +289,13 @@ fn every_table_has_an_owner() {
 }
 
 #[test]
+fn what_expires_is_never_deleted() {
+    let house = House::ours().expect("src/ can be read");
+    assert!(partitioned(&house.migrations).len() >= 9, "{:?}", partitioned(&house.migrations));
+    ask("Expiry is partitioning:", deletes);
+}
+
+#[test]
 fn verbs_have_a_face_and_no_store() {
     ask("Verbs own endpoints and no tables:", verbs);
 }
@@ -254,7 +303,12 @@ fn verbs_have_a_face_and_no_store() {
 // ---- tried on made-up houses ----------------------------------------------------------------------------
 
 fn made_up(files: &[(&str, &str)]) -> House {
-    House { files: files.iter().map(|(path, text)| Source::new(path, (*text).to_owned())).collect() }
+    let partitioned =
+        "CREATE TABLE families (day date) PARTITION BY RANGE (day);\nCREATE TABLE grants (id uuid);";
+    House {
+        files: files.iter().map(|(path, text)| Source::new(path, (*text).to_owned())).collect(),
+        migrations: vec![("up.sql".to_owned(), partitioned.to_owned())],
+    }
 }
 
 /// A line of `cases` is the number of breaches to find, a file's path, and its text.
@@ -368,6 +422,14 @@ fn the_rules_find_what_they_forbid() {
         0 schema.rs diesel::table! { clients (id) { id -> Uuid, } }
         1 schema.rs diesel::table! { attic (id) { id -> Uuid, } }";
     tried(orphans, text);
+    let text = "
+        0 grants/store.rs fn f() { diesel::delete(grants::table); web::delete(); }
+        1 grants/store.rs fn f() { diesel::delete(families::table.find(key)); }
+        1 grants/store.rs fn f() { diesel::delete(whatever); }
+        0 grants/store.rs const A: &str = \"DELETE FROM grants WHERE false\";
+        1 grants/store.rs const A: &str = \"DELETE FROM partitions.families_20261201\";
+        1 grants/store.rs const A: &str = \"DELETE FROM families\";";
+    tried(deletes, text);
     let text = "
         0 oauth/token/http.rs fn f() {}
         0 oauth/engine/issuer.rs fn f() {}

@@ -178,6 +178,21 @@ pub fn hold_user(work: &mut Work<'_>, id: PrincipalId) -> Result<Option<User>, F
     Ok(row.map(joined))
 }
 
+/// The same for several people, for what is written for many at once; in one order, so that two who do it do not wait
+/// for each other.
+pub fn hold_users(connection: &mut Connection, ids: &[PrincipalId]) -> Result<(), Fault> {
+    let mut ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    users::table
+        .filter(users::principal_id.eq_any(ids))
+        .order(users::principal_id)
+        .select(users::principal_id)
+        .for_share()
+        .load::<Uuid>(connection)?;
+    Ok(())
+}
+
 /// Waits for every act that holds this person, and makes later ones wait until this act ends.
 pub fn lock_user(work: &mut Work<'_>, id: PrincipalId) -> Result<(), Fault> {
     users::table

@@ -5,33 +5,33 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
+use crate::app::partitions::Partitions;
 use crate::audit::Ledger;
 use crate::grants::usage::Usage;
 use crate::platform::clock::Clock;
-use crate::platform::db::{self, Db};
-
-/// How often the coming partitions are looked after.
-const PARTITIONS: Duration = Duration::from_secs(3600);
+use crate::platform::db::Db;
 
 /// How often the notes of which grants were used are written.
 const NOTES: Duration = Duration::from_secs(1);
 
 /// The tasks, and what is to be done at their end.
 pub(super) struct Background {
-    partitions: JoinHandle<()>,
+    partitions: Partitions,
+    calendar: JoinHandle<()>,
     notes: JoinHandle<()>,
     over: Arc<Notify>,
 }
 
 impl Background {
     /// Starts them.
-    pub(super) fn start(db: Db, clock: Clock, usage: Arc<Usage>) -> Self {
+    pub(super) fn start(db: Db, clock: Clock, usage: Arc<Usage>, partitions: Partitions) -> Self {
         let over = Arc::new(Notify::new());
-        let notes = Notes { usage, ledger: Ledger::new(db.clone()), clock: clock.clone() };
+        let notes = Notes { usage, ledger: Ledger::new(db), clock };
         Self {
-            partitions: tokio::spawn(make_partitions(db, clock)),
+            calendar: tokio::spawn(partitions.clone().look_after()),
+            partitions,
             notes: tokio::spawn(notes.write_until(Arc::clone(&over))),
             over,
         }
@@ -39,7 +39,8 @@ impl Background {
 
     /// Ends them, once nothing more is answered.
     pub(super) async fn end(self) {
-        self.partitions.abort();
+        self.partitions.end();
+        self.calendar.abort();
         self.over.notify_one();
         if let Err(error) = self.notes.await {
             log::error!("the notes of which apps were used: {error}");
@@ -66,19 +67,6 @@ impl Notes {
     async fn write(&self) {
         if let Err(fault) = self.usage.flush(&self.ledger, self.clock.now()).await {
             log::warn!("noting which apps were used: {fault}");
-        }
-    }
-}
-
-/// Makes the coming partitions; every node tries, one at a time does.
-async fn make_partitions(db: Db, clock: Clock) {
-    loop {
-        sleep(PARTITIONS).await;
-        let today = clock.now().date_naive();
-        match db.run(move |connection| db::make_partitions(connection, today)).await {
-            Ok(0) => {}
-            Ok(made) => log::info!("made {made} partitions"),
-            Err(fault) => log::error!("making partitions: {fault}"),
         }
     }
 }

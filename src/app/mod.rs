@@ -6,6 +6,7 @@ pub mod commands;
 pub mod database;
 mod health;
 mod neighbours;
+pub mod partitions;
 mod routes;
 pub mod settings;
 pub mod startup;

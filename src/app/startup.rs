@@ -15,6 +15,7 @@ use crate::accounts::sign_in::Turns;
 use crate::accounts::{Accounts, Standings};
 use crate::app::background::Background;
 use crate::app::neighbours::cannot_listen;
+use crate::app::partitions::Partitions;
 use crate::app::routes;
 use crate::app::settings::{ServerSettings, Settings};
 use crate::audit::Ledger;
@@ -31,6 +32,7 @@ use crate::platform::clock::Clock;
 use crate::platform::db::Db;
 use crate::platform::door::{self, Door};
 use crate::platform::listener::Listener;
+use crate::platform::logging;
 use crate::platform::metrics::Metrics;
 use crate::services::Services;
 
@@ -51,6 +53,7 @@ impl Shared {
         let ledger = Ledger::new(db.clone());
         let guard = Arc::new(Guard::new(settings.guard.clone()));
         let metrics = Arc::new(Metrics::default());
+        logging::count_lost(&metrics);
         let accounts = Arc::new(Accounts {
             ledger: ledger.clone(),
             sessions: settings.sessions.clone(),
@@ -142,7 +145,8 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
         0 => None,
         _ => Some(Listener::start(db.clone(), Arc::clone(shared.ledger.invalidation()))?),
     };
-    let background = Background::start(db, clock, shared.usage);
+    let partitions = Partitions::new(db.clone(), clock.clone(), settings.audit.retention(), &shared.metrics);
+    let background = Background::start(db, clock, shared.usage, partitions);
     Ok(Running { front, ops, ledger: shared.ledger, _listener: listener, servers, background })
 }
 

@@ -63,6 +63,8 @@ pub(super) trait Group<T>: Send {
     fn fail(self: Box<Self>, fault: &Fault);
     /// Each by itself.
     fn apart(self: Box<Self>) -> Vec<Box<dyn Group<T>>>;
+    /// Forgets those whose asker gave up: they were told that nothing is certain; better that nothing happens.
+    fn drop_abandoned(&mut self);
     /// How many they are.
     fn len(&self) -> usize;
     /// Takes one more of its kind.
@@ -127,17 +129,19 @@ impl<J: Job> Group<J::Trail> for Jobs<J> {
         self.jobs.into_iter().zip(self.askers).map(alone).collect()
     }
 
+    fn drop_abandoned(&mut self) {
+        let waiting = std::mem::take(&mut self.jobs).into_iter().zip(std::mem::take(&mut self.askers));
+        (self.jobs, self.askers) = waiting.filter(|(_, asker)| !asker.is_closed()).unzip();
+    }
+
     fn len(&self) -> usize {
         self.jobs.len()
     }
 
     fn take(&mut self, waiting: Box<dyn Any + Send>) {
         let Ok(waiting) = waiting.downcast::<Waiting<J>>() else { return };
-        // Whoever gave up was told that nothing is certain; better that nothing happens.
-        if !waiting.asker.is_closed() {
-            self.jobs.push(waiting.job);
-            self.askers.push(waiting.asker);
-        }
+        self.jobs.push(waiting.job);
+        self.askers.push(waiting.asker);
     }
 }
 
@@ -246,6 +250,7 @@ impl<T> Worker<T> {
     /// Does a batch as a whole. What the server refuses is done again one by one, so that a bad row fails alone; what
     /// became of it when the connection was lost nobody knows, and nobody may do again.
     fn execute(&mut self, mut groups: Groups<T>, again: bool) {
+        groups.iter_mut().for_each(|group| group.drop_abandoned());
         groups.retain(|group| group.len() > 0);
         let many = groups.iter().map(|group| group.len()).sum::<usize>() > 1;
         match self.attempt(&mut groups) {

@@ -18,8 +18,8 @@ use serde::Deserialize;
 
 use crate::clients::{Client, GrantType};
 use crate::kernel::{
-    Bearer, FamilyId, FamilyStanding, Fault, GrantId, GrantStanding, PlainSecret, PrincipalId, Scope,
-    SecretHash, Tag, TokenId, UserStanding,
+    Bearer, FamilyId, FamilyStanding, Fault, GrantId, GrantStanding, PlainSecret, PrincipalId, Resources,
+    Scope, SecretHash, Tag, TokenId, UserStanding,
 };
 
 /// Settings of the section `tokens`: lifetimes in seconds.
@@ -97,7 +97,7 @@ pub struct FamilyKey {
 }
 
 /// One authorization under a grant.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Family {
     /// Where it is found.
     pub key: FamilyKey,
@@ -105,6 +105,8 @@ pub struct Family {
     pub expires_at: DateTime<Utc>,
     /// When it was killed.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// Where its tokens may be used (RFC 8707 §2.1); none named: wherever their scope reaches.
+    pub resources: Resources,
 }
 
 impl Family {
@@ -177,7 +179,7 @@ pub struct NewRefreshToken {
 #[derive(Clone, Debug)]
 pub struct Lineage {
     /// The family.
-    pub family: Family,
+    pub family: Arc<Family>,
     /// The grant it is under.
     pub grant: Arc<Grant>,
 }

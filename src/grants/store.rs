@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Date, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::audit::{Event, Work, WriteValue};
+use crate::audit::{Event, Lookup, Work, WriteValue};
 use crate::grants::{BearerKey, Family, FamilyKey, Grant, Lineage};
 use crate::kernel::{FamilyId, Fault, GrantId, PrincipalId, Scope, Stale};
 use crate::platform::db::{Connection, Statement};
@@ -50,6 +50,7 @@ pub(super) struct FamilyRow {
     id: Uuid,
     expires_at: DateTime<Utc>,
     revoked_at: Option<DateTime<Utc>>,
+    resources: Option<Vec<Option<String>>>,
 }
 
 impl From<FamilyRow> for Family {
@@ -58,13 +59,14 @@ impl From<FamilyRow> for Family {
             key: FamilyKey { day: row.expires_on, id: FamilyId::from_uuid(row.id) },
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
+            resources: row.resources.into_iter().flatten().flatten().collect(),
         }
     }
 }
 
 impl From<(FamilyRow, GrantRow)> for Lineage {
     fn from((family, grant): (FamilyRow, GrantRow)) -> Self {
-        Self { family: family.into(), grant: Arc::new(grant.into()) }
+        Self { family: Arc::new(family.into()), grant: Arc::new(grant.into()) }
     }
 }
 
@@ -189,21 +191,82 @@ pub fn narrow(work: &mut Work<'_>, id: GrantId, user: PrincipalId, scope: &str) 
     Ok(narrowed == 1)
 }
 
-/// Opens a family under a grant.
-pub fn open_family(work: &mut Work<'_>, family: &Family, grant: &Grant) -> Result<(), Fault> {
+/// A family that is to be opened under a grant.
+pub(super) struct Opening<'a> {
+    pub(super) family: &'a Family,
+    pub(super) grant: GrantId,
+    pub(super) user: PrincipalId,
+    pub(super) client: PrincipalId,
+    pub(super) scope: &'a Scope,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// Opens families, each if its client may act and its grant still allows this scope; says which.
+pub(super) fn open_families(
+    connection: &mut Connection,
+    new: &[Opening<'_>],
+) -> Result<HashSet<FamilyId>, Fault> {
+    let resources = |family: &Family| family.resources.iter().collect::<Vec<_>>().join(" ");
+    let opened: Vec<Told> = Statement::new(
+        "INSERT INTO families (expires_on, id, grant_id, user_id, client_id, created_at, expires_at, resources) \
+         SELECT day, new.id, allowed.id, allowed.user_id, allowed.client_id, at, expires_at, \
+             string_to_array(nullif(resources, ''), ' ') \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             AS new(day, id, grant_id, person, client, scope, at, expires_at, resources) \
+         JOIN grants AS allowed ON allowed.id = new.grant_id \
+         WHERE allowed.user_id = person AND allowed.client_id = client AND allowed.withdrawn_at IS NULL \
+             AND allowed.scopes @> string_to_array(scope, ' ') AND principal_may_act(client) \
+         RETURNING id",
+    )
+    .bind::<Array<Date>, _>(each(new, |row| row.family.key.day))
+    .bind::<Array<SqlUuid>, _>(each(new, |row| row.family.key.id.uuid()))
+    .bind::<Array<SqlUuid>, _>(each(new, |row| row.grant.uuid()))
+    .bind::<Array<SqlUuid>, _>(each(new, |row| row.user.uuid()))
+    .bind::<Array<SqlUuid>, _>(each(new, |row| row.client.uuid()))
+    .bind::<Array<Text>, _>(each(new, |row| row.scope.to_string()))
+    .bind::<Array<Timestamptz>, _>(each(new, |row| row.now))
+    .bind::<Array<Timestamptz>, _>(each(new, |row| row.family.expires_at))
+    .bind::<Array<Text>, _>(each(new, |row| resources(row.family)))
+    .load(connection)?;
+    Ok(opened.into_iter().map(|family| FamilyId::from_uuid(family.id)).collect())
+}
+
+/// Opens a family under a grant of this act.
+pub fn open_family(work: &mut Work<'_>, family: &Family, grant: &Grant, scope: &Scope) -> Result<(), Fault> {
     let now = work.now();
-    diesel::insert_into(families::table)
-        .values((
-            families::expires_on.eq(family.key.day),
-            families::id.eq(family.key.id.uuid()),
-            families::grant_id.eq(grant.id.uuid()),
-            families::user_id.eq(grant.user_id.uuid()),
-            families::client_id.eq(grant.client_id.uuid()),
-            families::created_at.eq(now),
-            families::expires_at.eq(family.expires_at),
-        ))
-        .execute(&mut **work)?;
-    Ok(())
+    let opening =
+        Opening { family, grant: grant.id, user: grant.user_id, client: grant.client_id, scope, now };
+    match open_families(work, &[opening])?.len() {
+        1 => Ok(()),
+        _ => Err(Fault::internal("a grant that does not allow what it was given for")),
+    }
+}
+
+/// What a person allows a client now, to be found together with others.
+pub struct FindLiving {
+    /// The person.
+    pub user: PrincipalId,
+    /// The client.
+    pub client: PrincipalId,
+}
+
+impl Lookup for FindLiving {
+    type Found = Option<Grant>;
+
+    fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
+        let rows: Vec<GrantRow> = grants::table
+            .filter(grants::user_id.eq_any(each(keys, |key| key.user.uuid())))
+            .filter(grants::client_id.eq_any(each(keys, |key| key.client.uuid())))
+            .filter(grants::withdrawn_at.is_null())
+            .select(GrantRow::as_select())
+            .load(connection)?;
+        let found: HashMap<_, Grant> = rows
+            .into_iter()
+            .map(Grant::from)
+            .map(|grant| ((grant.user_id, grant.client_id), grant))
+            .collect();
+        Ok(each(keys, |key| found.get(&(key.user, key.client)).cloned()))
+    }
 }
 
 /// Kills every family of a person; returns how many lived.
@@ -255,7 +318,7 @@ impl WriteValue for RevokeFamily {
     type Verdict = bool;
 
     fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<bool>, Fault> {
-        let revoked: Vec<Revoked> = Statement::new(
+        let revoked: Vec<Told> = Statement::new(
             "UPDATE families AS family SET revoked_at = revoking.at, revoked_by = revoking.reason \
              FROM (SELECT * FROM unnest(?, ?, ?, ?) AS revoking(day, id, at, reason) ORDER BY day, id) AS revoking \
              WHERE family.expires_on = revoking.day AND family.id = revoking.id AND family.revoked_at IS NULL \
@@ -280,8 +343,9 @@ impl WriteValue for RevokeFamily {
     }
 }
 
+/// The id that a statement over many rows returns of each that it was true of.
 #[derive(QueryableByName)]
-struct Revoked {
+struct Told {
     #[diesel(sql_type = SqlUuid)]
     id: Uuid,
 }

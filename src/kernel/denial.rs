@@ -62,6 +62,8 @@ pub enum Denial {
     ScopeMalformed,
     /// A scope that does not exist, or that this client or this grant does not have.
     ScopeNotAllowed,
+    /// A resource that does not exist, or that neither the scope nor the grant reaches (RFC 8707 §2).
+    ResourceNotAllowed,
     /// No such code.
     CodeUnknown,
     /// The code's minute is over.
@@ -163,6 +165,7 @@ impl Denial {
             D::ClientNotAllowed | D::IntrospectionNotAllowed => "unauthorized_client",
             D::GrantTypeUnsupported => "unsupported_grant_type",
             D::ScopeMalformed | D::ScopeNotAllowed => "invalid_scope",
+            D::ResourceNotAllowed => "invalid_target",
             D::CodeUnknown
             | D::CodeExpired
             | D::CodeReplayed
@@ -235,6 +238,7 @@ impl Denial {
             D::GrantTypeUnsupported => "this grant type is not supported",
             D::ScopeMalformed => "the scope is malformed",
             D::ScopeNotAllowed => "the scope is unknown, or exceeds what was granted or registered",
+            D::ResourceNotAllowed => "a resource is unknown, or neither the scope nor the grant reaches it",
             D::CodeUnknown
             | D::CodeExpired
             | D::CodeReplayed

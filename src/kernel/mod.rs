@@ -13,6 +13,7 @@ pub mod pkce;
 mod authority;
 pub mod redirect_uri;
 pub mod origin;
+mod resources;
 pub mod basic;
 pub mod standing;
 mod stale;
@@ -34,6 +35,7 @@ pub use principal::{
     PrincipalId, PrincipalKind, RequestId, ServiceId, SessionId, TokenId,
 };
 pub use redirect_uri::{RedirectUri, RedirectUriProblem, with_params};
+pub use resources::Resources;
 pub use scope::{InvalidScope, Scope, ScopeToken};
 pub use secret::{PlainSecret, SecretHash};
 pub use stale::Stale;

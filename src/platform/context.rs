@@ -2,6 +2,7 @@
 
 use std::future::{Ready, ready};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
@@ -19,7 +20,7 @@ pub struct Context {
     /// The address it came from, through trusted proxies only.
     pub ip: Option<IpAddr>,
     /// What the client calls itself, cut to a sane length.
-    pub user_agent: Option<String>,
+    pub user_agent: Option<Arc<str>>,
 }
 
 impl Context {

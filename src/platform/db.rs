@@ -10,25 +10,27 @@ mod inspection;
 mod migrations;
 mod notification;
 mod statement;
+mod partitions;
+mod retention;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use chrono::NaiveDate;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager as _};
 use diesel::pg::PgConnection;
 use diesel::r2d2::{ManageConnection, Pool};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel::sql_types::{Date, Integer};
-use diesel::{Connection as _, ConnectionError, QueryableByName, RunQueryDsl, sql_query};
+use diesel::{Connection as _, ConnectionError};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 pub use self::connection_string::ConnectionString;
-pub use self::inspection::{Partition, Rights, ServerFacts, database_time, partitions, rights, server_facts};
+pub use self::inspection::{Rights, ServerFacts, database_time, rights, server_facts};
 pub use self::migrations::{Distance, create_database, distance, migrate, migrate_down};
 pub use self::notification::{CHANNEL, Ear, announce};
+pub use self::partitions::{LogRetention, Partition, detached_partitions, make_partitions, partitions};
+pub use self::retention::{Round, agreed_day, drop_expired};
 pub use self::statement::Statement;
 use crate::kernel::Fault;
 
@@ -54,12 +56,12 @@ pub struct PoolSettings {
 /// The pool. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
+    url: Arc<str>,
     pool: Pool<Manager>,
     turns: Arc<Semaphore>,
     generation: Arc<AtomicU64>,
     wait: Duration,
     longest: Duration,
-    url: Arc<str>,
     statement_timeout_ms: u64,
     queue: usize,
 }
@@ -90,7 +92,7 @@ impl Db {
             generation,
             wait,
             longest,
-            url: bounded(url).into(),
+            url: url.into(),
             statement_timeout_ms: settings.statement_timeout_ms,
             queue: settings.queue,
         }
@@ -118,6 +120,23 @@ impl Db {
             .await
             .map_err(|_| Fault::unavailable("the database did not answer in time"))?
             .map_err(Fault::internal)?
+    }
+
+    /// Runs long blocking work with a connection of its own, which takes no request's turn. A statement of it may take
+    /// a minute.
+    #[allow(clippy::disallowed_methods, reason = "the one place that sends work to blocking threads")]
+    pub async fn run_apart<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        let url = Arc::clone(&self.url);
+        let apart = move || {
+            let mut connection = reach(&url)?;
+            connection.batch_execute("SET statement_timeout = '60s'")?;
+            work(&mut connection)
+        };
+        tokio::task::spawn_blocking(apart).await.map_err(Fault::internal)?
     }
 
     /// Runs work on the calling thread: for commands, which have no other requests to think of.
@@ -262,19 +281,6 @@ fn bounded(url: &str) -> String {
             (false, _) => format!("{url} {name}={value}"),
         }
     })
-}
-
-#[derive(QueryableByName)]
-struct Made {
-    #[diesel(sql_type = Integer)]
-    made: i32,
-}
-
-/// Makes the partitions that will be needed, for a while ahead; returns how many were missing.
-pub fn make_partitions(connection: &mut Connection, today: NaiveDate) -> Result<i32, Fault> {
-    let made: Made =
-        sql_query("SELECT make_partitions($1) AS made").bind::<Date, _>(today).get_result(connection)?;
-    Ok(made.made)
 }
 
 impl From<DieselError> for Fault {

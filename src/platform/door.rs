@@ -14,6 +14,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
 use futures_util::FutureExt;
 use ipnet::IpNet;
+use uuid::Uuid;
 
 use crate::kernel::{Fault, RequestId};
 use crate::platform::client_ip::client_ip;
@@ -21,7 +22,7 @@ use crate::platform::clock::Clock;
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
 use crate::platform::faces::PageFace;
-use crate::platform::metrics::{Metrics, RequestLabels, Status};
+use crate::platform::metrics::Metrics;
 use crate::platform::request_id;
 
 /// What the door needs.
@@ -46,7 +47,7 @@ pub async fn pass<B: MessageBody>(
     let context = read(&door, &request);
     let id = RequestId::from_uuid(Entropy.id(context.now));
     let context = Context { request_id: Some(id), ..context };
-    let ip = context.ip;
+    let ip = context.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     request.extensions_mut().insert(context);
     // The path without its query, which may hold what must not be logged.
     let (method, path) = (request.method().clone(), request.path().to_owned());
@@ -65,18 +66,19 @@ pub async fn pass<B: MessageBody>(
         Ok(response) => (response.status(), response.request().match_pattern()),
         Err(error) => (error.as_response_error().status_code(), None),
     };
-    let route = route.unwrap_or_else(|| "unmatched".into());
-    let elapsed = started.elapsed();
+    let (status, elapsed) = (status.as_u16(), started.elapsed());
     door.metrics.answered(
-        RequestLabels { route: route.clone(), method: known(&method), status: Status(status.as_u16()) },
+        route.as_deref().unwrap_or("unmatched"),
+        known(&method),
+        status,
         elapsed.as_secs_f64(),
     );
     log::info!(
         target: "grantor::http",
-        request_id = id.to_string(),
-        ip = ip.map(|ip| ip.to_string()).unwrap_or_default(),
+        request_id:% = id,
+        ip:% = ip,
         ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        "{method} {} {}", if route == "unmatched" { &path } else { &route }, status.as_u16()
+        "{method} {} {status}", route.as_ref().unwrap_or(&path)
     );
     answer.map(|mut response| {
         mark(response.headers_mut(), id);
@@ -86,16 +88,24 @@ pub async fn pass<B: MessageBody>(
 
 fn read(door: &Door, request: &ServiceRequest) -> Context {
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
-    let user_agent = request
-        .headers()
-        .get(header::USER_AGENT)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).chars().take(MOST_OF_USER_AGENT).collect());
     Context {
         now: door.clock.now(),
         request_id: None,
         ip: Some(client_ip(peer, request.headers(), &door.trusted_proxies)),
-        user_agent,
+        user_agent: request.headers().get(header::USER_AGENT).map(beginning),
     }
+}
+
+/// The beginning of what a client calls itself.
+fn beginning(user_agent: &HeaderValue) -> Arc<str> {
+    // In ASCII, as nearly always, a byte is a character.
+    user_agent.to_str().map_or_else(
+        |_| {
+            let text = String::from_utf8_lossy(user_agent.as_bytes());
+            text.chars().take(MOST_OF_USER_AGENT).collect::<String>().into()
+        },
+        |text| text.get(..MOST_OF_USER_AGENT).unwrap_or(text).into(),
+    )
 }
 
 /// The answer when a handler panicked: this request fails, the process lives.
@@ -107,7 +117,8 @@ fn broken(id: RequestId) -> Error {
 }
 
 fn mark(headers: &mut HeaderMap, id: RequestId) {
-    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+    let mut text = Uuid::encode_buffer();
+    if let Ok(value) = HeaderValue::from_str(id.uuid().hyphenated().encode_lower(&mut text)) {
         headers.insert(HeaderName::from_static("x-request-id"), value);
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -4,6 +4,7 @@
 //! sent more than once. Whoever reads parameters decides which face a repeated one gets, because at the
 //! authorization endpoint it depends on which one it is.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -48,30 +49,29 @@ const KNOWN: [&str; 19] = [
     "token_type_hint",
 ];
 
-/// Decoded parameters.
+/// Decoded parameters, in the order in which they came. They are few, so looking through them is the fastest way.
 #[derive(Clone, Debug, Default)]
-pub struct Params(BTreeMap<String, Vec<String>>);
+pub struct Params(Vec<(Cow<'static, str>, String)>);
 
 impl Params {
     /// Reads `application/x-www-form-urlencoded` text. Whatever is not UTF-8, or holds a NUL, is refused:
     /// nothing we accept contains it, and Postgres would refuse it later and less clearly.
     pub fn parse(raw: &[u8]) -> Result<Self, Denial> {
-        let mut params = BTreeMap::<String, Vec<String>>::new();
-        for (count, pair) in raw.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).enumerate() {
-            if count == MOST_PARAMETERS {
+        let mut params = Vec::new();
+        for pair in raw.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            if params.len() == MOST_PARAMETERS {
                 return Err(Denial::TooLarge);
             }
             let mut halves = pair.splitn(2, |byte| *byte == b'=');
-            let name = decode(halves.next().unwrap_or_default())?;
-            let value = decode(halves.next().unwrap_or_default())?;
-            params.entry(name).or_default().push(value);
+            let name = decode_name(halves.next().unwrap_or_default())?;
+            params.push((name, decode(halves.next().unwrap_or_default())?));
         }
         Ok(Self(params))
     }
 
     /// The value of a parameter, unless absent or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.first().map(String::as_str).filter(|value| !value.is_empty())
+        self.all(name).next().filter(|value| !value.is_empty())
     }
 
     /// The value of a parameter that must be there.
@@ -81,17 +81,18 @@ impl Params {
 
     /// All values of a parameter that may repeat.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.get(name).into_iter().flatten().map(String::as_str)
+        self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
     /// Whether this one came more than once.
     pub fn is_repeated(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|values| values.len() > 1)
+        self.all(name).nth(1).is_some()
     }
 
     /// Refuses a request in which any parameter came more than once.
     pub fn refuse_repeated(&self, except: &[&str]) -> Result<(), Denial> {
-        match self.0.keys().find(|name| self.is_repeated(name) && !except.contains(&name.as_str())) {
+        let mut names = self.0.iter().map(|(name, _)| name.as_ref());
+        match names.find(|name| self.is_repeated(name) && !except.contains(name)) {
             Some(name) => Err(Denial::Repeated(quotable(name))),
             None => Ok(()),
         }
@@ -99,62 +100,89 @@ impl Params {
 
     /// The first of `names` that is there.
     pub fn first_of(&self, names: &[&'static str]) -> Option<&'static str> {
-        names.iter().copied().find(|name| self.0.contains_key(*name))
+        names.iter().copied().find(|name| self.all(name).next().is_some())
     }
 
     /// Writes all of them as a query string again, repeated and empty ones too.
     pub fn encoded(&self) -> String {
-        let pairs = self.0.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
-        form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
     }
 
-    /// Those of `names` that are there, each with its first value.
+    /// Those of `names` that are there. Of what may repeat all values are kept, a line each; none of them has lines.
     pub fn into_pairs(self, names: &[&str]) -> BTreeMap<String, String> {
-        self.0
-            .into_iter()
-            .filter(|(name, _)| names.contains(&name.as_str()))
-            .filter_map(|(name, values)| Some((name, values.into_iter().next()?)))
-            .filter(|(_, value)| !value.is_empty())
-            .collect()
+        let mut pairs = BTreeMap::<String, String>::new();
+        for (name, value) in self.0.into_iter().filter(|(name, _)| names.contains(&name.as_ref())) {
+            let kept = pairs.entry(name.into_owned()).or_default();
+            if !kept.is_empty() && !value.is_empty() {
+                kept.push('\n');
+            }
+            kept.push_str(&value);
+        }
+        pairs.retain(|_, value| !value.is_empty());
+        pairs
     }
 
     /// From such a record.
     pub fn from_pairs(pairs: BTreeMap<String, String>) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (name, vec![value])).collect())
+        let values = pairs.into_iter().flat_map(|(name, kept)| {
+            let may_repeat = MAY_REPEAT.contains(&name.as_str());
+            let values: Vec<_> = match may_repeat {
+                true => kept.split('\n').map(str::to_owned).collect(),
+                false => vec![kept],
+            };
+            values.into_iter().map(move |value| (Cow::Owned(name.clone()), value))
+        });
+        Self(values.collect())
     }
 }
 
+fn known(name: &[u8]) -> Option<&'static str> {
+    KNOWN.into_iter().find(|known| known.as_bytes() == name)
+}
+
 fn quotable(name: &str) -> &'static str {
-    KNOWN.into_iter().find(|known| *known == name).unwrap_or(UNNAMED)
+    known(name.as_bytes()).unwrap_or(UNNAMED)
+}
+
+fn decode_name(raw: &[u8]) -> Result<Cow<'static, str>, Denial> {
+    known(raw).map_or_else(|| decode(raw).map(Cow::Owned), |known| Ok(Cow::Borrowed(known)))
 }
 
 fn decode(raw: &[u8]) -> Result<String, Denial> {
     // `form_urlencoded` decodes leniently; strictness is asked of the bytes it would replace.
-    let spaced: Vec<u8> = raw.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-    let bytes = percent_decode(&spaced);
-    match String::from_utf8(bytes) {
-        Ok(text) if !text.contains('\0') => Ok(text),
+    match String::from_utf8(unescape(raw)) {
+        Ok(text) if !text.as_bytes().contains(&0) => Ok(text),
         _ => Err(Denial::Malformed(UNNAMED)),
     }
 }
 
-fn percent_decode(bytes: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some((first, tail)) = rest.split_first() {
-        let hex = |byte: &u8| (*byte as char).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        rest = match (first, tail) {
-            (b'%', [high, low, after @ ..]) if hex(high).is_some() && hex(low).is_some() => {
-                decoded.push(hex(high).unwrap_or_default() << 4 | hex(low).unwrap_or_default());
-                after
+fn unescape(raw: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'%' | b'+')) {
+        let (before, after) = rest.split_at(at);
+        plain.extend_from_slice(before);
+        let (byte, after) = match after {
+            [b'+', after @ ..] => (b' ', after),
+            [b'%', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                (hex(*high) << 4 | hex(*low), after)
             }
-            _ => {
-                decoded.push(*first);
-                tail
-            }
+            // A `%` that escapes nothing is itself.
+            _ => (b'%', after.get(1..).unwrap_or_default()),
         };
+        plain.push(byte);
+        rest = after;
     }
-    decoded
+    plain.extend_from_slice(rest);
+    plain
+}
+
+/// The value of a hexadecimal digit.
+fn hex(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20) - b'a' + 10,
+    }
 }
 
 /// Writes parameters as a query string.
@@ -238,7 +266,24 @@ mod tests {
             assert!(Params::parse(raw.as_bytes()).is_err(), "{raw}");
         }
         assert!(Params::parse(b"a=\xff").is_err());
-        assert_eq!(Params::parse(b"a=100%&b=%zz+x").unwrap().get("b"), Some("%zz x"));
+        let params = Params::parse(b"a=100%&b=%zz+x%&%63=%4A%4b%2&%74oken=1").unwrap();
+        assert_eq!(
+            ["a", "b", "c", "token"].map(|name| params.get(name).unwrap()),
+            ["100%", "%zz x%", "JK%2", "1"]
+        );
+    }
+
+    #[test]
+    fn what_came_goes_on_as_it_came() {
+        let params = Params::parse(b"state=&scope=b&x=+&scope=a&nonce=1&nonce=2").unwrap();
+        assert_eq!(params.encoded(), "state=&scope=b&x=+&scope=a&nonce=1&nonce=2");
+        assert_eq!(params.all("scope").collect::<Vec<_>>(), ["b", "a"]);
+        assert_eq!(params.first_of(&["code", "state", "x"]), Some("state"));
+        let pairs = params.into_pairs(&["state", "scope", "nonce", "code"]);
+        assert_eq!(
+            pairs,
+            BTreeMap::from([("nonce", "1"), ("scope", "b")].map(|(a, b)| (a.into(), b.into())))
+        );
     }
 
     #[test]

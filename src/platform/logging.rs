@@ -1,74 +1,112 @@
-//! Log lines: one event a line, whatever a stranger put into it.
+//! The log, on standard error.
+//!
+//! Warnings and errors are written before the caller goes on. All other lines wait in memory for some milliseconds,
+//! so that a request never waits for whoever reads the log; a process that is killed loses at most those.
 
-use std::io::Write as _;
+mod filter;
+mod line;
+mod writer;
 
-use log::kv::{Error, Key, Value, VisitSource};
+use std::cell::Cell;
+use std::io::{Stderr, stderr};
+use std::panic;
+use std::sync::OnceLock;
+use std::thread;
 
-/// Writes log lines to standard error; `filter` is in the syntax of env_logger, e.g. `info,grantor=debug`.
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+use crate::platform::clock::Clock;
+use crate::platform::metrics::Metrics;
+use filter::Filter;
+use line::Line;
+use writer::Writer;
+
+/// One a process.
+static LOGGER: OnceLock<Logger> = OnceLock::new();
+
+thread_local! {
+    static LINE: Cell<Line> = Cell::default();
+}
+
+struct Logger {
+    filter: Filter,
+    writer: Writer<Stderr>,
+}
+
+/// Writes what `filter` lets through, e.g. `info,grantor=debug`, to standard error.
 pub fn start(filter: &str) {
-    let started = env_logger::Builder::new()
-        // What strangers send that is not HTTP is no error of ours.
-        .filter_module("actix_http", log::LevelFilter::Off)
-        // How many workers there are, and which signal came, is of interest only to whoever asks.
-        .filter_module("actix_server", log::LevelFilter::Warn)
-        .parse_filters(filter)
-        .format(|out, record| {
-            let mut pairs = Pairs(String::new());
-            let _ = record.key_values().visit(&mut pairs);
-            writeln!(
-                out,
-                "{} {:<5} {} {}{}",
-                out.timestamp_millis(),
-                record.level(),
-                record.target(),
-                one_line(&record.args().to_string()),
-                pairs.0
-            )
-        })
-        .try_init();
+    let Some(filter) = Filter::parse(filter) else { return };
+    let most = filter.most();
     // A second start in one process (tests) keeps the first logger.
-    drop(started);
+    if LOGGER.set(Logger { filter, writer: Writer::new(stderr()) }).is_err() {
+        return;
+    }
+    let Some(logger) = LOGGER.get() else { return };
+    if log::set_logger(logger).is_err() {
+        return;
+    }
+    log::set_max_level(most);
+    flush_before_a_panic_is_told();
+    if most > LevelFilter::Warn {
+        // Without this thread, each line is written at once.
+        drop(thread::Builder::new().name("log".into()).spawn(|| logger.writer.run()));
+    }
 }
 
-/// Whether this says what is logged: levels, or levels of modules. Env_logger would take a mistyped level for the
-/// name of a module, and log nothing.
+/// Whether this says what is logged: levels, or levels of modules.
 pub fn is_filter(text: &str) -> bool {
-    let is_level = |level: &str| level.trim().parse::<log::LevelFilter>().is_ok();
-    text.split(',').all(|part| is_level(part.split_once('=').map_or(part, |(_, level)| level)))
+    Filter::parse(text).is_some()
 }
 
-struct Pairs(String);
+/// Writes the lines that wait: before the process ends.
+pub fn flush() {
+    log::logger().flush();
+}
 
-impl VisitSource<'_> for Pairs {
-    fn visit_pair(&mut self, key: Key<'_>, value: Value<'_>) -> Result<(), Error> {
-        self.0.extend([" ", key.as_str(), "=", &one_line(&value.to_string())]);
-        Ok(())
+/// Counts in `metrics` the lines that were lost.
+pub fn count_lost(metrics: &Metrics) {
+    if let Some(logger) = LOGGER.get() {
+        metrics.register("log_lines_lost", "Log lines that nobody read in time", logger.writer.lost.clone());
     }
 }
 
-/// Escapes what could end the line or drive a terminal.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
+fn flush_before_a_panic_is_told() {
+    let tell = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        flush();
+        tell(panic);
+    }));
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{is_filter, one_line};
+/// The line that stands where others are missing.
+fn missed(lost: u64) -> String {
+    let mut line = Line::default();
+    let record = |words| Record::builder().level(Level::Warn).target(module_path!()).args(words).build();
+    let words = format_args!("{lost} lines are missing here: the log was not read fast enough");
+    line.of(&record(words), Clock::System.now()).to_owned()
+}
 
-    #[test]
-    fn a_filter_names_levels() {
-        for text in ["info", "off", "info,grantor=debug", "warn, grantor::audit = TRACE"] {
-            assert!(is_filter(text), "{text}");
-        }
-        for text in ["", "verbose", "grantor", "info,grantor=loud", "info,"] {
-            assert!(!is_filter(text), "{text}");
-        }
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata) -> bool {
+        self.filter.lets_through(metadata.level(), metadata.target())
     }
 
-    #[test]
-    fn a_line_stays_one_line() {
-        assert_eq!(one_line("a\r\nFAKE \u{1b}[31m"), "a\\r\\nFAKE \\u{1b}[31m");
+    fn log(&self, record: &Record) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        // Taken, not borrowed: what is shown may log, too.
+        let mut line = LINE.try_with(Cell::take).unwrap_or_default();
+        let text = line.of(record, Clock::System.now());
+        if record.level() <= Level::Warn {
+            self.writer.at_once(text);
+        } else {
+            self.writer.later(text);
+        }
+        let _ = LINE.try_with(|kept| kept.set(line));
+    }
+
+    fn flush(&self) {
+        self.writer.flush();
     }
 }

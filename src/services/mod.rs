@@ -6,7 +6,7 @@ pub mod store;
 
 pub use directory::Services;
 
-use crate::kernel::{Scope, ScopeToken, ServiceId};
+use crate::kernel::{Resources, Scope, ScopeToken, ServiceId};
 
 /// An upstream API.
 #[derive(Clone, Debug)]
@@ -32,6 +32,15 @@ pub struct ServiceScope {
     pub sentence: String,
     /// A person may untick it and still let the app in.
     pub optional: bool,
+}
+
+/// What a token is to carry, and for whom it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meant {
+    /// What it carries.
+    pub scope: Scope,
+    /// For whom it is: `aud`.
+    pub audience: Vec<String>,
 }
 
 /// Every service, for looking up what scopes mean and for whom they are.
@@ -74,5 +83,28 @@ impl Catalogue {
     /// The audiences of the services that a scope reaches.
     pub fn audience(&self, scope: &Scope) -> Vec<String> {
         self.grouped(scope).map(|(service, _)| service.audience.clone()).collect()
+    }
+
+    /// What a token for these resources carries of a scope, and for whom it is; `None` if the scope does not reach
+    /// one of them, or there is no such resource (RFC 8707 §2).
+    pub fn meant(&self, scope: &Scope, resources: &Resources) -> Option<Meant> {
+        let audience = self.audience(scope);
+        if resources.is_empty() {
+            return Some(Meant { scope: scope.clone(), audience });
+        }
+        if !resources.iter().all(|resource| audience.iter().any(|reached| reached == resource)) {
+            return None;
+        }
+        let meant = self.grouped(scope).filter(|(service, _)| resources.include(&service.audience));
+        let scope = meant.flat_map(|(_, scopes)| scopes).map(|scope| scope.value.clone()).collect();
+        Some(Meant { scope, audience: resources.iter().map(str::to_owned).collect() })
+    }
+
+    /// Those of these resources that a scope still reaches: what was named once may be out of reach by now.
+    pub fn within_reach(&self, scope: &Scope, resources: &Resources) -> Resources {
+        self.audience(scope)
+            .into_iter()
+            .filter(|audience| !resources.is_empty() && resources.include(audience))
+            .collect()
     }
 }

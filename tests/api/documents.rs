@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use crate::support::{Node, Scratch};
 
 /// Everything that people read, by its path from the root.
-const DOCUMENTS: [(&str, &str); 9] = [
+const DOCUMENTS: [(&str, &str); 10] = [
     ("README.md", include_str!("../../README.md")),
     ("ARCHITECTURE.md", ARCHITECTURE),
     ("CONTRIBUTING.md", include_str!("../../CONTRIBUTING.md")),
@@ -20,6 +20,7 @@ const DOCUMENTS: [(&str, &str); 9] = [
     ("docs/guarding-an-api.md", include_str!("../../docs/guarding-an-api.md")),
     ("docs/operating.md", OPERATING),
     ("docs/settings.md", SETTINGS),
+    ("docs/benchmarks.md", include_str!("../../docs/benchmarks.md")),
 ];
 const WALKTHROUGH: &str = include_str!("../../docs/walkthrough.md");
 const OPERATING: &str = include_str!("../../docs/operating.md");

@@ -191,3 +191,23 @@ async fn a_killed_server_finds_everything_again_in_its_own_postgres() {
     assert!(app.is_active(&api, &next.text("access_token")).await);
     assert_eq!(third.terminate().code(), Some(0));
 }
+
+/// A pipe holds 64 KiB. Whoever reads the log may stop for a while: no request waits for it, and no line is missing.
+#[tokio::test]
+async fn a_log_that_nobody_reads_holds_no_request_up() {
+    const REQUESTS: usize = 1500;
+    let postgres = OwnPostgres::start();
+    let (mut server, app) = node(&postgres.url());
+    server.listen(false);
+    let asked = async {
+        for _ in 0..REQUESTS {
+            assert_eq!(app.get("/livez").await.status, 200);
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(120), asked).await.expect("answers");
+    server.listen(true);
+    let log = server.whole_log();
+    let lines = log.iter().filter(|line| line.contains("GET /livez 200"));
+    assert_eq!(lines.clone().count(), REQUESTS);
+    assert!(lines.map(String::len).sum::<usize>() > 2 * 64 * 1024, "more than a pipe holds");
+}

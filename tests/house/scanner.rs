@@ -7,6 +7,8 @@ const DATABASE_DOORS: [&str; 3] = ["platform/db.rs", "audit/ledger.rs", "audit/w
 
 pub struct House {
     pub files: Vec<Source>,
+    /// The path and text of every `up.sql`.
+    pub migrations: Vec<(String, String)>,
 }
 
 pub struct Source {
@@ -50,7 +52,7 @@ impl House {
             }
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Self { files })
+        Ok(Self { files, migrations: migrations()? })
     }
 
     pub fn lib(&self) -> Option<&str> {
@@ -81,6 +83,17 @@ impl House {
             })
             .collect()
     }
+}
+
+fn migrations() -> io::Result<Vec<(String, String)>> {
+    let mut migrations = Vec::new();
+    for folder in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations"))? {
+        let folder = folder?;
+        let path = format!("migrations/{}/up.sql", folder.file_name().to_string_lossy());
+        migrations.push((path, fs::read_to_string(folder.path().join("up.sql"))?));
+    }
+    migrations.sort();
+    Ok(migrations)
 }
 
 impl Source {

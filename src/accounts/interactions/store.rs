@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
@@ -12,6 +12,9 @@ use crate::audit::Work;
 use crate::kernel::{Fault, InteractionId, SecretHash, SessionId};
 use crate::platform::db::Connection;
 use crate::schema::interactions;
+
+/// The longest that a person may take (`sessions.interaction_s`): what was opened earlier need not be looked at.
+const LONGEST: Days = Days::new(1);
 
 /// The day an id was made on (RFC 9562 §5.7).
 fn day(id: InteractionId) -> NaiveDate {
@@ -118,6 +121,7 @@ pub fn rebind_all(
 ) -> Result<usize, Fault> {
     let now = work.now();
     Ok(diesel::update(interactions::table)
+        .filter(interactions::opened_on.ge(now.date_naive() - LONGEST))
         .filter(interactions::browser_hash.eq(from.as_bytes().to_vec()))
         .filter(interactions::finished_at.is_null())
         .filter(interactions::expires_at.gt(now))

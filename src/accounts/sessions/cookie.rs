@@ -25,6 +25,11 @@ pub struct Browser {
 }
 
 impl Browser {
+    /// Whether it came without a cookie of ours.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
     /// The cookie's text, for the form token.
     pub fn secret(&self) -> &PlainSecret {
         &self.secret

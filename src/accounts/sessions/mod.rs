@@ -18,6 +18,8 @@ use serde::Deserialize;
 use crate::kernel::{PrincipalId, SessionId, SessionStanding};
 use crate::platform::context::Context;
 
+const AT_MOST_EVERY: Duration = Duration::seconds(20);
+
 /// Settings of the section `sessions`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,13 +81,18 @@ impl Session {
             expires_at: context.now + settings.absolute(),
             ended_at: None,
             ip: context.ip.map(|ip| ip.to_string()),
-            user_agent: context.user_agent.clone(),
+            user_agent: context.user_agent.as_deref().map(str::to_owned),
         }
     }
 
     /// The device, in its owner's words.
     pub fn device(&self) -> String {
         device::device(self.user_agent.as_deref())
+    }
+
+    /// Whether it is to be written that it was seen: a busy browser does not write at every click.
+    pub fn is_to_be_noted(&self, now: DateTime<Utc>) -> bool {
+        self.last_seen_at < now - AT_MOST_EVERY
     }
 
     /// For the eligibility rule.

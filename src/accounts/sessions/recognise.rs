@@ -1,14 +1,9 @@
 //! Who is signed in at this browser?
 
-use chrono::Duration;
-
 use crate::accounts::sessions::{Browser, Session, SessionSettings, store};
 use crate::accounts::store::{User, find_user, hold_user, lock_user};
 use crate::audit::Work;
 use crate::kernel::{Fault, Standing};
-
-/// A busy browser does not write at every click.
-const AT_MOST_EVERY: Duration = Duration::seconds(20);
 
 /// Somebody who is signed in and may act.
 #[derive(Clone, Debug)]
@@ -62,7 +57,7 @@ fn seen(
     if standing.may_act(work.now()).is_err() {
         return Ok(None);
     }
-    if session.last_seen_at < work.now() - AT_MOST_EVERY {
+    if session.is_to_be_noted(work.now()) {
         store::touch(work, browser.bearer())?;
     }
     Ok(Some(SignedIn { session, user }))

@@ -1,14 +1,21 @@
 //! The table `browser_sessions`.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Binary, Date, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::accounts::sessions::Session;
-use crate::audit::Work;
-use crate::kernel::{Bearer, Fault, PrincipalId, SecretHash, SessionId};
-use crate::platform::db::Connection;
-use crate::schema::browser_sessions;
+use crate::accounts::store::hold_users;
+use crate::audit::{Lookup, Work};
+use crate::kernel::{Bearer, Fault, PrincipalId, SecretHash, SessionId, UserStanding};
+use crate::platform::db::{Connection, Statement};
+use crate::schema::{browser_sessions, principals};
+
+/// What ended longer ago ended on every node, whatever its clock says: its partition need not be looked at.
+const MARGIN: Days = Days::new(1);
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = browser_sessions)]
@@ -42,6 +49,10 @@ fn day(cookie: &Bearer) -> NaiveDate {
     cookie.day().unwrap_or_default()
 }
 
+fn hash(cookie: &Bearer) -> Vec<u8> {
+    cookie.hash().as_bytes().to_vec()
+}
+
 /// Finds the session of a cookie, whatever its state.
 pub fn find(connection: &mut Connection, cookie: &Bearer) -> Result<Option<Session>, Fault> {
     let row = browser_sessions::table
@@ -50,6 +61,69 @@ pub fn find(connection: &mut Connection, cookie: &Bearer) -> Result<Option<Sessi
         .first(connection)
         .optional()?;
     Ok(row.map(Session::from))
+}
+
+/// A session to be found by its cookie together with others, and how its person stands.
+pub struct Find(pub Bearer);
+
+impl Lookup for Find {
+    type Found = Option<(Session, UserStanding)>;
+
+    fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
+        let mut days: Vec<NaiveDate> = keys.iter().map(|Self(cookie)| day(cookie)).collect();
+        days.sort_unstable();
+        days.dedup();
+        let hashes: Vec<Vec<u8>> = keys.iter().map(|Self(cookie)| hash(cookie)).collect();
+        let rows: Vec<(Vec<u8>, Row, Option<DateTime<Utc>>)> = browser_sessions::table
+            .inner_join(principals::table.on(principals::id.eq(browser_sessions::user_id)))
+            .filter(browser_sessions::expires_on.eq_any(days))
+            .filter(browser_sessions::token_hash.eq_any(hashes))
+            .select((browser_sessions::token_hash, Row::as_select(), principals::disabled_at))
+            .load(connection)?;
+        let found: HashMap<Vec<u8>, (Session, UserStanding)> = rows
+            .into_iter()
+            .map(|(hash, row, disabled_at)| (hash, (row.into(), UserStanding { disabled_at })))
+            .collect();
+        Ok(keys.iter().map(|Self(cookie)| found.get(cookie.hash().as_bytes().as_slice()).cloned()).collect())
+    }
+}
+
+/// A session on which something that is written for many at once depends.
+pub struct Seat {
+    /// Its cookie.
+    pub cookie: Bearer,
+    /// Whose it is.
+    pub user: PrincipalId,
+    /// The moment at which it must live.
+    pub now: DateTime<Utc>,
+    /// It must have been seen since.
+    pub seen_since: DateTime<Utc>,
+}
+
+/// Holds the people of these sessions, as [`recognise`](super::recognise) does, and says of each whether it lives.
+pub fn hold_living(connection: &mut Connection, seats: &[&Seat]) -> Result<Vec<bool>, Fault> {
+    hold_users(connection, &seats.iter().map(|seat| seat.user).collect::<Vec<_>>())?;
+    let living: Vec<Living> = Statement::new(
+        "SELECT session.token_hash \
+         FROM unnest(?, ?, ?, ?, ?) AS seat(day, hash, person, at, seen_since) \
+         JOIN browser_sessions AS session ON session.expires_on = seat.day AND session.token_hash = seat.hash \
+         WHERE session.user_id = seat.person AND session.ended_at IS NULL AND session.expires_at > seat.at \
+             AND session.last_seen_at > seat.seen_since AND principal_may_act(seat.person)",
+    )
+    .bind::<Array<Date>, _>(seats.iter().map(|seat| day(&seat.cookie)).collect::<Vec<_>>())
+    .bind::<Array<Binary>, _>(seats.iter().map(|seat| hash(&seat.cookie)).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(seats.iter().map(|seat| seat.user.uuid()).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(seats.iter().map(|seat| seat.now).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(seats.iter().map(|seat| seat.seen_since).collect::<Vec<_>>())
+    .load(connection)?;
+    let living: HashSet<Vec<u8>> = living.into_iter().map(|session| session.token_hash).collect();
+    Ok(seats.iter().map(|seat| living.contains(&hash(&seat.cookie))).collect())
+}
+
+#[derive(QueryableByName)]
+struct Living {
+    #[diesel(sql_type = Binary)]
+    token_hash: Vec<u8>,
 }
 
 /// Opens a session under a cookie that carries the day of `session.expires_at`; `opened_from`: the cookie before it.
@@ -155,6 +229,7 @@ pub fn end_opened_from(
 ) -> Result<Vec<SecretHash>, Fault> {
     let now = work.now();
     let ended: Vec<Vec<u8>> = diesel::update(browser_sessions::table)
+        .filter(browser_sessions::expires_on.ge(now.date_naive() - MARGIN))
         .filter(browser_sessions::user_id.eq(user.uuid()))
         .filter(browser_sessions::opened_from.eq(cookie.as_bytes().to_vec()))
         .filter(browser_sessions::authenticated_at.ge(since))
@@ -174,6 +249,7 @@ pub fn end_opened_from(
 pub fn end_all(work: &mut Work<'_>, user: PrincipalId) -> Result<usize, Fault> {
     let now = work.now();
     Ok(diesel::update(browser_sessions::table)
+        .filter(browser_sessions::expires_on.ge(now.date_naive() - MARGIN))
         .filter(browser_sessions::user_id.eq(user.uuid()))
         .filter(browser_sessions::ended_at.is_null())
         .set(browser_sessions::ended_at.eq(now))

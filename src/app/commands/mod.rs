@@ -84,7 +84,9 @@ impl From<Fault> for Refusal {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let json = cli.json;
-    match dispatch(cli) {
+    let done = dispatch(cli);
+    logging::flush();
+    match done {
         Ok(code) => code,
         Err(Refusal(words)) => {
             complain(json, &words);

@@ -25,7 +25,7 @@ use crate::accounts::sessions::SessionSettings;
 use crate::grants::TokenSettings;
 use crate::limits::guard::GuardSettings;
 use crate::platform::cache::CacheSettings;
-use crate::platform::db::PoolSettings;
+use crate::platform::db::{LogRetention, PoolSettings};
 use crate::platform::logging;
 
 const DEFAULTS: &str = include_str!("../defaults.toml");
@@ -52,6 +52,25 @@ pub struct Settings {
     pub guard: GuardSettings,
     /// Section `cache`.
     pub cache: CacheSettings,
+    /// Section `audit`.
+    pub audit: AuditSettings,
+}
+
+/// Section `audit`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AuditSettings {
+    /// Days that events are kept; 0: for ever.
+    pub retention_days: u32,
+}
+
+impl AuditSettings {
+    /// The same, as whoever drops partitions wants to know it.
+    pub fn retention(&self) -> LogRetention {
+        match self.retention_days {
+            0 => LogRetention::ForEver,
+            days => LogRetention::Days(days),
+        }
+    }
 }
 
 /// Section `server`.
@@ -241,6 +260,10 @@ impl Settings {
         );
         demand(self.cache.entries <= 10_000_000, "cache.entries must be 0 to 10000000");
         demand((1..=60).contains(&self.cache.lifetime_s), "cache.lifetime_s must be 1 to 60");
+        demand(
+            self.audit.retention_days == 0 || (2..=36_500).contains(&self.audit.retention_days),
+            "audit.retention_days must be 2 to 36500, or 0",
+        );
         complaints.extend(self.database.way.complaint(self.database.allow_plaintext));
         complaints
     }

@@ -4,36 +4,107 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Binary, Date, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Binary, Bool, Date, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
+use crate::accounts::sessions::store::{Seat, hold_living};
 use crate::audit::{Actor, Event, Kind, Lookup, Work, WriteValue};
 use crate::grants::codes::{Code, FoundCode};
-use crate::grants::store::{FamilyRow, GrantRow, each, in_order, scope, stored};
+use crate::grants::store::{FamilyRow, GrantRow, Opening, each, in_order, open_families, scope, stored};
 use crate::grants::{
-    BearerKey, FamilyKey, Lineage, NewAccessToken, NewRefreshToken, access_tokens, refresh_tokens,
+    BearerKey, Family, FamilyKey, Lineage, NewAccessToken, NewRefreshToken, access_tokens, refresh_tokens,
 };
-use crate::kernel::{AttemptId, CodeChallenge, Fault, PrincipalId, Stale};
+use crate::kernel::{AttemptId, CodeChallenge, FamilyId, Fault, GrantId, PrincipalId, Stale};
 use crate::platform::db::{Connection, Statement};
 use crate::schema::{authorization_codes, families, grants};
 
-/// Stores a new code.
+/// Stores a new code of an act.
 pub fn insert(work: &mut Work<'_>, code: &Code, family: FamilyKey) -> Result<(), Fault> {
     let now = work.now();
-    diesel::insert_into(authorization_codes::table)
-        .values((
-            authorization_codes::expires_on.eq(code.key.day),
-            authorization_codes::hash.eq(code.key.hash.as_bytes().to_vec()),
-            authorization_codes::family_id.eq(family.id.uuid()),
-            authorization_codes::redirect_uri.eq(&code.redirect_uri),
-            authorization_codes::redirect_uri_sent.eq(code.redirect_uri_sent),
-            authorization_codes::code_challenge.eq(code.challenge.as_str()),
-            authorization_codes::scopes.eq(code.scope.to_vec()),
-            authorization_codes::created_at.eq(now),
-            authorization_codes::expires_at.eq(code.expires_at),
-        ))
-        .execute(&mut **work)?;
+    insert_all(work, &[(code, family, now)])
+}
+
+fn insert_all(connection: &mut Connection, new: &[(&Code, FamilyKey, DateTime<Utc>)]) -> Result<(), Fault> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    Statement::new(
+        "INSERT INTO authorization_codes (expires_on, hash, family_id, redirect_uri, redirect_uri_sent, \
+             code_challenge, scopes, created_at, expires_at) \
+         SELECT day, hash, family, redirect_uri, was_sent, challenge, string_to_array(scope, ' '), at, expires_at \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             AS new(day, hash, family, redirect_uri, was_sent, challenge, scope, at, expires_at)",
+    )
+    .bind::<Array<Date>, _>(each(new, |(code, ..)| code.key.day))
+    .bind::<Array<Binary>, _>(each(new, |(code, ..)| code.key.hash.as_bytes().to_vec()))
+    .bind::<Array<SqlUuid>, _>(each(new, |(_, family, _)| family.id.uuid()))
+    .bind::<Array<Text>, _>(each(new, |(code, ..)| code.redirect_uri.clone()))
+    .bind::<Array<Bool>, _>(each(new, |(code, ..)| code.redirect_uri_sent))
+    .bind::<Array<Text>, _>(each(new, |(code, ..)| code.challenge.as_str().to_owned()))
+    .bind::<Array<Text>, _>(each(new, |(code, ..)| code.scope.to_string()))
+    .bind::<Array<Timestamptz>, _>(each(new, |(.., now)| *now))
+    .bind::<Array<Timestamptz>, _>(each(new, |(code, ..)| code.expires_at))
+    .execute(connection)?;
     Ok(())
+}
+
+/// Write value: give a code to an app for somebody who is signed in and allowed all of it before.
+pub struct Give {
+    /// The code.
+    pub code: Code,
+    /// The family it opens.
+    pub family: Family,
+    /// The grant that allows it.
+    pub grant: GrantId,
+    /// The client that asked.
+    pub client: PrincipalId,
+    /// Where its person is signed in.
+    pub seat: Seat,
+}
+
+impl WriteValue for Give {
+    /// Whether session, person, client and grant still allowed it, and so it was stored.
+    type Verdict = bool;
+
+    fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<bool>, Fault> {
+        let living = hold_living(connection, &each(rows, |row| &row.seat))?;
+        let present = rows.iter().zip(living).filter(|(_, lives)| *lives).map(|(row, _)| *row);
+        let opening: Vec<Opening<'_>> = present.map(Self::opening).collect();
+        let opened = open_families(connection, &opening)?;
+        let given = rows.iter().filter(|row| opened.contains(&row.family.key.id));
+        let codes: Vec<_> = given.map(|row| (&row.code, row.family.key, row.seat.now)).collect();
+        insert_all(connection, &codes)?;
+        Ok(each(rows, |row| opened.contains(&row.family.key.id)))
+    }
+
+    fn events(&self, was_given: &bool) -> Vec<Event> {
+        if !was_given {
+            return Vec::new();
+        }
+        vec![code_issued(self.seat.user, self.client, self.family.key.id)]
+    }
+
+    fn stale(&self) -> Option<Stale> {
+        None
+    }
+}
+
+impl Give {
+    fn opening(&self) -> Opening<'_> {
+        Opening {
+            family: &self.family,
+            grant: self.grant,
+            user: self.seat.user,
+            client: self.client,
+            scope: &self.code.scope,
+            now: self.seat.now,
+        }
+    }
+}
+
+/// The event of a code that was given.
+pub fn code_issued(user: PrincipalId, client: PrincipalId, family: FamilyId) -> Event {
+    Event::new(Kind::CodeIssued, Actor::User(user)).on("family", family).about(client)
 }
 
 #[derive(Queryable, Selectable)]

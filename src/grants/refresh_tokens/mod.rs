@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::grants::{BearerKey, Lineage};
-use crate::kernel::{AttemptId, Scope, SecretHash};
+use crate::kernel::{AttemptId, Resources, Scope, SecretHash};
 
 /// What a seal of ours is for.
 pub const ANSWER: &str = "grantor refresh answer";
@@ -38,6 +38,11 @@ pub struct FoundRefreshToken {
 
 /// The parameters of a refresh that decide its answer, as a digest: the same token with others is another
 /// request.
-pub fn parameters(scope: Option<&Scope>) -> [u8; 32] {
-    Sha256::digest(scope.map(ToString::to_string).unwrap_or_default().as_bytes()).into()
+pub fn parameters(scope: Option<&Scope>, resources: &Resources) -> [u8; 32] {
+    let mut digest = Sha256::new_with_prefix(scope.map(ToString::to_string).unwrap_or_default());
+    for resource in resources.iter() {
+        digest.update("\n");
+        digest.update(resource);
+    }
+    digest.finalize().into()
 }

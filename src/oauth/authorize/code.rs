@@ -1,17 +1,55 @@
 //! Giving a code: the grant, the family and the code, in one act.
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::accounts::sessions::SignedIn;
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::grants::codes::{self, Code};
-use crate::grants::{BearerKey, Family, FamilyKey, Grant, store};
-use crate::kernel::{DatedTag, FamilyId, Fault, GrantId, Outcome, PlainSecret, Scope};
+use crate::grants::{BearerKey, Family, FamilyKey, Grant, TokenSettings, store};
+use crate::kernel::{DatedTag, Denial, FamilyId, Fault, GrantId, Outcome, PlainSecret, PrincipalId, Scope};
 use crate::oauth::authorize::flow::House;
 use crate::oauth::authorize::request::{Asked, Target};
 use crate::oauth::engine::{self, Authorization};
 use crate::platform::entropy::Entropy;
 use crate::settle;
+
+/// A code that is promised to nobody yet, and the family it opens.
+pub(super) struct Draft {
+    pub(super) secret: PlainSecret,
+    pub(super) code: Code,
+    pub(super) family: Family,
+}
+
+/// Makes a code for `scope`, in this person's name.
+pub(super) fn draft(
+    tokens: &TokenSettings,
+    target: &Target,
+    asked: &Asked,
+    user: PrincipalId,
+    scope: &Scope,
+    now: DateTime<Utc>,
+) -> Result<Draft, Denial> {
+    let client = &target.client;
+    engine::authorize(&Authorization { client, redirect_uri: &target.uri, scope, owner: &user.to_string() })?;
+    let expires_at = now + tokens.family_lifetime(client);
+    let family = Family {
+        key: FamilyKey { day: expires_at.date_naive(), id: FamilyId::from_uuid(Entropy.id(now)) },
+        expires_at,
+        revoked_at: None,
+        resources: asked.resources.clone(),
+    };
+    let secret = Entropy.dated_bearer(DatedTag::AuthorizationCode, family.key.day);
+    let code = Code {
+        key: BearerKey { day: family.key.day, hash: secret.hash() },
+        redirect_uri: target.uri.clone(),
+        redirect_uri_sent: target.was_sent,
+        challenge: asked.challenge.clone(),
+        scope: scope.clone(),
+        expires_at: now + tokens.code_lifetime(),
+    };
+    Ok(Draft { secret, code, family })
+}
 
 /// Gives a code for `scope`, in the name of the person who is signed in (and held: see `recognise`).
 pub(super) fn issue(
@@ -22,36 +60,13 @@ pub(super) fn issue(
     signed_in: &SignedIn,
     scope: &Scope,
 ) -> Outcome<PlainSecret> {
-    let now = work.now();
-    let (client, user) = (&target.client, &signed_in.user);
-    let expires_at = now + house.tokens.family_lifetime(client);
-    let family = Family {
-        key: FamilyKey { day: expires_at.date_naive(), id: FamilyId::from_uuid(Entropy.id(now)) },
-        expires_at,
-        revoked_at: None,
-    };
-    let authorization =
-        Authorization { client, redirect_uri: &target.uri, scope, owner: &user.id.to_string() };
-    let mut mint = || Entropy.dated_bearer(DatedTag::AuthorizationCode, family.key.day);
-    let secret = settle!(engine::authorize(&authorization, &mut mint));
-
+    let user = signed_in.user.id;
+    let draft = settle!(draft(&house.tokens, target, asked, user, scope, work.now()));
     let grant = allow(work, target, signed_in, scope)?;
-    store::open_family(work, &family, &grant)?;
-    let code = Code {
-        key: BearerKey { day: family.key.day, hash: secret.hash() },
-        redirect_uri: target.uri.clone(),
-        redirect_uri_sent: target.was_sent,
-        challenge: asked.challenge.clone(),
-        scope: scope.clone(),
-        expires_at: now + house.tokens.code_lifetime(),
-    };
-    codes::store::insert(work, &code, family.key)?;
-    work.tell(
-        Event::new(Kind::CodeIssued, Actor::User(user.id))
-            .on("family", family.key.id)
-            .about(client.principal),
-    );
-    Ok(Ok(secret))
+    store::open_family(work, &draft.family, &grant, scope)?;
+    codes::store::insert(work, &draft.code, draft.family.key)?;
+    work.tell(codes::store::code_issued(user, target.client.principal, draft.family.key.id));
+    Ok(Ok(draft.secret))
 }
 
 /// Remembers what is allowed; an event only if it is more than before.

@@ -1,16 +1,18 @@
 //! The story of an authorization: who asks and where to return to, what is asked, who is here, what they
 //! allowed or say, and then a page, a code or a no.
 
+use std::sync::Arc;
+
 use crate::accounts::interactions::{self, Card, Interaction};
 use crate::accounts::sessions::{Browser, SessionSettings, SignedIn, recognise};
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::clients;
 use crate::grants::{self, TokenSettings};
-use crate::kernel::{ClientId, Denial, Fault, InteractionId, Outcome, Scope, Standing, with_params};
+use crate::kernel::{Denial, Fault, InteractionId, Outcome, Scope, with_params};
 use crate::oauth::OAuth;
-use crate::oauth::authorize::code;
-use crate::oauth::authorize::request::{Asked, PARAMETERS, Target, target};
+use crate::oauth::authorize::request::{Asked, PARAMETERS, Target, client_id, target};
 use crate::oauth::authorize::rules::{self, Answer, Next, Person};
+use crate::oauth::authorize::{code, remembered};
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
 use crate::platform::form::Params;
@@ -57,7 +59,7 @@ pub(super) struct House {
     pub(super) tokens: TokenSettings,
 }
 
-/// Decides an authorization request, in one transaction.
+/// Decides an authorization request, in one transaction; or at once, for somebody who need see no page.
 pub async fn begin(
     oauth: &OAuth,
     context: &Context,
@@ -69,6 +71,11 @@ pub async fn begin(
         sessions: oauth.accounts.sessions.clone(),
         tokens: oauth.tokens.clone(),
     };
+    if let Entry::Fresh(params) = &entry
+        && let Some(code) = remembered::code(oauth, context, &browser, params).await?
+    {
+        return Ok(Ok((Step::Return(code), browser)));
+    }
     oauth
         .ledger
         .act(context, move |work| {
@@ -89,11 +96,11 @@ struct Request {
 fn decide(work: &mut Work<'_>, house: &House, browser: &Browser, entry: Entry) -> Outcome<Step> {
     let request = settle!(load(work, browser, entry)?);
     let target = settle!(settle_target(work, &request.params)?);
-    let asked = match Asked::read(&request.params, &target.client) {
+    let catalogue = services::store::catalogue(work)?;
+    let asked = match Asked::read(&request.params, &target.client, &catalogue) {
         Ok(asked) => asked,
         Err(denial) => return Ok(Ok(refuse(house, &target, &request.params, &denial))),
     };
-    let catalogue = services::store::catalogue(work)?;
     let signed_in = recognise(work, browser, &house.sessions)?;
     let remembered = match &signed_in {
         Some(signed_in) => {
@@ -114,7 +121,7 @@ fn decide(work: &mut Work<'_>, house: &House, browser: &Browser, entry: Entry) -
         (Next::Give(scope), Some(signed_in)) => {
             settle!(finish(work, browser, request.waiting.as_ref())?);
             let code = settle!(code::issue(work, house, &target, &asked, &signed_in, &scope)?);
-            Ok(Ok(Step::Return(back(house, &target, &request.params, &[("code", code.expose())]))))
+            Ok(Ok(Step::Return(back(&house.issuer, &target, &request.params, &[("code", code.expose())]))))
         }
         (Next::Ask, Some(signed_in)) => match request.waiting {
             Some(waiting) => Ok(Ok(Step::Show(Box::new(Consent {
@@ -161,17 +168,9 @@ fn load(work: &mut Work<'_>, browser: &Browser, entry: Entry) -> Outcome<Request
 
 /// The redirect target first: an unknown client or an unregistered address is a page, never a redirect.
 fn settle_target(work: &mut Work<'_>, params: &Params) -> Outcome<Target> {
-    if params.is_repeated("client_id") {
-        return Ok(Err(Denial::Repeated("client_id")));
-    }
-    let id = settle!(params.get("client_id").ok_or(Denial::ClientMissing));
-    let Ok(id) = ClientId::parse(id) else {
-        return Ok(Err(Denial::ClientUnknown));
-    };
+    let id = settle!(client_id(params));
     let client = settle!(clients::store::find(work, &id)?.ok_or(Denial::ClientUnknown));
-    let standing = Standing { client_disabled_at: client.disabled_at, ..Standing::default() };
-    settle!(standing.may_act(work.now()).map_err(|_| Denial::ClientDisabled));
-    Ok(target(client, params))
+    Ok(target(Arc::new(client), params, work.now()))
 }
 
 /// Keeps the request until the person has done what it waits for.
@@ -215,15 +214,15 @@ fn finish(work: &mut Work<'_>, browser: &Browser, waiting: Option<&Interaction>)
 fn refuse(house: &House, target: &Target, params: &Params, denial: &Denial) -> Step {
     let description = denial.description();
     let error = [("error", denial.code()), ("error_description", description.as_str())];
-    Step::Return(back(house, target, params, &error))
+    Step::Return(back(&house.issuer, target, params, &error))
 }
 
 /// The address to return to: the answer, `state` exactly as it came (§4.1.2), and who answers (RFC 9207 §2).
-fn back(house: &House, target: &Target, params: &Params, answer: &[(&str, &str)]) -> String {
+pub(super) fn back(issuer: &str, target: &Target, params: &Params, answer: &[(&str, &str)]) -> String {
     let mut answer = answer.to_vec();
     if let Some(state) = params.get("state").filter(|_| !params.is_repeated("state")) {
         answer.push(("state", state));
     }
-    answer.push(("iss", &house.issuer));
+    answer.push(("iss", issuer));
     with_params(&target.uri, &answer)
 }

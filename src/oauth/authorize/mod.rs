@@ -9,5 +9,6 @@ pub mod http;
 
 mod code;
 mod page;
+mod remembered;
 mod request;
 mod rules;

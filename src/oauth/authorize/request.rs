@@ -1,11 +1,16 @@
 //! The authorization request, typed (RFC 6749 §4.1.1, RFC 7636 §4.3).
 
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
 use crate::clients::{Client, GrantType};
-use crate::kernel::{CodeChallenge, Denial, RedirectUri, Scope};
+use crate::kernel::{ClientId, CodeChallenge, Denial, RedirectUri, Resources, Scope, Standing};
 use crate::platform::form::Params;
+use crate::services::Catalogue;
 
 /// All that an authorization request is read for; only these are kept while it waits.
-pub(super) const PARAMETERS: [&str; 11] = [
+pub(super) const PARAMETERS: [&str; 12] = [
     "client_id",
     "code_challenge",
     "code_challenge_method",
@@ -13,6 +18,7 @@ pub(super) const PARAMETERS: [&str; 11] = [
     "redirect_uri",
     "request",
     "request_uri",
+    "resource",
     "response_mode",
     "response_type",
     "scope",
@@ -22,7 +28,7 @@ pub(super) const PARAMETERS: [&str; 11] = [
 /// Where the answer will go, proven before anything can redirect.
 pub(super) struct Target {
     /// Who asks.
-    pub(super) client: Client,
+    pub(super) client: Arc<Client>,
     /// The registered address it stands for.
     pub(super) registered: RedirectUri,
     /// The address as it was sent (or the only one registered).
@@ -31,9 +37,20 @@ pub(super) struct Target {
     pub(super) was_sent: bool,
 }
 
+/// Who says that they ask.
+pub(super) fn client_id(params: &Params) -> Result<ClientId, Denial> {
+    if params.is_repeated("client_id") {
+        return Err(Denial::Repeated("client_id"));
+    }
+    let id = params.get("client_id").ok_or(Denial::ClientMissing)?;
+    ClientId::parse(id).map_err(|_| Denial::ClientUnknown)
+}
+
 /// Finds where to return to (RFC 6749 §3.1.2.3). What fails here is shown to the person, never redirected.
-pub(super) fn target(client: Client, params: &Params) -> Result<Target, Denial> {
-    if params.is_repeated("client_id") || params.is_repeated("redirect_uri") {
+pub(super) fn target(client: Arc<Client>, params: &Params, now: DateTime<Utc>) -> Result<Target, Denial> {
+    let standing = Standing { client_disabled_at: client.disabled_at, ..Standing::default() };
+    standing.may_act(now).map_err(|_| Denial::ClientDisabled)?;
+    if params.is_repeated("redirect_uri") {
         return Err(Denial::Repeated("redirect_uri"));
     }
     if let Some(sent) = params.get("redirect_uri") {
@@ -83,6 +100,8 @@ impl Prompt {
 pub(super) struct Asked {
     /// The scope; if the request names none, all that is registered (RFC 6749 §3.3).
     pub(super) scope: Scope,
+    /// Where it is to be used (RFC 8707 §2.1).
+    pub(super) resources: Resources,
     /// The challenge.
     pub(super) challenge: CodeChallenge,
     /// How to talk to the person.
@@ -91,7 +110,7 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Reads and checks a request whose target is settled; what fails here is told to the app.
-    pub(super) fn read(params: &Params, client: &Client) -> Result<Self, Denial> {
+    pub(super) fn read(params: &Params, client: &Client, catalogue: &Catalogue) -> Result<Self, Denial> {
         params.refuse_repeated(&["resource"])?;
         if params.get("request").is_some() {
             return Err(Denial::RequestObjectUnsupported);
@@ -110,7 +129,11 @@ impl Asked {
         }
         let challenge = challenge(params)?;
         let prompt = params.get("prompt").map(Prompt::parse).transpose()?.unwrap_or_default();
-        Ok(Self { scope: scope(params, client)?, challenge, prompt })
+        let resources = Resources::named(params.all("resource"));
+        let scope = scope(params, client)?;
+        // Nobody is asked to allow what could not be used there.
+        let meant = catalogue.meant(&scope, &resources).ok_or(Denial::ResourceNotAllowed)?;
+        Ok(Self { scope: meant.scope, resources, challenge, prompt })
     }
 }
 

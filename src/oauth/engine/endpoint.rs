@@ -14,8 +14,8 @@ use oxide_auth::primitives::registrar::{
 use oxide_auth::primitives::scope::Scope as EngineScope;
 use url::Url;
 
-use crate::kernel::{ClientId, Denial, PlainSecret, Scope};
-use crate::oauth::engine::{Mint, time};
+use crate::kernel::{ClientId, Denial, Scope};
+use crate::oauth::engine::time;
 
 /// Stands where the engine wants an address and the flow has none.
 const NOWHERE: &str = "urn:grantor:none";
@@ -26,8 +26,7 @@ pub(super) struct Engine<'a> {
     redirect_uri: String,
     allowed: Scope,
     held: Option<Held>,
-    mint: Mint<'a>,
-    minted: Option<PlainSecret>,
+    issued: bool,
     refusal: RefCell<Option<Denial>>,
     nothing: (),
 }
@@ -40,14 +39,13 @@ struct Held {
 }
 
 impl<'a> Engine<'a> {
-    pub(super) fn new(client: &'a ClientId, mint: Mint<'a>) -> Self {
+    pub(super) fn new(client: &'a ClientId) -> Self {
         Self {
             client,
             redirect_uri: NOWHERE.to_owned(),
             allowed: Scope::empty(),
             held: None,
-            mint,
-            minted: None,
+            issued: false,
             refusal: RefCell::new(None),
             nothing: (),
         }
@@ -69,9 +67,9 @@ impl<'a> Engine<'a> {
         self
     }
 
-    /// What the engine had minted.
-    pub(super) fn take_minted(&mut self) -> Option<PlainSecret> {
-        self.minted.take()
+    /// Whether the engine found nothing to refuse, and had something issued.
+    pub(super) fn has_issued(&self) -> bool {
+        self.issued
     }
 
     /// Why one of us said no, where the engine's own error would lose it.
@@ -131,8 +129,8 @@ impl Registrar for Engine<'_> {
 
 impl Authorizer for Engine<'_> {
     fn authorize(&mut self, _: Grant) -> Result<String, ()> {
-        self.minted = Some((self.mint)());
-        // The code itself never enters the engine, which would put it into texts of its own.
+        self.issued = true;
+        // What is issued never enters the engine, which would put it into texts of its own.
         Ok(String::new())
     }
 
@@ -143,7 +141,7 @@ impl Authorizer for Engine<'_> {
 
 impl Issuer for Engine<'_> {
     fn issue(&mut self, _: Grant) -> Result<IssuedToken, ()> {
-        self.minted = Some((self.mint)());
+        self.issued = true;
         Ok(IssuedToken {
             token: String::new(),
             refresh: None,
@@ -153,7 +151,7 @@ impl Issuer for Engine<'_> {
     }
 
     fn refresh(&mut self, _: &str, _: Grant) -> Result<RefreshedToken, ()> {
-        self.minted = Some((self.mint)());
+        self.issued = true;
         Ok(RefreshedToken {
             token: String::new(),
             refresh: None,

@@ -15,12 +15,9 @@ mod time;
 use oxide_auth::code_grant::{accesstoken, authorization, client_credentials, refresh};
 
 use crate::clients::Client;
-use crate::kernel::{ClientId, Denial, PlainSecret, Scope};
+use crate::kernel::{ClientId, Denial, Scope};
 use crate::oauth::engine::endpoint::Engine;
 use crate::oauth::engine::request::EngineRequest;
-
-/// What mints: the engine calls it once it has found nothing to refuse.
-pub type Mint<'m> = &'m mut dyn FnMut() -> PlainSecret;
 
 /// An authorization that is asked for, settled so far.
 pub struct Authorization<'a> {
@@ -34,15 +31,15 @@ pub struct Authorization<'a> {
     pub owner: &'a str,
 }
 
-/// Runs the authorization endpoint's flow (RFC 6749 §4.1.1) to a code.
-pub fn authorize(asked: &Authorization<'_>, mint: Mint<'_>) -> Result<PlainSecret, Denial> {
+/// Runs the authorization endpoint's flow (RFC 6749 §4.1.1) up to a code; the code itself is ours to make.
+pub fn authorize(asked: &Authorization<'_>) -> Result<(), Denial> {
     let request = EngineRequest::authorize(&asked.client.id, asked.redirect_uri, asked.scope);
     let mut engine =
-        Engine::new(&asked.client.id, mint).allowing(&asked.client.scope).redirecting(asked.redirect_uri);
+        Engine::new(&asked.client.id).allowing(&asked.client.scope).redirecting(asked.redirect_uri);
     let pending = authorization::authorization_code(&mut engine, &request);
     let done = pending.and_then(|pending| pending.authorize(&mut engine, asked.owner.into()));
-    match (done, engine.take_minted()) {
-        (Ok(_), Some(code)) => Ok(code),
+    match (done, engine.has_issued()) {
+        (Ok(_), true) => Ok(()),
         _ => Err(engine.refusal().unwrap_or(Denial::ScopeNotAllowed)),
     }
 }
@@ -61,16 +58,16 @@ pub struct Redemption<'a> {
     pub owner: &'a str,
 }
 
-/// Runs the token endpoint's flow for a code (RFC 6749 §4.1.3) to an access token.
-pub fn redeem(code: &Redemption<'_>, mint: Mint<'_>) -> Result<PlainSecret, Denial> {
+/// Runs the token endpoint's flow for a code (RFC 6749 §4.1.3) up to an access token; the token is ours to make.
+pub fn redeem(code: &Redemption<'_>) -> Result<(), Denial> {
     let request = EngineRequest::code(code.client, code.redirect_uri);
-    let mut engine = Engine::new(code.client, mint).redirecting(code.redirect_uri).holding(
+    let mut engine = Engine::new(code.client).redirecting(code.redirect_uri).holding(
         code.issued_to,
         code.owner,
         code.scope,
     );
-    match (accesstoken::access_token(&mut engine, &request), engine.take_minted()) {
-        (Ok(_), Some(access)) => Ok(access),
+    match (accesstoken::access_token(&mut engine, &request), engine.has_issued()) {
+        (Ok(_), true) => Ok(()),
         _ => Err(engine.refusal().unwrap_or(Denial::CodeUnknown)),
     }
 }
@@ -89,12 +86,12 @@ pub struct Refreshment<'a> {
     pub owner: &'a str,
 }
 
-/// Runs the token endpoint's flow for a refresh token (RFC 6749 §6) to an access token.
-pub fn refresh(token: &Refreshment<'_>, mint: Mint<'_>) -> Result<PlainSecret, Denial> {
+/// Runs the token endpoint's flow for a refresh token (RFC 6749 §6) up to an access token; the token is ours to make.
+pub fn refresh(token: &Refreshment<'_>) -> Result<(), Denial> {
     let request = EngineRequest::refresh(token.client, token.asked);
-    let mut engine = Engine::new(token.client, mint).holding(token.issued_to, token.owner, token.scope);
-    match (refresh::refresh(&mut engine, &request), engine.take_minted()) {
-        (Ok(_), Some(access)) => Ok(access),
+    let mut engine = Engine::new(token.client).holding(token.issued_to, token.owner, token.scope);
+    match (refresh::refresh(&mut engine, &request), engine.has_issued()) {
+        (Ok(_), true) => Ok(()),
         // The engine refuses here what exceeds the scope originally granted.
         (Err(_), _) if token.asked.is_some_and(|asked| !token.scope.contains_all(asked)) => {
             Err(Denial::ScopeNotAllowed)
@@ -103,14 +100,14 @@ pub fn refresh(token: &Refreshment<'_>, mint: Mint<'_>) -> Result<PlainSecret, D
     }
 }
 
-/// Runs the token endpoint's flow for client credentials (RFC 6749 §4.4) to an access token.
-pub fn client_credentials(client: &Client, asked: &Scope, mint: Mint<'_>) -> Result<PlainSecret, Denial> {
+/// Runs the token endpoint's flow for client credentials (RFC 6749 §4.4) up to an access token; the token is ours to make.
+pub fn client_credentials(client: &Client, asked: &Scope) -> Result<(), Denial> {
     let request = EngineRequest::client_credentials(&client.id, asked);
-    let mut engine = Engine::new(&client.id, mint).allowing(&client.scope);
+    let mut engine = Engine::new(&client.id).allowing(&client.scope);
     let pending = client_credentials::client_credentials(&mut engine, &request);
     let done = pending.and_then(|pending| pending.issue(&mut engine, client.id.to_string(), false));
-    match (done, engine.take_minted()) {
-        (Ok(_), Some(access)) => Ok(access),
+    match (done, engine.has_issued()) {
+        (Ok(_), true) => Ok(()),
         _ => Err(engine.refusal().unwrap_or(Denial::ScopeNotAllowed)),
     }
 }

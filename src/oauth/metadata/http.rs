@@ -1,11 +1,14 @@
 //! `/.well-known/oauth-authorization-server`.
 
+use std::sync::OnceLock;
+
+use actix_web::HttpResponse;
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL,
+    ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue,
 };
-use actix_web::{HttpResponse, web};
+use actix_web::web::{self, Bytes};
 use serde_json::{Value, json};
 
 use crate::clients::{AuthMethod, GrantType};
@@ -16,6 +19,7 @@ use crate::platform::faces::only;
 pub fn routes(config: &mut web::ServiceConfig) {
     config.service(
         web::resource("/.well-known/oauth-authorization-server")
+            .app_data(web::Data::new(Written::default()))
             .route(web::get().to(get))
             .route(web::method(Method::OPTIONS).to(preflight))
             .default_service(only("GET, HEAD, OPTIONS")),
@@ -33,12 +37,18 @@ async fn preflight() -> HttpResponse {
         .finish()
 }
 
-async fn get(oauth: web::Data<OAuth>) -> HttpResponse {
+/// The document as it is sent, written at the first request.
+#[derive(Default)]
+struct Written(OnceLock<Bytes>);
+
+async fn get(oauth: web::Data<OAuth>, written: web::Data<Written>) -> HttpResponse {
+    let document = written.0.get_or_init(|| document(&oauth.issuer).to_string().into());
     HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "public, max-age=300"))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")))
         // A public document, the same for all; there is nothing to steal by reading it across origins.
-        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .json(document(&oauth.issuer))
+        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")))
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .body(document.clone())
 }
 
 /// The document (RFC 8414 §2). Every URL is made of the issuer in the settings, never of the request.

@@ -1,13 +1,12 @@
 //! Client credentials (RFC 6749 §4.4): a client acts for itself. No refresh token (§4.4.3).
 
 use crate::clients::Client;
-use crate::grants::NewAccessToken;
 use crate::grants::access_tokens::store::Issue;
-use crate::kernel::{DatedTag, Denial, Outcome, PlainSecret, Scope, TokenId};
-use crate::oauth::token::mint::{TokenResponse, key};
+use crate::kernel::{Denial, Outcome, PlainSecret, Resources};
+use crate::oauth::token::flow::Asked;
+use crate::oauth::token::{mint, rules};
 use crate::oauth::{OAuth, engine};
 use crate::platform::context::Context;
-use crate::platform::entropy::Entropy;
 use crate::settle;
 
 /// Issues an access token to the client itself.
@@ -15,28 +14,17 @@ pub(super) async fn issue(
     oauth: &OAuth,
     context: &Context,
     client: &Client,
-    asked: Option<Scope>,
+    asked: Asked,
 ) -> Outcome<PlainSecret> {
-    let now = context.now;
-    let scope = asked.unwrap_or_else(|| client.scope.clone());
-    let expires_at = now + oauth.tokens.access_lifetime(client);
-    let mut mint = || Entropy.dated_bearer(DatedTag::AccessToken, expires_at.date_naive());
-    let access = settle!(engine::client_credentials(client, &scope, &mut mint));
-
+    let scope = asked.scope.unwrap_or_else(|| client.scope.clone());
+    settle!(engine::client_credentials(client, &scope));
     let catalogue = oauth.bearers.services.catalogue().await?;
-    let token = NewAccessToken {
-        key: key(&access, expires_at),
-        id: TokenId::from_uuid(Entropy.id(now)),
-        subject: client.principal,
-        client: client.principal,
-        family: None,
-        audience: catalogue.audience(&scope),
-        scope: scope.clone(),
-        issued_at: now,
-        expires_at,
-    };
-    if !oauth.ledger.write(context, Issue(token)).await? {
-        return Ok(Err(Denial::ClientDisabled));
+    let meant = settle!(rules::meant(&catalogue, &scope, &asked.resources, &Resources::default()));
+    let access = mint::access_token(oauth, client, None, meant, context.now);
+    let answer = mint::answer(&access, None)?;
+    if oauth.ledger.write(context, Issue(access.row)).await? {
+        Ok(Ok(answer))
+    } else {
+        Ok(Err(Denial::ClientDisabled))
     }
-    TokenResponse::new(&access, &scope, now, expires_at).text().map(Ok)
 }

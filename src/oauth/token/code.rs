@@ -3,16 +3,14 @@
 use crate::audit::{Actor, Event, Kind};
 use crate::clients::{Client, GrantType};
 use crate::decision::effective;
+use crate::grants::BearerKey;
 use crate::grants::codes::store::{Redeem, Redeemed};
 use crate::grants::codes::{self, FoundCode};
 use crate::grants::store::RevokeFamily;
-use crate::grants::{BearerKey, NewAccessToken, NewRefreshToken};
-use crate::kernel::{
-    AttemptId, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, Standing, Tag, TokenId,
-};
+use crate::kernel::{AttemptId, Denial, Fault, Outcome, PlainSecret, Resources, Standing, Tag};
 use crate::oauth::OAuth;
 use crate::oauth::engine::{self, Redemption};
-use crate::oauth::token::mint::{TokenResponse, key};
+use crate::oauth::token::mint;
 use crate::oauth::token::rules::{self, CodeProof};
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
@@ -23,6 +21,7 @@ pub(super) struct Presented {
     pub(super) code: PlainSecret,
     pub(super) redirect_uri: Option<String>,
     pub(super) verifier: Option<PlainSecret>,
+    pub(super) resources: Resources,
 }
 
 /// Exchanges a code for tokens, once.
@@ -49,10 +48,30 @@ pub(super) async fn redeem(
 
     let scope = effective(&found.code.scope, Some(&found.lineage), client);
     let scope = settle!(scope.ok_or(Denial::NothingLeft));
-    let issued = settle!(mint(oauth, context, client, &found, &scope));
-    let answer = issued.answer(&scope, context)?;
-    let audience = oauth.bearers.services.catalogue().await?.audience(&scope);
-    let write = issued.into_write(&found, client, scope, audience, context);
+    let catalogue = oauth.bearers.services.catalogue().await?;
+    let granted = &found.lineage.family.resources;
+    let meant = settle!(rules::meant(&catalogue, &scope, &presented.resources, granted));
+    settle!(engine::redeem(&Redemption {
+        client: &client.id,
+        issued_to: &client.id,
+        redirect_uri: &found.code.redirect_uri,
+        scope: &meant.scope,
+        owner: &found.lineage.grant.user_id.to_string(),
+    }));
+    let access = mint::access_token(oauth, client, Some(&found.lineage), meant, context.now);
+    let refresh = client
+        .may_use(GrantType::RefreshToken)
+        .then(|| mint::refresh_token(&found.lineage, &found.code.scope, None));
+    let answer = mint::answer(&access, refresh.as_ref())?;
+    let write = Redeem {
+        code: found.code.key,
+        family: found.lineage.family.key,
+        attempt: AttemptId::from_uuid(Entropy.id(context.now)),
+        now: context.now,
+        access: access.row,
+        refresh: refresh.map(|refresh| refresh.row),
+        client: client.principal,
+    };
     let attempt = write.attempt;
     match oauth.ledger.write(context, write).await {
         Ok(Redeemed::Done) => {
@@ -112,79 +131,4 @@ async fn lost(oauth: &OAuth, context: &Context, client: &Client, key: BearerKey)
     }
     let now = standing.may_act(context.now);
     Ok(Err(now.err().map_or(Denial::CodeExpired, Denial::Inactive)))
-}
-
-/// The tokens of one redemption, promised to nobody yet.
-struct Issued {
-    access: PlainSecret,
-    refresh: Option<PlainSecret>,
-    expires_at: chrono::DateTime<chrono::Utc>,
-}
-
-fn mint(
-    oauth: &OAuth,
-    context: &Context,
-    client: &Client,
-    found: &FoundCode,
-    scope: &Scope,
-) -> Result<Issued, Denial> {
-    let family = &found.lineage.family;
-    // Nothing outlives its family.
-    let expires_at = (context.now + oauth.tokens.access_lifetime(client)).min(family.expires_at);
-    let redemption = Redemption {
-        client: &client.id,
-        issued_to: &client.id,
-        redirect_uri: &found.code.redirect_uri,
-        scope,
-        owner: &found.lineage.grant.user_id.to_string(),
-    };
-    let mut mint = || Entropy.dated_bearer(DatedTag::AccessToken, expires_at.date_naive());
-    let access = engine::redeem(&redemption, &mut mint)?;
-    let refresh = client
-        .may_use(GrantType::RefreshToken)
-        .then(|| Entropy.dated_bearer(DatedTag::RefreshToken, family.key.day));
-    Ok(Issued { access, refresh, expires_at })
-}
-
-impl Issued {
-    fn answer(&self, scope: &Scope, context: &Context) -> Result<PlainSecret, Fault> {
-        TokenResponse::new(&self.access, scope, context.now, self.expires_at)
-            .refreshed_by(self.refresh.as_ref())
-            .text()
-    }
-
-    fn into_write(
-        self,
-        found: &FoundCode,
-        client: &Client,
-        scope: Scope,
-        audience: Vec<String>,
-        context: &Context,
-    ) -> Redeem {
-        let family = found.lineage.family.key;
-        Redeem {
-            code: found.code.key,
-            family,
-            attempt: AttemptId::from_uuid(Entropy.id(context.now)),
-            now: context.now,
-            refresh: self.refresh.map(|refresh| NewRefreshToken {
-                key: BearerKey { day: family.day, hash: refresh.hash() },
-                family,
-                scope: found.code.scope.clone(),
-                predecessor: None,
-            }),
-            access: NewAccessToken {
-                key: key(&self.access, self.expires_at),
-                id: TokenId::from_uuid(Entropy.id(context.now)),
-                subject: found.lineage.grant.user_id,
-                client: client.principal,
-                family: Some(family),
-                scope,
-                audience,
-                issued_at: context.now,
-                expires_at: self.expires_at,
-            },
-            client: client.principal,
-        }
-    }
 }

@@ -5,16 +5,15 @@ use chrono::{DateTime, Utc};
 use crate::audit::{Actor, Event, Kind};
 use crate::clients::Client;
 use crate::decision::effective;
+use crate::grants::BearerKey;
 use crate::grants::refresh_tokens::store::{Answer, Find, Rotate, Rotated, find_answer};
 use crate::grants::refresh_tokens::{ANSWER, FoundRefreshToken, parameters};
 use crate::grants::store::RevokeFamily;
-use crate::grants::{BearerKey, NewAccessToken, NewRefreshToken};
-use crate::kernel::{
-    AttemptId, DatedTag, Denial, Fault, Outcome, PlainSecret, Scope, Standing, Tag, TokenId,
-};
+use crate::kernel::{AttemptId, Denial, Fault, Outcome, PlainSecret, Scope, Standing, Tag};
 use crate::oauth::OAuth;
 use crate::oauth::engine::{self, Refreshment};
-use crate::oauth::token::mint::{TokenResponse, key};
+use crate::oauth::token::flow::Asked;
+use crate::oauth::token::mint;
 use crate::oauth::token::rules::{self, Presented};
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
@@ -27,7 +26,7 @@ pub(super) async fn refresh(
     context: &Context,
     client: &Client,
     token: PlainSecret,
-    asked: Option<Scope>,
+    asked: Asked,
 ) -> Outcome<PlainSecret> {
     let Some(key) = BearerKey::of(&token, Tag::RefreshToken) else {
         oauth.clients.unknown_bearer(context, client);
@@ -46,8 +45,8 @@ pub(super) async fn refresh(
         };
         settle!(standing.may_act(context.now).map_err(Denial::Inactive));
         let decision = match presented {
-            Presented::WithinGrace => Some(again(oauth, context, &found, &token, asked.as_ref()).await?),
-            Presented::Living => rotate(oauth, context, client, &found, &token, asked.as_ref()).await?,
+            Presented::WithinGrace => Some(again(oauth, context, &found, &token, &asked).await?),
+            Presented::Living => rotate(oauth, context, client, &found, &token, &asked).await?,
         };
         if let Some(decision) = decision {
             if decision.is_ok() {
@@ -92,10 +91,11 @@ async fn again(
     context: &Context,
     found: &FoundRefreshToken,
     token: &PlainSecret,
-    asked: Option<&Scope>,
+    asked: &Asked,
 ) -> Outcome<PlainSecret> {
     let consumed_on = found.consumed_at.unwrap_or(context.now).date_naive();
-    let (hash, parameters, now) = (found.key.hash, parameters(asked), context.now);
+    let (hash, parameters, now) =
+        (found.key.hash, parameters(asked.scope.as_ref(), &asked.resources), context.now);
     let sealed = oauth
         .ledger
         .read(move |connection| find_answer(connection, consumed_on, hash, parameters, now))
@@ -110,49 +110,31 @@ async fn rotate(
     client: &Client,
     found: &FoundRefreshToken,
     token: &PlainSecret,
-    asked: Option<&Scope>,
+    asked: &Asked,
 ) -> Result<Option<Result<PlainSecret, Denial>>, Fault> {
     let now = context.now;
     let lineage = &found.lineage;
     let effective = effective(&found.scope, Some(lineage), client).ok_or(Denial::NothingLeft);
-    let scope = match effective.and_then(|effective| rules::narrowed(&effective, asked)) {
-        Ok(scope) => scope,
+    let scope = effective.and_then(|effective| rules::narrowed(&effective, asked.scope.as_ref()));
+    let catalogue = oauth.bearers.services.catalogue().await?;
+    let meant = scope
+        .and_then(|scope| rules::meant(&catalogue, &scope, &asked.resources, &lineage.family.resources))
+        .and_then(|meant| verdict(client, found, &meant.scope).map(|()| meant));
+    let meant = match meant {
+        Ok(meant) => meant,
         Err(denial) => return Ok(Some(Err(denial))),
     };
-    // Nothing outlives its family, however often it rotates.
-    let expires_at = (now + oauth.tokens.access_lifetime(client)).min(lineage.family.expires_at);
-    let access = match mint(client, found, &scope, asked, expires_at) {
-        Ok(access) => access,
-        Err(denial) => return Ok(Some(Err(denial))),
-    };
-    let successor = Entropy.dated_bearer(DatedTag::RefreshToken, lineage.family.key.day);
-    let answer =
-        TokenResponse::new(&access, &scope, now, expires_at).refreshed_by(Some(&successor)).text()?;
-    let audience = oauth.bearers.services.catalogue().await?.audience(&scope);
-    let family = lineage.family.key;
+    let access = mint::access_token(oauth, client, Some(lineage), meant, now);
+    // RFC 6749 §6: the new one has the scope of the old one, whatever this access token has.
+    let successor = mint::refresh_token(lineage, &found.scope, Some(found.key.hash));
+    let answer = mint::answer(&access, Some(&successor))?;
     let write = Rotate {
         old: found.key,
-        family,
+        family: lineage.family.key,
         attempt: AttemptId::from_uuid(Entropy.id(now)),
         now,
-        access: NewAccessToken {
-            key: key(&access, expires_at),
-            id: TokenId::from_uuid(Entropy.id(now)),
-            subject: lineage.grant.user_id,
-            client: client.principal,
-            family: Some(family),
-            scope,
-            audience,
-            issued_at: now,
-            expires_at,
-        },
-        refresh: NewRefreshToken {
-            key: BearerKey { day: family.day, hash: successor.hash() },
-            family,
-            // RFC 6749 §6: the new one has the scope of the old one, whatever this access token has.
-            scope: found.scope.clone(),
-            predecessor: Some(found.key.hash),
-        },
+        access: access.row,
+        refresh: successor.row,
         answer: kept(oauth, &answer, token, asked, now)?,
         // Its predecessor was consumed in the moment it was issued.
         wiped: found.predecessor.map(|hash| (hash, found.issued_at.date_naive())),
@@ -169,22 +151,13 @@ async fn rotate(
     }
 }
 
-fn mint(
-    client: &Client,
-    found: &FoundRefreshToken,
-    scope: &Scope,
-    asked: Option<&Scope>,
-    expires_at: DateTime<Utc>,
-) -> Result<PlainSecret, Denial> {
-    let refreshment = Refreshment {
+fn verdict(client: &Client, found: &FoundRefreshToken, scope: &Scope) -> Result<(), Denial> {
+    engine::refresh(&Refreshment {
         client: &client.id,
         issued_to: &client.id,
-        scope,
-        asked,
+        scope: &found.scope,
+        asked: Some(scope).filter(|scope| !scope.is_empty()),
         owner: &found.lineage.grant.user_id.to_string(),
-    };
-    engine::refresh(&refreshment, &mut || {
-        Entropy.dated_bearer(DatedTag::AccessToken, expires_at.date_naive())
     })
 }
 
@@ -193,7 +166,7 @@ fn kept(
     oauth: &OAuth,
     answer: &PlainSecret,
     token: &PlainSecret,
-    asked: Option<&Scope>,
+    asked: &Asked,
     now: DateTime<Utc>,
 ) -> Result<Option<Answer>, Fault> {
     let grace = oauth.tokens.refresh_grace();
@@ -202,5 +175,9 @@ fn kept(
     }
     let sealed = Sealed::seal(answer.expose(), token, ANSWER, Entropy)
         .ok_or_else(|| Fault::internal("sealing a refresh answer"))?;
-    Ok(Some(Answer { sealed, parameters: parameters(asked), expires_at: now + grace }))
+    Ok(Some(Answer {
+        sealed,
+        parameters: parameters(asked.scope.as_ref(), &asked.resources),
+        expires_at: now + grace,
+    }))
 }

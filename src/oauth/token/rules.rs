@@ -5,7 +5,8 @@ use chrono::{DateTime, Duration, Utc};
 use crate::clients::{Client, GrantType};
 use crate::grants::codes::FoundCode;
 use crate::grants::refresh_tokens::FoundRefreshToken;
-use crate::kernel::{CodeVerifier, Denial, PlainSecret, Scope};
+use crate::kernel::{CodeVerifier, Denial, PlainSecret, Resources, Scope};
+use crate::services::{Catalogue, Meant};
 
 /// "The authenticated client is not authorized to use this authorization grant type" (RFC 6749 §5.2).
 pub(super) fn may_use(client: &Client, grant: GrantType) -> Result<(), Denial> {
@@ -97,4 +98,26 @@ pub(super) fn narrowed(effective: &Scope, asked: Option<&Scope>) -> Result<Scope
         Some(asked) if effective.contains_all(asked) => Ok(asked.clone()),
         Some(_) => Err(Denial::ScopeNotAllowed),
     }
+}
+
+/// What a token is to carry, and where: what the client asks for now, within what its authorization named
+/// (RFC 8707 §2.2: "a subset of [...] the resources [...] granted").
+pub(super) fn meant(
+    catalogue: &Catalogue,
+    scope: &Scope,
+    asked: &Resources,
+    granted: &Resources,
+) -> Result<Meant, Denial> {
+    if !asked.are_within(granted) {
+        return Err(Denial::ResourceNotAllowed);
+    }
+    if !asked.is_empty() || granted.is_empty() {
+        return catalogue.meant(scope, asked).ok_or(Denial::ResourceNotAllowed);
+    }
+    // Of what was named once, whatever is still in reach.
+    let reached = catalogue.within_reach(scope, granted);
+    if reached.is_empty() {
+        return Err(Denial::NothingLeft);
+    }
+    catalogue.meant(scope, &reached).ok_or(Denial::NothingLeft)
 }

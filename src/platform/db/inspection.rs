@@ -1,8 +1,8 @@
 //! What an operator's checks ask of the database. All of it only reads.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Bool, Date, Integer, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Integer, Text, Timestamptz};
 use diesel::{RunQueryDsl, sql_query};
 
 use super::Connection;
@@ -106,46 +106,4 @@ pub fn rights(connection: &mut Connection) -> Result<Rights, Fault> {
          FROM pg_class WHERE relkind = 'p' AND relnamespace = 'public'::regnamespace",
     );
     Ok(rights.get_result(connection)?)
-}
-
-/// A partition, and what its plan wants.
-#[derive(Debug, QueryableByName)]
-pub struct Partition {
-    /// The table it is a part of.
-    #[diesel(sql_type = Text)]
-    pub parent: String,
-    /// Its first day.
-    #[diesel(sql_type = Date)]
-    pub starts: NaiveDate,
-    /// The day after its last.
-    #[diesel(sql_type = Date)]
-    pub ends: NaiveDate,
-    /// The last day that the plan wants to be covered.
-    #[diesel(sql_type = Date)]
-    pub wanted: NaiveDate,
-    /// Bytes it takes, indexes included.
-    #[diesel(sql_type = BigInt)]
-    pub bytes: i64,
-    /// Whether its rows may go when its days are over; a log of what happened stays.
-    #[diesel(sql_type = Bool)]
-    pub expires: bool,
-}
-
-/// The partitions of every plan, in order; a plan without any has one of no days, that ended long ago.
-pub fn partitions(connection: &mut Connection, today: NaiveDate) -> Result<Vec<Partition>, Fault> {
-    let rows = sql_query(
-        "SELECT p.parent, coalesce(b.bounds[1], date '0001-01-01') AS starts, \
-                coalesce(b.bounds[2], date '0001-01-01') AS ends, \
-                ($1 + p.ahead)::date AS wanted, \
-                coalesce(pg_total_relation_size(i.inhrelid), 0) AS bytes, \
-                pg_get_partkeydef(t.oid) NOT LIKE '%(occurred_at)' AS expires \
-         FROM partition_plans p \
-         JOIN pg_class t ON t.oid = to_regclass('public.' || quote_ident(p.parent)) \
-         LEFT JOIN pg_inherits i ON i.inhparent = t.oid \
-         LEFT JOIN pg_class c ON c.oid = i.inhrelid \
-         LEFT JOIN LATERAL (SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid), \
-             '\\(''([^'']+)''\\) TO \\(''([^'']+)''\\)')::timestamptz[]::date[] AS bounds) b ON true \
-         ORDER BY p.parent, starts",
-    );
-    Ok(rows.bind::<Date, _>(today).load(connection)?)
 }

@@ -3,7 +3,10 @@
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::thread::Thread;
 use std::time::Duration;
 
 use super::ISSUER;
@@ -12,6 +15,8 @@ pub struct Node {
     pub address: String,
     child: Child,
     lines: Receiver<String>,
+    reader: Thread,
+    listens: Arc<AtomicBool>,
     heard: RefCell<Vec<String>>,
 }
 
@@ -33,14 +38,26 @@ impl Node {
         let mut child = command.spawn().expect("a process");
         let log = BufReader::new(child.stderr.take().expect("its log"));
         let (sender, lines) = channel();
-        std::thread::spawn(move || {
+        let listens = Arc::new(AtomicBool::new(true));
+        let go_on = Arc::clone(&listens);
+        let reader = std::thread::spawn(move || {
             for line in log.lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
                     return;
                 }
+                while !go_on.load(Ordering::SeqCst) {
+                    std::thread::park();
+                }
             }
         });
-        let mut node = Self { address: String::new(), child, lines, heard: RefCell::default() };
+        let mut node = Self {
+            address: String::new(),
+            child,
+            lines,
+            reader: reader.thread().clone(),
+            listens,
+            heard: RefCell::default(),
+        };
         let line = node.wait_for_line("Grantor serves");
         let at = line.rsplit(" at ").next().expect("an address").trim().to_owned();
         node.address = format!("http://{at}");
@@ -61,9 +78,15 @@ impl Node {
         }
     }
 
+    /// Whether anybody reads its log.
+    pub fn listen(&self, listens: bool) {
+        self.listens.store(listens, Ordering::SeqCst);
+        self.reader.unpark();
+    }
+
     /// Ends it; all that it logged.
     pub fn whole_log(&mut self) -> Vec<String> {
-        self.kill();
+        self.terminate();
         let mut heard = self.heard.take();
         heard.extend(self.lines.iter());
         heard

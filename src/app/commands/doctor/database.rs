@@ -1,6 +1,9 @@
 //! The database: whether it is reached and up to date, and what our role may do in it.
 
+use chrono::NaiveDate;
+
 use super::finding::{Finding, Level};
+use super::partitions::Seen;
 use super::{contents, partitions, postgres};
 use crate::app::commands::Shell;
 use crate::app::database::Database;
@@ -43,13 +46,18 @@ fn contents_of(shell: &Shell, database: &Database, db: &Db, is_serving: bool) ->
     ];
     if is_complete {
         let today = shell.clock.now().date_naive();
-        match db.run_here(|connection| db::partitions(connection, today)) {
-            Ok(found) => findings.extend(partitions::check(&found, today, is_serving)),
+        match db.run_here(|connection| seen(shell, connection, today)) {
+            Ok(seen) => findings.extend(partitions::check(&seen, today, is_serving)),
             Err(fault) => findings.push(unchecked("partitions", &fault)),
         }
         findings.push(ask(db, "accounts", contents::check));
     }
     findings
+}
+
+fn seen(shell: &Shell, connection: &mut Connection, today: NaiveDate) -> Result<Seen, Fault> {
+    let found = db::partitions(connection, today, shell.settings.audit.retention())?;
+    Ok(Seen { found, detached: db::detached_partitions(connection)? })
 }
 
 /// Makes one check; what keeps it from being made is bad.

@@ -1,4 +1,4 @@
-//! Partitions: whether there are enough of them ahead, and how many stand behind.
+//! Partitions: whether there are enough of them ahead, whether those that are over went, and how much there is.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,22 @@ use chrono::{Days, NaiveDate};
 use super::finding::{Finding, Level, size};
 use crate::platform::db::Partition;
 
-/// Expired partitions are worth a warning when they take so much, or are so many that plans take long.
-const MUCH: u64 = 1 << 30;
-const MANY: usize = 2000;
+/// What the database has of them.
+pub(super) struct Seen {
+    /// Those of every plan.
+    pub(super) found: Vec<Partition>,
+    /// Those that were let go and not dropped.
+    pub(super) detached: Vec<String>,
+}
 
-/// What comes and what is over. A server makes what is missing at its start and hourly, so while none runs, what is
-/// missing only waits for it.
-pub(super) fn check(found: &[Partition], today: NaiveDate, is_serving: bool) -> [Finding; 2] {
-    [coming(found, today, is_serving), expired(found, today)]
+/// What comes, what is over, and how much there is. A server looks after all of it at its start and hourly, so while
+/// none runs, what is missing or over only waits for it.
+pub(super) fn check(seen: &Seen, today: NaiveDate, is_serving: bool) -> [Finding; 3] {
+    [coming(&seen.found, today, is_serving), retention(seen, today, is_serving), sizes(&seen.found)]
 }
 
 fn coming(found: &[Partition], today: NaiveDate, is_serving: bool) -> Finding {
-    let mut plans: BTreeMap<&str, Vec<&Partition>> = BTreeMap::new();
-    for partition in found {
-        plans.entry(&partition.parent).or_default().push(partition);
-    }
+    let plans = plans(found);
     let none: Vec<&str> = plans
         .iter()
         .filter(|(_, parts)| covered_until(parts, today) == today)
@@ -58,20 +59,65 @@ fn shortfall(name: &str, parts: &[&Partition], today: NaiveDate) -> Option<Strin
     (until < wanted).then(|| format!("{name} to {}, not {wanted}", until - Days::new(1)))
 }
 
-fn expired(found: &[Partition], today: NaiveDate) -> Finding {
-    // Yesterday's are made on purpose, for a node whose clock is behind.
+/// What is over is dropped within the hour by a server; so long after midnight, it is late only on the day after.
+fn retention(seen: &Seen, today: NaiveDate, is_serving: bool) -> Finding {
+    let pending = seen.found.iter().filter(|part| part.is_pending).map(|part| part.name.as_str());
+    let begun: Vec<&str> = pending.chain(seen.detached.iter().map(String::as_str)).collect();
+    if !begun.is_empty() {
+        let words = format!(
+            "dropping {} was begun and not finished. A server tries again at its start and hourly; what is in its way \
+             is in its log, and a transaction that does not end in pg_stat_activity",
+            begun.join(", ")
+        );
+        return Finding::warn("retention", words);
+    }
+    let yesterday = today - Days::new(1);
     let over: Vec<&Partition> =
-        found.iter().filter(|part| part.expires && part.ends < today && part.bytes > 0).collect();
-    let bytes: u64 = over.iter().filter_map(|part| u64::try_from(part.bytes).ok()).sum();
+        seen.found.iter().filter(|part| part.is_planned() && part.is_over(yesterday)).collect();
     if over.is_empty() {
         return Finding::ok("retention", "no expired partitions");
     }
-    let level = if bytes >= MUCH || over.len() >= MANY { Level::Warn } else { Level::Ok };
-    Finding::new(
-        "retention",
-        level,
-        format!("{} expired partitions take {}: they are not dropped yet", over.len(), size(bytes)),
-    )
+    let words = format!("{} expired partitions take {}: ", over.len(), bytes_of(&over));
+    if is_serving {
+        return Finding::warn(
+            "retention",
+            words + "the server should have dropped them, and its log says why not",
+        );
+    }
+    Finding::ok("retention", words + "a server drops them soon after its start")
+}
+
+/// A line a table: how much there is of it, and how long it stays.
+fn sizes(found: &[Partition]) -> Finding {
+    let lines: Vec<String> = plans(found).iter().map(|(name, parts)| line(name, parts)).collect();
+    Finding::ok("tables", lines.join("\n"))
+}
+
+fn line(name: &str, parts: &[&Partition]) -> String {
+    let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return String::new() };
+    if first.name.is_empty() {
+        return format!("{name:20} has no partitions");
+    }
+    let stay = match first.over_on {
+        Some(over_on) => format!("dropped {} days after they end", (over_on - first.ends).num_days()),
+        None => "never dropped".to_owned(),
+    };
+    let days = format!("{} to {}", first.starts, last.ends - Days::new(1));
+    let partitions = if parts.len() == 1 { "partition" } else { "partitions" };
+    format!("{name:20} {} in {} {partitions}, {days}, {stay}", bytes_of(parts), parts.len())
+}
+
+fn bytes_of(parts: &[&Partition]) -> String {
+    size(parts.iter().filter_map(|part| u64::try_from(part.bytes).ok()).sum())
+}
+
+/// Of each table its partitions, by day.
+fn plans(found: &[Partition]) -> BTreeMap<&str, Vec<&Partition>> {
+    let mut plans: BTreeMap<&str, Vec<&Partition>> = BTreeMap::new();
+    for partition in found {
+        plans.entry(&partition.parent).or_default().push(partition);
+    }
+    plans
 }
 
 #[cfg(test)]
@@ -85,12 +131,19 @@ mod tests {
     fn part(from: u32, until: u32) -> Partition {
         Partition {
             parent: "codes".to_owned(),
+            name: format!("codes_{}", day(from).format("%Y%m%d")),
             starts: day(from),
             ends: day(until),
             wanted: day(12),
+            over_on: Some(day(until + 2)),
+            is_pending: false,
+            is_marked: false,
             bytes: 8192,
-            expires: true,
         }
+    }
+
+    fn seen(found: Vec<Partition>) -> Seen {
+        Seen { found, detached: Vec::new() }
     }
 
     #[test]
@@ -112,14 +165,36 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_is_counted_but_not_yesterday_nor_a_log() {
-        let yesterday = [part(9, 10)];
-        assert_eq!(expired(&yesterday, day(10)), Finding::ok("retention", "no expired partitions"));
-        let words = "1 expired partitions take 8.0 KiB: they are not dropped yet";
-        assert_eq!(expired(&yesterday, day(11)), Finding::ok("retention", words));
-        let large = [Partition { bytes: 1 << 30, ..part(9, 10) }];
-        assert_eq!(expired(&large, day(11)).level, Level::Warn);
-        let log = [Partition { expires: false, ..part(9, 10) }];
-        assert_eq!(expired(&log, day(11)), Finding::ok("retention", "no expired partitions"));
+    fn what_is_over_waits_for_a_server_and_is_a_server_s_fault_after_a_day() {
+        let well = Finding::ok("retention", "no expired partitions");
+        let over = seen(vec![part(9, 10)]);
+        assert_eq!(retention(&over, day(12), true), well);
+        let words = "1 expired partitions take 8.0 KiB: a server drops them soon after its start";
+        assert_eq!(retention(&over, day(13), false), Finding::ok("retention", words));
+        assert_eq!(retention(&over, day(13), true).level, Level::Warn);
+        let kept = seen(vec![Partition { over_on: None, ..part(9, 10) }]);
+        assert_eq!(retention(&kept, day(13), true), well);
+        let own = seen(vec![Partition { name: "codes_of_ada".to_owned(), ..part(9, 10) }]);
+        assert_eq!(retention(&own, day(13), true), well);
+    }
+
+    #[test]
+    fn what_was_begun_is_told_by_its_name() {
+        let pending = seen(vec![Partition { is_pending: true, ..part(9, 10) }]);
+        let detached = Seen { found: Vec::new(), detached: vec!["codes_20261109".to_owned()] };
+        for begun in [pending, detached] {
+            let told = retention(&begun, day(10), false);
+            assert_eq!(told.level, Level::Warn);
+            assert!(told.words.starts_with("dropping codes_20261109 was begun"), "{told}");
+        }
+    }
+
+    #[test]
+    fn of_each_table_one_reads_how_much_there_is_and_how_long_it_stays() {
+        let log = |from, until| Partition { parent: "log".to_owned(), over_on: None, ..part(from, until) };
+        let found = [part(9, 10), part(10, 11), log(9, 10)];
+        let words = "codes                16 KiB in 2 partitions, 2026-11-09 to 2026-11-10, dropped 2 days after they end\n\
+                     log                  8.0 KiB in 1 partition, 2026-11-09 to 2026-11-09, never dropped";
+        assert_eq!(sizes(&found), Finding::ok("tables", words));
     }
 }

@@ -1,0 +1,1 @@
+ALTER TABLE partition_plans DROP COLUMN keep;
