@@ -185,7 +185,7 @@ pub struct NewRefreshToken {
 #[derive(Clone, Debug)]
 pub struct Lineage {
     /// The family.
-    pub family: Family,
+    pub family: Arc<Family>,
     /// The grant it is under.
     pub grant: Arc<Grant>,
 }

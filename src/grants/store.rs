@@ -66,7 +66,7 @@ impl From<FamilyRow> for Family {
 
 impl From<(FamilyRow, GrantRow)> for Lineage {
     fn from((family, grant): (FamilyRow, GrantRow)) -> Self {
-        Self { family: family.into(), grant: Arc::new(grant.into()) }
+        Self { family: Arc::new(family.into()), grant: Arc::new(grant.into()) }
     }
 }
 

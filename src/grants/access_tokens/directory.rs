@@ -16,7 +16,7 @@ use crate::platform::hearing::Claim;
 pub struct AccessTokens {
     ledger: Ledger,
     tokens: Arc<Cache<SecretHash, Arc<AccessToken>>>,
-    families: Arc<Cache<FamilyId, (Family, GrantId)>>,
+    families: Arc<Cache<FamilyId, (Arc<Family>, GrantId)>>,
     grants: Arc<Cache<GrantId, Arc<Grant>>>,
 }
 
@@ -68,7 +68,7 @@ impl AccessTokens {
             self.tokens.put(claim, found.token.key.hash, Arc::clone(&found.token));
         }
         if let Some(Lineage { family, grant }) = &found.lineage {
-            self.families.put(claim, family.key.id, (family.clone(), grant.id));
+            self.families.put(claim, family.key.id, (Arc::clone(family), grant.id));
             self.grants.put(claim, grant.id, Arc::clone(grant));
         }
     }
