@@ -242,7 +242,9 @@ async fn a_deadlock_between_the_batches_of_two_nodes_heals() {
         crossings.push(begun(node.write(&context, crossing)).await);
         beside.push(begun(node.write(&context, Issue(token(&app, &client, today)))).await);
     }
-    releases.iter().for_each(|release| release.send(()).expect("a held lane"));
+    for release in releases {
+        release.send(()).expect("a held lane");
+    }
     let (crossings, beside) = tokio::join!(join_all(crossings), join_all(beside));
     for (node, end) in nodes.iter().zip(crossings) {
         // Done again by itself, it may have met the other once more: then its client is told to ask again.
