@@ -1,5 +1,5 @@
-//! A round robin over nodes, as a careful operator's balancer is: it asks `/readyz` often, sends nobody to a node that
-//! says no or does not listen, and never asks anything twice.
+//! A round robin over nodes: it asks `/readyz` often, sends nobody to a node that says no or does not listen, and tries
+//! nothing twice, not even to connect; whoever it sent to a node that is gone is cut.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -65,34 +65,29 @@ impl Drop for Balancer {
 }
 
 impl Nodes {
-    /// Those that are ready, beginning with whose turn it is; if none is, all of them.
-    fn in_turn(&self) -> Vec<String> {
+    /// Whose turn it is among those that are ready; if none is, among all.
+    fn next(&self) -> Option<String> {
         let listed = self.listed.lock().expect("a list").clone();
         let is_any = listed.iter().any(|node| node.is_ready);
-        let mut open: Vec<String> =
-            listed.into_iter().filter(|node| node.is_ready || !is_any).map(|node| node.at).collect();
-        let first = self.turn.fetch_add(1, Ordering::Relaxed) % open.len().max(1);
-        open.rotate_left(first);
-        open
+        let open: Vec<Listed> = listed.into_iter().filter(|node| node.is_ready || !is_any).collect();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % open.len().max(1);
+        open.into_iter().nth(turn).map(|node| node.at)
     }
 }
 
 async fn accept(listener: TcpListener, nodes: Arc<Nodes>) {
     while let Ok((caller, _)) = listener.accept().await {
-        tokio::spawn(carry(caller, nodes.in_turn()));
+        if let Some(node) = nodes.next() {
+            tokio::spawn(carry(caller, node));
+        }
     }
 }
 
-/// One connection, one node. Whoever does not listen was sent nothing, so that the next may have it.
-async fn carry(mut caller: TcpStream, nodes: Vec<String>) {
-    let _ = caller.set_nodelay(true);
-    for at in nodes {
-        if let Ok(mut node) = TcpStream::connect(at).await {
-            let _ = node.set_nodelay(true);
-            // A node that dies amid it is the caller's to deal with.
-            let _ = copy_bidirectional(&mut caller, &mut node).await;
-            return;
-        }
+/// One connection, one node. If that dies amid it, the caller has to deal with it.
+async fn carry(mut caller: TcpStream, node: String) {
+    if let Ok(mut node) = TcpStream::connect(node).await {
+        let _ = (caller.set_nodelay(true), node.set_nodelay(true));
+        let _ = copy_bidirectional(&mut caller, &mut node).await;
     }
 }
 

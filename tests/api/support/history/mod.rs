@@ -2,6 +2,7 @@
 
 mod clients;
 mod rules;
+mod told;
 mod world;
 
 use std::sync::Mutex;

@@ -70,7 +70,7 @@ impl World {
         });
         for (text, refreshed_by) in pairs {
             world.access.extend(named(&access, text));
-            world.refresh.extend(refreshed_by.iter().flat_map(|text| named(&refresh, text)));
+            world.refresh.extend(refreshed_by.iter().filter_map(|text| named(&refresh, text)));
         }
         world.ask_the_door(app, api).await;
         world
@@ -143,14 +143,15 @@ fn stored_codes(connection: &mut Connection) -> QueryResult<Stored<Single>> {
 
 fn stored_refresh(connection: &mut Connection) -> QueryResult<Stored<Single>> {
     use refresh_tokens as own;
-    let rows: Vec<(Vec<u8>, Uuid, bool, Option<Vec<u8>>)> = own::table
+    type Row = (Vec<u8>, Uuid, bool, Option<Vec<u8>>);
+    let rows: Vec<Row> = own::table
         .select((own::hash, own::family_id, own::consumed_at.is_not_null(), own::predecessor))
         .load(connection)?;
     let mut successors: HashMap<&[u8], usize> = HashMap::new();
     for predecessor in rows.iter().filter_map(|(.., predecessor)| predecessor.as_deref()) {
         *successors.entry(predecessor).or_default() += 1;
     }
-    let token = |(hash, family, is_used, _): &(Vec<u8>, Uuid, bool, Option<Vec<u8>>)| {
+    let token = |(hash, family, is_used, _): &Row| {
         let successors = successors.get(hash.as_slice()).copied().unwrap_or_default();
         (hash.clone(), Single { family: *family, is_used: *is_used, successors })
     };
