@@ -38,6 +38,13 @@ browser-test: ground browser nextest ## Run the tests of the pages in a real bro
 	$(CARGO) build --bin grantor --examples
 	@$(call run-tests,--test browser)
 
+# How long nodes and Postgres are killed: make soak SOAK_MINUTES=60
+SOAK_MINUTES ?= 3
+
+.PHONY: soak
+soak: ground ## Kill nodes and Postgres under load for minutes, and count what holds (SOAK_MINUTES=…)
+	SOAK_MINUTES=$(SOAK_MINUTES) $(CARGO) test --test api -- soak_ --ignored --nocapture --test-threads=1
+
 .PHONY: screenshots
 screenshots: ground browser ## Take the pictures of the pages anew, into docs/screenshots
 	$(CARGO) test --test browser screenshots::

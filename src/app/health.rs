@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use crate::platform::db::Db;
+use crate::platform::door::Door;
 use crate::platform::faces::only;
 use crate::platform::metrics::Metrics;
 
@@ -30,14 +31,16 @@ async fn livez() -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).body("ok\n")
 }
 
-/// The process can do its work: the database answers.
-async fn readyz(db: web::Data<Db>) -> HttpResponse {
-    match db.ping().await {
-        Ok(()) => HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).body("ok\n"),
-        Err(_) => HttpResponse::ServiceUnavailable()
-            .insert_header((CACHE_CONTROL, "no-store"))
-            .body("the database does not answer\n"),
-    }
+/// The process can do its work, and will for a while: it is not about to end, and the database answers.
+async fn readyz(door: web::Data<Door>, db: web::Data<Db>) -> HttpResponse {
+    let obstacle = if door.leaving.has_begun() {
+        Some("the server is about to end\n")
+    } else {
+        db.ping().await.err().map(|_| "the database does not answer\n")
+    };
+    let mut response =
+        if obstacle.is_none() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.insert_header((CACHE_CONTROL, "no-store")).body(obstacle.unwrap_or("ok\n"))
 }
 
 /// The same in JSON; says nothing that a stranger should not know.

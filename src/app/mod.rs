@@ -9,4 +9,5 @@ mod neighbours;
 pub mod partitions;
 mod routes;
 pub mod settings;
+mod signals;
 pub mod startup;

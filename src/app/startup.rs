@@ -18,6 +18,7 @@ use crate::app::neighbours::cannot_listen;
 use crate::app::partitions::Partitions;
 use crate::app::routes;
 use crate::app::settings::{ServerSettings, Settings};
+use crate::app::signals::Signals;
 use crate::audit::Ledger;
 use crate::clients::Directory;
 use crate::clients::authentication::Clients;
@@ -31,6 +32,7 @@ use crate::platform::cache::Caches;
 use crate::platform::clock::Clock;
 use crate::platform::db::Db;
 use crate::platform::door::{self, Door};
+use crate::platform::leaving::Leaving;
 use crate::platform::listener::Listener;
 use crate::platform::logging;
 use crate::platform::metrics::Metrics;
@@ -46,6 +48,7 @@ struct Shared {
     usage: Arc<Usage>,
     metrics: Arc<Metrics>,
     ledger: Ledger,
+    leaving: Leaving,
 }
 
 impl Shared {
@@ -82,10 +85,12 @@ impl Shared {
             tokens: settings.tokens.clone(),
             usage: Arc::clone(&usage),
         };
+        let leaving = Leaving::default();
         let door = Door {
             clock,
             trusted_proxies: settings.server.trusted_proxies.clone(),
             metrics: Arc::clone(&metrics),
+            leaving: leaving.clone(),
         };
         Ok(Self {
             door: web::Data::new(door),
@@ -96,6 +101,7 @@ impl Shared {
             usage,
             metrics,
             ledger,
+            leaving,
         })
     }
 }
@@ -112,6 +118,7 @@ pub struct Running {
     _listener: Option<Listener>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     background: Background,
+    leaving: Leaving,
 }
 
 impl Running {
@@ -128,6 +135,7 @@ impl Running {
 
     /// Ends the server: takes no more, lets what is under way end.
     pub async fn stop(self) -> Result<(), Fault> {
+        self.leaving.begin();
         for (handle, _) in &self.servers {
             handle.stop(true).await;
         }
@@ -135,29 +143,29 @@ impl Running {
     }
 }
 
-/// Starts the server over a prepared database. `signals`: ends by SIGTERM and SIGINT.
+/// Starts the server over a prepared database. `signals`: it ends by SIGTERM and SIGINT.
 pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> Result<Running, Fault> {
     let shared = Shared::new(settings, db.clone(), clock.clone())?;
     let mut servers = Vec::new();
-    let front = listen(&settings.server, &shared, signals, &mut servers)?;
-    let ops = settings.server.ops.map(|at| listen_ops(at, &shared, signals, &mut servers)).transpose()?;
+    let front = listen(&settings.server, &shared, &mut servers)?;
+    let ops = settings.server.ops.map(|at| listen_ops(at, &shared, &mut servers)).transpose()?;
+    let leaving = shared.leaving;
+    if signals {
+        let handles = servers.iter().map(|(handle, _)| handle.clone()).collect();
+        tokio::spawn(Signals::listen()?.end(handles, leaving.clone(), settings.notice()));
+    }
     let listener = match settings.cache.entries {
         0 => None,
         _ => Some(Listener::start(db.clone(), Arc::clone(shared.ledger.invalidation()))?),
     };
     let partitions = Partitions::new(db.clone(), clock.clone(), settings.audit.retention(), &shared.metrics);
     let background = Background::start(db, clock, shared.usage, partitions);
-    Ok(Running { front, ops, ledger: shared.ledger, _listener: listener, servers, background })
+    Ok(Running { front, ops, ledger: shared.ledger, _listener: listener, servers, background, leaving })
 }
 
 type Servers = Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>;
 
-fn listen(
-    settings: &ServerSettings,
-    shared: &Shared,
-    signals: bool,
-    servers: &mut Servers,
-) -> Result<SocketAddr, Fault> {
+fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> Result<SocketAddr, Fault> {
     let (door, db, guard) = (shared.door.clone(), shared.db.clone(), shared.guard.clone());
     let (accounts, oauth, limit) = (shared.accounts.clone(), shared.oauth.clone(), settings.body_limit);
     let server = HttpServer::new(move || {
@@ -179,8 +187,8 @@ fn listen(
         .max_connections(settings.connections)
         .client_request_timeout(Duration::from_millis(settings.header_timeout_ms))
         .keep_alive(Duration::from_secs(settings.keep_alive_s))
-        .shutdown_timeout(settings.drain_s);
-    let server = if signals { server } else { server.disable_signals() };
+        .shutdown_timeout(settings.drain_s)
+        .disable_signals();
     let server =
         server.bind(settings.front).map_err(|error| cannot_listen("server.front", settings.front, &error))?;
     let address = server.addrs().first().copied().unwrap_or(settings.front);
@@ -189,12 +197,7 @@ fn listen(
     Ok(address)
 }
 
-fn listen_ops(
-    at: SocketAddr,
-    shared: &Shared,
-    signals: bool,
-    servers: &mut Servers,
-) -> Result<SocketAddr, Fault> {
+fn listen_ops(at: SocketAddr, shared: &Shared, servers: &mut Servers) -> Result<SocketAddr, Fault> {
     let (door, db, metrics) = (shared.door.clone(), shared.db.clone(), Arc::clone(&shared.metrics));
     let server = HttpServer::new(move || {
         App::new()
@@ -204,8 +207,7 @@ fn listen_ops(
             .wrap(from_fn(door::pass))
             .configure(routes::ops)
     });
-    let server = server.workers(1).shutdown_timeout(1);
-    let server = if signals { server } else { server.disable_signals() };
+    let server = server.workers(1).shutdown_timeout(1).disable_signals();
     let server = server.bind(at).map_err(|error| cannot_listen("server.ops", at, &error))?;
     let address = server.addrs().first().copied().unwrap_or(at);
     let running = server.run();

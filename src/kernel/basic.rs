@@ -57,6 +57,9 @@ impl BasicCredentials {
 /// Form-decodes one half. One that is not validly encoded, such as `100%`, was evidently never encoded, as
 /// many libraries do not: it is taken as it stands.
 fn decode_half(half: &str) -> Result<String, MalformedBasic> {
+    if half.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'%' && byte != b'+') {
+        return Ok(half.to_owned());
+    }
     let mut bytes = Zeroizing::new(Vec::with_capacity(half.len()));
     let mut pieces = half.split('%');
     bytes.extend(pieces.next().unwrap_or_default().bytes().map(plus_is_space));

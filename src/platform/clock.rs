@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, Duration, DurationRound, TimeDelta, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 /// Where `now` comes from.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ impl Clock {
             Self::System => Utc::now(),
             Self::Test(clock) => clock.now(),
         };
-        now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now)
+        DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
     }
 }
 

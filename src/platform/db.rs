@@ -15,7 +15,7 @@ mod retention;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager as _};
 use diesel::pg::PgConnection;
@@ -105,13 +105,14 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     {
+        let until = Instant::now() + self.wait;
         let turn = tokio::time::timeout(self.wait, Arc::clone(&self.turns).acquire_owned())
             .await
             .map_err(|_| Fault::unavailable("no connection became free in time"))?
             .map_err(Fault::internal)?;
         let db = self.clone();
         let answer = tokio::task::spawn_blocking(move || {
-            let result = db.run_here(work);
+            let result = db.run_until(until, work);
             drop(turn);
             result
         });
@@ -141,7 +142,17 @@ impl Db {
 
     /// Runs work on the calling thread: for commands, which have no other requests to think of.
     pub fn run_here<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, Fault>) -> Result<T, Fault> {
-        let mut connection = self.pool.get().map_err(|error| {
+        self.run_until(Instant::now() + self.wait, work)
+    }
+
+    /// Who has waited for a turn already waits that much less for a connection.
+    fn run_until<T>(
+        &self,
+        until: Instant,
+        work: impl FnOnce(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let left = until.saturating_duration_since(Instant::now());
+        let mut connection = self.pool.get_timeout(left).map_err(|error| {
             let is_connected = self.pool.state().connections > 0;
             Fault::unavailable(failure::of_pool(&error.to_string(), is_connected))
         })?;

@@ -8,8 +8,8 @@ use std::time::Instant;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
 use futures_util::FutureExt;
@@ -22,6 +22,7 @@ use crate::platform::clock::Clock;
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
 use crate::platform::faces::PageFace;
+use crate::platform::leaving::Leaving;
 use crate::platform::metrics::Metrics;
 use crate::platform::request_id;
 
@@ -33,6 +34,8 @@ pub struct Door {
     pub trusted_proxies: Vec<IpNet>,
     /// Where answers are counted.
     pub metrics: Arc<Metrics>,
+    /// Whether the server is about to end.
+    pub leaving: Leaving,
 }
 
 const MOST_OF_USER_AGENT: usize = 200;
@@ -82,6 +85,10 @@ pub async fn pass<B: MessageBody>(
     );
     answer.map(|mut response| {
         mark(response.headers_mut(), id);
+        if door.leaving.has_begun() {
+            // The next request of this caller goes to a node that stays.
+            response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        }
         response
     })
 }

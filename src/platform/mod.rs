@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod request_id;
 pub mod client_ip;
 pub mod context;
+pub mod leaving;
 pub mod door;
 pub mod form;
 pub mod csrf;

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::RunQueryDsl as _;
 use diesel::connection::SimpleConnection as _;
@@ -14,7 +14,15 @@ use grantor::platform::clock::TestClock;
 use grantor::platform::context::Context;
 use grantor::platform::db;
 
-use crate::support::{ADA, Answer, App, Browser, OwnPostgres, START, TestClient, eventually, told};
+use crate::support::{
+    ADA, Answer, App, Browser, OwnPostgres, Relay, START, TestClient, database, eventually, told, within,
+};
+
+/// The longest that anybody waits to be told that the database is away.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
+
+/// How soon all is as before once it is back.
+const BACK_WITHIN: Duration = Duration::from_secs(5);
 
 /// A server over a Postgres that the test may break.
 async fn app_over(postgres: &OwnPostgres) -> App {
@@ -128,6 +136,7 @@ async fn under_load(app: &App, breaking: impl AsyncFnOnce(&AtomicUsize)) {
     let (issued, is_over, refused) = (Mutex::new(Vec::new()), AtomicBool::new(false), AtomicUsize::new(0));
     let worker = async |issues: bool| {
         while !is_over.load(Ordering::SeqCst) {
+            let asked = Instant::now();
             let answer = if issues {
                 client.own_token(app, "orders:read").await
             } else {
@@ -138,6 +147,7 @@ async fn under_load(app: &App, breaking: impl AsyncFnOnce(&AtomicUsize)) {
                 200 => assert_eq!(answer.json()["active"], true, "a good token is never called bad"),
                 _ => {
                     cannot_know("under load", &answer);
+                    assert!(asked.elapsed() < TOLD_WITHIN, "told after {:?}", asked.elapsed());
                     refused.fetch_add(1, Ordering::SeqCst);
                 }
             }
@@ -179,12 +189,90 @@ async fn a_database_restarted_under_load_is_503_for_a_while_and_no_more() {
     let restart = async |refused: &AtomicUsize| {
         postgres.stop();
         assert!(!is_ready(&app).await);
+        assert_eq!(app.get("/livez").await.status, 200);
         // It may be back before anybody was kept waiting for too long.
         felt(refused).await;
         postgres.start_again();
+        within(BACK_WITHIN, "ready", || is_ready(&app)).await;
     };
     under_load(&app, restart).await;
     app.stop().await;
+}
+
+/// Many more than there are connections: who waits for a turn and then for a connection waits no longer than others.
+#[tokio::test]
+async fn a_crowd_at_a_database_that_is_away_is_told_so_in_time() {
+    let postgres = OwnPostgres::start();
+    let impatient = |settings: &mut Settings| {
+        settings.database.pool.connections = 2;
+        settings.database.pool.wait_ms = 1200;
+    };
+    let app = App::over(&postgres.url(), TestClock::starting_at(*START), impatient).await;
+    let page = app.web_client().authorize_path(&[]);
+    assert_eq!(app.get(&page).await.status, 303, "the twin");
+    postgres.stop();
+    let asked = Instant::now();
+    for answer in join_all((0..12).map(|_| app.get(&page))).await {
+        cannot_know("a page", &answer);
+    }
+    assert!(asked.elapsed() < TOLD_WITHIN, "told after {:?}", asked.elapsed());
+}
+
+/// What a network does that loses everything: connections stay, and nothing comes.
+#[tokio::test]
+async fn a_way_to_the_database_that_falls_silent_is_503_and_healed_when_it_speaks_or_is_cut() {
+    let database = database();
+    for heal in [Relay::speak, Relay::cut] {
+        let relay = Relay::to(&database.url);
+        let app = App::over(&relay.url(), TestClock::starting_at(*START), |settings| {
+            settings.database.pool.wait_ms = 300;
+            settings.database.pool.statement_timeout_ms = 300;
+        })
+        .await;
+        let (client, api) = (app.web_client(), app.resource_server());
+        let before = client.own_token(&app, "orders:read").await.text("access_token");
+        assert!(app.is_active(&api, &before).await, "the twin");
+        relay.fall_silent();
+        for _ in 0..3 {
+            let (issued, page) = tokio::join!(client.own_token(&app, ""), app.get("/readyz"));
+            cannot_know("client credentials", &issued);
+            assert_eq!(page.status, 503);
+        }
+        assert_eq!(app.get("/livez").await.status, 200);
+        heal(&relay);
+        within(BACK_WITHIN, "ready", || is_ready(&app)).await;
+        within(BACK_WITHIN, "good", async || client.own_token(&app, "").await.status == 200).await;
+        assert!(app.is_active(&api, &before).await);
+        client.revoke(&app, &before).await.is_ok();
+        assert!(!app.is_active(&api, &before).await);
+        app.stop().await;
+    }
+}
+
+/// A full queue is told so at once, with the rest of the server at work.
+#[tokio::test]
+async fn more_than_the_queue_holds_is_503_and_the_rest_is_answered_when_the_database_goes_on() {
+    let app = App::with(|settings| settings.database.pool.queue = 1).await;
+    let (client, api) = (app.web_client(), app.resource_server());
+    let before = client.own_token(&app, "orders:read").await.text("access_token");
+    let mut holder = db::connect(&app.settings.database.url).expect("a connection");
+    // Nothing is written; what is there is read.
+    holder.batch_execute("BEGIN; LOCK TABLE access_tokens IN SHARE MODE").expect("a lock");
+    let refused = AtomicUsize::new(0);
+    let crowd = join_all((0..12).map(|_| async {
+        let answer = client.own_token(&app, "").await;
+        if answer.status != 200 {
+            cannot_know("too much", &answer);
+            refused.fetch_add(1, Ordering::SeqCst);
+        }
+    }));
+    let release = async {
+        eventually("full", || async { refused.load(Ordering::SeqCst) >= 9 }).await;
+        assert!(app.is_active(&api, &before).await, "who only reads waits for nobody");
+        holder.batch_execute("COMMIT").expect("the end of it");
+    };
+    tokio::join!(crowd, release);
+    client.own_token(&app, "").await.is_ok();
 }
 
 /// Ends every connection to this server's database, wherever in its work it is; says how many.

@@ -1,12 +1,13 @@
-//! Real processes: races between two, what a `kill -9` cannot undo, a stop that lets requests end, and a server
+//! Real processes: what a `kill -9` cannot undo, a stop that lets requests end, and a server
 //! with a Postgres of its own.
 
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::races::{redeemed_by_many, refreshed_by_many};
-use crate::support::{ADA, App, Node, OwnPostgres, START, Scratch, TestClient, eventually, furnish, told};
+use crate::support::{
+    ADA, App, Node, OwnPostgres, START, Scratch, TestClient, database, eventually, furnish, told,
+};
 
 /// A server in a process of its own, over this database, and the means to drive it.
 fn node(url: &str) -> (Node, App) {
@@ -17,22 +18,6 @@ fn node(url: &str) -> (Node, App) {
     ]);
     let app = App::driving(&node.address, url);
     (node, app)
-}
-
-/// C07, F04
-#[tokio::test]
-async fn two_processes_race_as_two_nodes_do() {
-    let postgres = OwnPostgres::start();
-    let ((_first, one), (_second, two)) = (node(&postgres.url()), node(&postgres.url()));
-    redeemed_by_many(&[&one, &two]).await;
-}
-
-/// F04
-#[tokio::test]
-async fn two_processes_give_parallel_refreshes_the_one_same_answer() {
-    let postgres = OwnPostgres::start();
-    let ((_first, one), (_second, two)) = (node(&postgres.url()), node(&postgres.url()));
-    refreshed_by_many(&[&one, &two]).await;
 }
 
 /// V10, U14: what was answered is on disk, with its event.
@@ -119,6 +104,32 @@ async fn try_own_token(app: &App, client: &TestClient) -> Option<String> {
     assert_eq!(status, 200, "{body}");
     let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
     body["access_token"].as_str().map(str::to_owned)
+}
+
+/// SIGTERM: whoever asks is told first, and all is served until then; no connection outlives its answer.
+#[tokio::test]
+async fn a_stop_gives_notice_before_the_door_is_closed() {
+    let database = database();
+    let mut server = Node::start(&[
+        ("GRANTOR_DATABASE__URL", &database.url),
+        // More than it takes here: a second signal cuts it short.
+        ("GRANTOR_SERVER__NOTICE_S", "60"),
+    ]);
+    let app = App::driving(&server.address, &database.url);
+    let client = app.web_client();
+    let kept = app.get("/readyz").await;
+    assert_eq!((kept.status, kept.header("connection").as_str()), (200, ""));
+
+    server.ask_to_end();
+    eventually("no longer ready", || async { app.get("/readyz").await.status == 503 }).await;
+    for _ in 0..3 {
+        let token = client.own_token(&app, "orders:read").await;
+        token.is_ok();
+        assert_eq!(token.header("connection"), "close");
+    }
+    assert_eq!(app.get("/livez").await.status, 200);
+    server.ask_to_end();
+    assert_eq!(server.end().code(), Some(0));
 }
 
 /// SIGTERM: no new connections, an answer to what is under way, and exit status 0.

@@ -117,14 +117,19 @@ async fn without_a_grace_at_most_one_of_fifty_refreshes_is_answered_and_the_fami
 async fn a_revocation_amid_refreshes_leaves_nothing_alive_rfc7009_2_1() {
     let app = App::start().await;
     let second = app.second_node().await;
+    revoked_amid_refreshes(&[&app, &second]).await;
+}
+
+pub(crate) async fn revoked_amid_refreshes(nodes: &[&App]) {
+    let app = nodes[0];
     let (client, server) = (app.web_client(), app.resource_server());
-    let tokens = client.redeem(&app, &code(&app, &client).await).await;
+    let tokens = client.redeem(app, &code(app, &client).await).await;
     let old = tokens.text("refresh_token");
-    let (nodes, client, old) = ([&app, &second], &client, &old);
+    let (client, old) = (&client, &old);
     let answers = all_at_once(20, |turn| async move {
         match turn {
-            10 => client.revoke(nodes[0], old).await,
-            _ => client.refresh(nodes[turn % 2], old).await,
+            10 => client.revoke(app, old).await,
+            _ => client.refresh(nodes[turn % nodes.len()], old).await,
         }
     });
     let answers = answers.await;

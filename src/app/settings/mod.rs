@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -91,7 +92,9 @@ pub struct ServerSettings {
     pub header_timeout_ms: u64,
     /// Seconds an idle connection is kept.
     pub keep_alive_s: u64,
-    /// Seconds to end after SIGTERM.
+    /// Seconds that are served still after SIGTERM.
+    pub notice_s: u64,
+    /// Seconds to end after that.
     pub drain_s: u64,
     /// Proxies that are believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -258,12 +261,12 @@ impl Settings {
             self.passwords.iterations >= 2 || dev,
             "passwords.iterations must be 2 or more (or start with --dev)",
         );
-        demand(self.cache.entries <= 10_000_000, "cache.entries must be 0 to 10000000");
-        demand((1..=60).contains(&self.cache.lifetime_s), "cache.lifetime_s must be 1 to 60");
         demand(
             self.audit.retention_days == 0 || (2..=36_500).contains(&self.audit.retention_days),
             "audit.retention_days must be 2 to 36500, or 0",
         );
+        demand(self.cache.entries <= 10_000_000, "cache.entries must be 0 to 10000000");
+        demand((1..=60).contains(&self.cache.lifetime_s), "cache.lifetime_s must be 1 to 60");
         complaints.extend(self.database.way.complaint(self.database.allow_plaintext));
         complaints
     }
@@ -272,6 +275,12 @@ impl Settings {
     /// one network to the guard.
     pub fn believes_nobody(&self) -> bool {
         self.is_https() && self.server.trusted_proxies.is_empty()
+    }
+
+    /// How long all is served still after SIGTERM. Who has a private database is alone: nobody could take over.
+    pub fn notice(&self) -> Duration {
+        let is_alone = self.database.url.is_empty();
+        Duration::from_secs(if is_alone { 0 } else { self.server.notice_s })
     }
 
     /// Where the server listens, if the issuer is on this machine and yet elsewhere: then browsers find nobody at the

@@ -53,8 +53,8 @@ struct Escaped<'a>(&'a mut String);
 
 impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        // Nearly always there is nothing to escape.
-        if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        // Nearly always there is nothing to escape. Looking at all bytes is faster than stopping at the first one.
+        if text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte)) {
             self.0.push_str(text);
             return Ok(());
         }

@@ -27,6 +27,28 @@ pub fn statuses(answers: &[Answer]) -> BTreeMap<u16, usize> {
     statuses
 }
 
+/// Asks again and again until it is so. Whoever asks later than `bound` from now must find it so: that is a promise of
+/// the server's, and not a measure of its speed.
+#[track_caller]
+pub fn within<F: Future<Output = bool>>(
+    bound: Duration,
+    what: &str,
+    is_so: impl Fn() -> F,
+) -> impl Future<Output = ()> {
+    let asked_at = std::panic::Location::caller();
+    let since = Instant::now();
+    async move {
+        loop {
+            let began = since.elapsed();
+            if is_so().await {
+                return;
+            }
+            assert!(began < bound, "not {what} within {bound:?} ({asked_at})");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
 /// Asks again and again until it is so, with a bound.
 #[track_caller]
 pub fn eventually<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) -> impl Future<Output = ()> {

@@ -5,29 +5,36 @@
 #![allow(unused_imports, reason = "each test uses what it needs")]
 
 mod app;
+mod balancer;
 mod browser;
 mod client;
 mod cluster;
 mod crowd;
 mod demo;
+mod fleet;
+pub mod history;
 mod html;
 mod node;
 mod told;
 mod own_postgres;
 mod ports;
+mod relay;
 mod rows;
 mod traveller;
 
 pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person, START, furnish, web_registration};
+pub use balancer::Balancer;
 pub use browser::{Browser, Page};
 pub use client::{TestClient, VERIFIER, pkce};
 pub use cluster::{Database, database, private_cluster};
-pub use crowd::{all_at_once, eventually, statuses};
+pub use crowd::{all_at_once, eventually, statuses, within};
 pub use demo::{Demo, demo_command, pid, temp_path};
+pub use fleet::Fleet;
 pub use html::{Form, forms};
 pub use node::Node;
 pub use own_postgres::{OwnPostgres, Scratch};
 pub use ports::free_addresses;
+pub use relay::Relay;
 pub use rows::{Told, count, dump, execute, hexadecimal, told};
 pub use traveller::Traveller;
 

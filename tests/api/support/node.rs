@@ -30,6 +30,7 @@ impl Node {
             .env("GRANTOR_SERVER__FRONT", "127.0.0.1:0")
             .env("GRANTOR_SERVER__OPS", "")
             .env("GRANTOR_SERVER__WORKERS", "2")
+            .env("GRANTOR_SERVER__NOTICE_S", "0")
             .env("GRANTOR_SERVER__TRUSTED_PROXIES", "127.0.0.0/8")
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
