@@ -84,14 +84,14 @@ struct Waiting<J: Job> {
 }
 
 struct Jobs<J: Job> {
-    jobs: Vec<J>,
+    todo: Vec<J>,
     askers: Vec<oneshot::Sender<Result<J::Answer, Fault>>>,
     answers: Vec<J::Answer>,
 }
 
 impl<J: Job> Jobs<J> {
     fn none() -> Self {
-        Self { jobs: Vec::new(), askers: Vec::new(), answers: Vec::new() }
+        Self { todo: Vec::new(), askers: Vec::new(), answers: Vec::new() }
     }
 
     fn open() -> Box<dyn Group<J::Trail>> {
@@ -101,8 +101,8 @@ impl<J: Job> Jobs<J> {
 
 impl<J: Job> Group<J::Trail> for Jobs<J> {
     fn execute(&mut self, connection: &mut Connection, trail: &mut J::Trail) -> Result<(), Fault> {
-        self.answers = J::execute(&self.jobs, connection, trail)?;
-        if self.answers.len() == self.jobs.len() {
+        self.answers = J::execute(&self.todo, connection, trail)?;
+        if self.answers.len() == self.todo.len() {
             Ok(())
         } else {
             Err(Fault::internal("not one answer a job"))
@@ -124,23 +124,23 @@ impl<J: Job> Group<J::Trail> for Jobs<J> {
 
     fn apart(self: Box<Self>) -> Vec<Box<dyn Group<J::Trail>>> {
         let alone = |(job, asker)| -> Box<dyn Group<J::Trail>> {
-            Box::new(Self { jobs: vec![job], askers: vec![asker], answers: Vec::new() })
+            Box::new(Self { todo: vec![job], askers: vec![asker], answers: Vec::new() })
         };
-        self.jobs.into_iter().zip(self.askers).map(alone).collect()
+        self.todo.into_iter().zip(self.askers).map(alone).collect()
     }
 
     fn drop_abandoned(&mut self) {
-        let waiting = std::mem::take(&mut self.jobs).into_iter().zip(std::mem::take(&mut self.askers));
-        (self.jobs, self.askers) = waiting.filter(|(_, asker)| !asker.is_closed()).unzip();
+        let waiting = std::mem::take(&mut self.todo).into_iter().zip(std::mem::take(&mut self.askers));
+        (self.todo, self.askers) = waiting.filter(|(_, asker)| !asker.is_closed()).unzip();
     }
 
     fn len(&self) -> usize {
-        self.jobs.len()
+        self.todo.len()
     }
 
     fn take(&mut self, waiting: Box<dyn Any + Send>) {
         let Ok(waiting) = waiting.downcast::<Waiting<J>>() else { return };
-        self.jobs.push(waiting.job);
+        self.todo.push(waiting.job);
         self.askers.push(waiting.asker);
     }
 }
@@ -250,7 +250,9 @@ impl<T> Worker<T> {
     /// Does a batch as a whole. What the server refuses is done again one by one, so that a bad row fails alone; what
     /// became of it when the connection was lost nobody knows, and nobody may do again.
     fn execute(&mut self, mut groups: Groups<T>, again: bool) {
-        groups.iter_mut().for_each(|group| group.drop_abandoned());
+        for group in &mut groups {
+            group.drop_abandoned();
+        }
         groups.retain(|group| group.len() > 0);
         let many = groups.iter().map(|group| group.len()).sum::<usize>() > 1;
         match self.attempt(&mut groups) {

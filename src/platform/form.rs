@@ -125,10 +125,10 @@ impl Params {
     /// From such a record.
     pub fn from_pairs(pairs: BTreeMap<String, String>) -> Self {
         let values = pairs.into_iter().flat_map(|(name, kept)| {
-            let may_repeat = MAY_REPEAT.contains(&name.as_str());
-            let values: Vec<_> = match may_repeat {
-                true => kept.split('\n').map(str::to_owned).collect(),
-                false => vec![kept],
+            let values: Vec<_> = if MAY_REPEAT.contains(&name.as_str()) {
+                kept.split('\n').map(str::to_owned).collect()
+            } else {
+                vec![kept]
             };
             values.into_iter().map(move |value| (Cow::Owned(name.clone()), value))
         });

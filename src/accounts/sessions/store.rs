@@ -163,11 +163,10 @@ pub fn touch(work: &mut Work<'_>, cookie: &Bearer) -> Result<(), Fault> {
 /// Ends the session of a cookie. `false`: there was none to end.
 pub fn end(work: &mut Work<'_>, cookie: &Bearer) -> Result<bool, Fault> {
     let now = work.now();
-    let ended =
-        diesel::update(browser_sessions::table.find((hash(cookie), day(cookie))))
-            .filter(browser_sessions::ended_at.is_null())
-            .set(browser_sessions::ended_at.eq(now))
-            .execute(&mut **work)?;
+    let ended = diesel::update(browser_sessions::table.find((hash(cookie), day(cookie))))
+        .filter(browser_sessions::ended_at.is_null())
+        .set(browser_sessions::ended_at.eq(now))
+        .execute(&mut **work)?;
     Ok(ended == 1)
 }
 

@@ -201,11 +201,8 @@ impl WriteValue for Redeem {
         let refresh: Vec<_> =
             winners.iter().filter_map(|row| Some((row.refresh.as_ref()?, row.now))).collect();
         refresh_tokens::store::insert(connection, &refresh)?;
-        let verdict = |row: &&Self| match won.contains(&row.attempt.uuid()) {
-            true => Redeemed::Done,
-            false => Redeemed::Lost,
-        };
-        Ok(each(rows, verdict))
+        let has_won = |row: &&Self| won.contains(&row.attempt.uuid());
+        Ok(each(rows, |row| if has_won(row) { Redeemed::Done } else { Redeemed::Lost }))
     }
 
     fn stale(&self) -> Option<Stale> {

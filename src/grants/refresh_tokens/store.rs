@@ -186,11 +186,8 @@ impl WriteValue for Rotate {
         insert(connection, &each(&winners, |row| (&row.refresh, row.now)))?;
         keep_answers(connection, &winners)?;
         wipe_answers(connection, &winners)?;
-        let verdict = |row: &&Self| match won.contains(&row.attempt.uuid()) {
-            true => Rotated::Done,
-            false => Rotated::Lost,
-        };
-        Ok(each(rows, verdict))
+        let has_won = |row: &&Self| won.contains(&row.attempt.uuid());
+        Ok(each(rows, |row| if has_won(row) { Rotated::Done } else { Rotated::Lost }))
     }
 
     fn stale(&self) -> Option<Stale> {
