@@ -111,7 +111,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    families (expires_on, id) {
+    families (id, expires_on) {
         expires_on -> Date,
         id -> Uuid,
         grant_id -> Uuid,
@@ -178,7 +178,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    refresh_answers (sealed_on, hash) {
+    refresh_answers (hash, sealed_on) {
         sealed_on -> Date,
         hash -> Bytea,
         parameters -> Bytea,

@@ -1,5 +1,7 @@
 //! The tables `principals` and `users`.
 
+use std::collections::HashSet;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
@@ -85,6 +87,20 @@ pub fn find_principals(
         .select((principals::id, Principal::as_select()))
         .load(connection)?;
     Ok(rows.into_iter().map(|(id, principal)| (PrincipalId::from_uuid(id), principal)).collect())
+}
+
+/// Those of these principals that may act: the condition of what is written in their names.
+pub fn acting(
+    connection: &mut Connection,
+    ids: impl IntoIterator<Item = PrincipalId>,
+) -> Result<HashSet<PrincipalId>, Fault> {
+    let ids: HashSet<Uuid> = ids.into_iter().map(PrincipalId::uuid).collect();
+    let acting: Vec<Uuid> = principals::table
+        .filter(principals::id.eq_any(ids.into_iter().collect::<Vec<_>>()))
+        .filter(principals::disabled_at.is_null())
+        .select(principals::id)
+        .load(connection)?;
+    Ok(acting.into_iter().map(PrincipalId::from_uuid).collect())
 }
 
 /// Makes a principal. `false`: the id is taken.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -9,30 +10,16 @@ use uuid::Uuid;
 use crate::audit::Event;
 use crate::kernel::Fault;
 use crate::platform::context::Context;
-use crate::platform::db::Connection;
+use crate::platform::db::{Connection, Statement};
 use crate::platform::entropy::Entropy;
 use crate::schema::events;
 
-#[derive(Insertable)]
-#[diesel(table_name = events)]
-struct NewEvent<'a> {
-    occurred_at: DateTime<Utc>,
+/// An event with the act it was a part of.
+struct Row<'a> {
     id: Uuid,
-    kind: &'a str,
-    outcome: &'a str,
-    actor_kind: &'a str,
-    actor_id: Option<Uuid>,
-    target_kind: Option<&'a str>,
-    target_id: Option<&'a str>,
-    client_id: Option<Uuid>,
-    request_id: Option<String>,
-    ip: Option<String>,
-    user_agent: Option<&'a str>,
-    data: &'a Value,
+    context: &'a Context,
+    event: &'a Event,
 }
-
-/// What the log holds in one statement; Postgres bounds the values of one to 65 535.
-const AT_ONCE: usize = 1000;
 
 /// Appends the events of each act, in order, within the caller's transaction.
 pub(super) fn append(
@@ -40,37 +27,44 @@ pub(super) fn append(
     trails: &[(Context, Vec<Event>)],
     entropy: Entropy,
 ) -> Result<(), Fault> {
-    let rows: Vec<NewEvent<'_>> =
+    let rows: Vec<Row<'_>> =
         trails.iter().flat_map(|(context, trail)| rows(context, trail, entropy)).collect();
-    for rows in rows.chunks(AT_ONCE) {
-        diesel::insert_into(events::table).values(rows).execute(connection)?;
+    if rows.is_empty() {
+        return Ok(());
     }
+    Statement::new(
+        "INSERT INTO events (occurred_at, id, kind, outcome, actor_kind, actor_id, target_kind, target_id, client_id, \
+             request_id, ip, user_agent, data) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind::<Array<Timestamptz>, _>(each(&rows, |row| row.context.now))
+    .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.id))
+    .bind::<Array<Text>, _>(each(&rows, |row| row.event.kind.as_str()))
+    .bind::<Array<Text>, _>(each(&rows, |row| row.event.kind.outcome()))
+    .bind::<Array<Text>, _>(each(&rows, |row| row.event.actor.kind()))
+    .bind::<Array<Nullable<SqlUuid>>, _>(each(&rows, |row| row.event.actor.id().map(|id| id.uuid())))
+    .bind::<Array<Nullable<Text>>, _>(each(&rows, |row| row.event.target.as_ref().map(|(kind, _)| *kind)))
+    .bind::<Array<Nullable<Text>>, _>(each(&rows, |row| row.event.target.as_ref().map(|(_, id)| id.clone())))
+    .bind::<Array<Nullable<SqlUuid>>, _>(each(&rows, |row| row.event.client.map(|id| id.uuid())))
+    .bind::<Array<Nullable<Text>>, _>(each(&rows, |row| row.context.request_id.map(|id| id.to_string())))
+    .bind::<Array<Nullable<Text>>, _>(each(&rows, |row| row.context.ip.map(|ip| ip.to_string())))
+    .bind::<Array<Nullable<Text>>, _>(each(&rows, |row| {
+        row.context.user_agent.as_deref().map(ToOwned::to_owned)
+    }))
+    .bind::<Array<Jsonb>, _>(each(&rows, |row| row.event.data.clone()))
+    .execute(connection)?;
     Ok(())
 }
 
-fn rows<'a>(context: &'a Context, trail: &'a [Event], entropy: Entropy) -> Vec<NewEvent<'a>> {
+fn rows<'a>(context: &'a Context, trail: &'a [Event], entropy: Entropy) -> Vec<Row<'a>> {
     let mut ids: Vec<Uuid> = trail.iter().map(|_| entropy.id(context.now)).collect();
     // Of one moment, ids sort by chance; of one act, they sort as it happened.
     ids.sort_unstable();
-    trail.iter().zip(ids).map(|(event, id)| row(event, context, id)).collect()
+    trail.iter().zip(ids).map(|(event, id)| Row { id, context, event }).collect()
 }
 
-fn row<'a>(event: &'a Event, context: &'a Context, id: Uuid) -> NewEvent<'a> {
-    NewEvent {
-        occurred_at: context.now,
-        id,
-        kind: event.kind.as_str(),
-        outcome: event.kind.outcome(),
-        actor_kind: event.actor.kind(),
-        actor_id: event.actor.id().map(|id| id.uuid()),
-        target_kind: event.target.as_ref().map(|(kind, _)| *kind),
-        target_id: event.target.as_ref().map(|(_, id)| id.as_str()),
-        client_id: event.client.map(|id| id.uuid()),
-        request_id: context.request_id.map(|id| id.to_string()),
-        ip: context.ip.map(|ip| ip.to_string()),
-        user_agent: context.user_agent.as_deref(),
-        data: &event.data,
-    }
+fn each<T>(rows: &[Row<'_>], column: impl FnMut(&Row<'_>) -> T) -> Vec<T> {
+    rows.iter().map(column).collect()
 }
 
 /// An event as it is listed.

@@ -89,7 +89,7 @@ impl Grant {
 }
 
 /// Where a family is found: its partition and its id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FamilyKey {
     /// The day it ends.
     pub day: NaiveDate,

@@ -8,9 +8,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Date, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
+use crate::accounts::store::{Principal, acting, find_principals};
 use crate::audit::{Event, Lookup, Work, WriteValue};
 use crate::grants::{BearerKey, Family, FamilyKey, Grant, Lineage};
-use crate::kernel::{FamilyId, Fault, GrantId, PrincipalId, Scope, Stale};
+use crate::kernel::{FamilyId, Fault, GrantId, PrincipalId, Scope, Stale, Standing, UserStanding};
 use crate::platform::db::{Connection, Statement};
 use crate::schema::{families, grants};
 
@@ -68,6 +69,56 @@ impl From<(FamilyRow, GrantRow)> for Lineage {
     fn from((family, grant): (FamilyRow, GrantRow)) -> Self {
         Self { family: Arc::new(family.into()), grant: Arc::new(grant.into()) }
     }
+}
+
+/// Families with their grants, by their keys.
+pub(super) fn lineages(
+    connection: &mut Connection,
+    keys: Vec<FamilyKey>,
+) -> Result<HashMap<FamilyKey, Lineage>, Fault> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut days = each(&keys, |key| key.day);
+    days.sort_unstable();
+    days.dedup();
+    let rows: Vec<(FamilyRow, GrantRow)> = families::table
+        .inner_join(grants::table.on(grants::id.eq(families::grant_id)))
+        .filter(families::expires_on.eq_any(days))
+        .filter(families::id.eq_any(each(&keys, |key| key.id.uuid())))
+        .select((FamilyRow::as_select(), GrantRow::as_select()))
+        .load(connection)?;
+    Ok(rows.into_iter().map(Lineage::from).map(|lineage| (lineage.family.key, lineage)).collect())
+}
+
+/// Something to be done in the name of a family.
+pub(super) struct Doing {
+    pub(super) family: FamilyKey,
+    pub(super) client: PrincipalId,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// Whether it may be done: the eligibility rule, asked in the transaction that does it, so that what ended after it was
+/// decided is not overlooked.
+pub(super) fn may_act(connection: &mut Connection, asked: &[Doing]) -> Result<Vec<bool>, Fault> {
+    let lineages = lineages(connection, each(asked, |doing| doing.family))?;
+    let users = lineages.values().map(|lineage| lineage.grant.user_id);
+    let ids: HashSet<PrincipalId> = users.chain(asked.iter().map(|doing| doing.client)).collect();
+    let ids: Vec<PrincipalId> = ids.into_iter().collect();
+    let principals: HashMap<PrincipalId, Principal> =
+        find_principals(connection, &ids)?.into_iter().collect();
+    let may = |doing: &Doing| {
+        let lineage = lineages.get(&doing.family)?;
+        let standing = Standing {
+            client_disabled_at: principals.get(&doing.client)?.disabled_at,
+            user: Some(UserStanding { disabled_at: principals.get(&lineage.grant.user_id)?.disabled_at }),
+            grant: Some(lineage.grant.standing()),
+            family: Some(lineage.family.standing()),
+            session: None,
+        };
+        standing.may_act(doing.now).ok()
+    };
+    Ok(each(asked, |doing| may(doing).is_some()))
 }
 
 /// One column of many rows.
@@ -206,29 +257,40 @@ pub(super) fn open_families(
     connection: &mut Connection,
     new: &[Opening<'_>],
 ) -> Result<HashSet<FamilyId>, Fault> {
+    let acting = acting(connection, new.iter().map(|row| row.client))?;
+    let rows: Vec<GrantRow> = grants::table
+        .filter(grants::id.eq_any(each(new, |row| row.grant.uuid())))
+        .filter(grants::withdrawn_at.is_null())
+        .select(GrantRow::as_select())
+        .load(connection)?;
+    let grants: HashMap<GrantId, Grant> =
+        rows.into_iter().map(Grant::from).map(|grant| (grant.id, grant)).collect();
+    let is_allowed = |row: &&Opening<'_>| {
+        acting.contains(&row.client) && grants.get(&row.grant).is_some_and(|grant| row.is_allowed_by(grant))
+    };
+    let new: Vec<&Opening<'_>> = new.iter().filter(is_allowed).collect();
     let resources = |family: &Family| family.resources.iter().collect::<Vec<_>>().join(" ");
-    let opened: Vec<Told> = Statement::new(
+    Statement::new(
         "INSERT INTO families (expires_on, id, grant_id, user_id, client_id, created_at, expires_at, resources) \
-         SELECT day, new.id, allowed.id, allowed.user_id, allowed.client_id, at, expires_at, \
-             string_to_array(nullif(resources, ''), ' ') \
-         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) \
-             AS new(day, id, grant_id, person, client, scope, at, expires_at, resources) \
-         JOIN grants AS allowed ON allowed.id = new.grant_id \
-         WHERE allowed.user_id = person AND allowed.client_id = client AND allowed.withdrawn_at IS NULL \
-             AND allowed.scopes @> string_to_array(scope, ' ') AND principal_may_act(client) \
-         RETURNING id",
+         SELECT day, id, allowed, person, client, at, expires_at, string_to_array(nullif(resources, ''), ' ') \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) AS new(day, id, allowed, person, client, at, expires_at, resources)",
     )
-    .bind::<Array<Date>, _>(each(new, |row| row.family.key.day))
-    .bind::<Array<SqlUuid>, _>(each(new, |row| row.family.key.id.uuid()))
-    .bind::<Array<SqlUuid>, _>(each(new, |row| row.grant.uuid()))
-    .bind::<Array<SqlUuid>, _>(each(new, |row| row.user.uuid()))
-    .bind::<Array<SqlUuid>, _>(each(new, |row| row.client.uuid()))
-    .bind::<Array<Text>, _>(each(new, |row| row.scope.to_string()))
-    .bind::<Array<Timestamptz>, _>(each(new, |row| row.now))
-    .bind::<Array<Timestamptz>, _>(each(new, |row| row.family.expires_at))
-    .bind::<Array<Text>, _>(each(new, |row| resources(row.family)))
-    .load(connection)?;
-    Ok(opened.into_iter().map(|family| FamilyId::from_uuid(family.id)).collect())
+    .bind::<Array<Date>, _>(each(&new, |row| row.family.key.day))
+    .bind::<Array<SqlUuid>, _>(each(&new, |row| row.family.key.id.uuid()))
+    .bind::<Array<SqlUuid>, _>(each(&new, |row| row.grant.uuid()))
+    .bind::<Array<SqlUuid>, _>(each(&new, |row| row.user.uuid()))
+    .bind::<Array<SqlUuid>, _>(each(&new, |row| row.client.uuid()))
+    .bind::<Array<Timestamptz>, _>(each(&new, |row| row.now))
+    .bind::<Array<Timestamptz>, _>(each(&new, |row| row.family.expires_at))
+    .bind::<Array<Text>, _>(each(&new, |row| resources(row.family)))
+    .execute(connection)?;
+    Ok(new.into_iter().map(|row| row.family.key.id).collect())
+}
+
+impl Opening<'_> {
+    fn is_allowed_by(&self, grant: &Grant) -> bool {
+        grant.user_id == self.user && grant.client_id == self.client && grant.scope.contains_all(self.scope)
+    }
 }
 
 /// Opens a family under a grant of this act.
@@ -322,12 +384,16 @@ impl WriteValue for RevokeFamily {
             "UPDATE families AS family SET revoked_at = revoking.at, revoked_by = revoking.reason \
              FROM (SELECT * FROM unnest(?, ?, ?, ?) AS revoking(day, id, at, reason) ORDER BY day, id) AS revoking \
              WHERE family.expires_on = revoking.day AND family.id = revoking.id AND family.revoked_at IS NULL \
+                 AND family.expires_on = ANY(?) AND family.id = ANY(?) \
              RETURNING family.id",
         )
         .bind::<Array<Date>, _>(each(rows, |row| row.family.day))
         .bind::<Array<SqlUuid>, _>(each(rows, |row| row.family.id.uuid()))
         .bind::<Array<Timestamptz>, _>(each(rows, |row| row.now))
         .bind::<Array<Text>, _>(each(rows, |row| row.reason))
+        // Again, so that whatever the plan no other rows are looked at.
+        .bind::<Array<Date>, _>(each(rows, |row| row.family.day))
+        .bind::<Array<SqlUuid>, _>(each(rows, |row| row.family.id.uuid()))
         .load(connection)?;
         let mut revoked: HashSet<Uuid> = revoked.into_iter().map(|family| family.id).collect();
         // Of two who kill the same, one did.

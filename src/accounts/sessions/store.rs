@@ -1,17 +1,18 @@
 //! The table `browser_sessions`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Binary, Date, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::accounts::sessions::Session;
 use crate::accounts::store::hold_users;
 use crate::audit::{Lookup, Work};
-use crate::kernel::{Bearer, Fault, PrincipalId, SecretHash, SessionId, UserStanding};
-use crate::platform::db::{Connection, Statement};
+use crate::kernel::{
+    Bearer, Fault, Inactive, PrincipalId, SecretHash, SessionId, SessionStanding, Standing, UserStanding,
+};
+use crate::platform::db::Connection;
 use crate::schema::{browser_sessions, principals};
 
 /// What ended longer ago ended on every node, whatever its clock says: its partition need not be looked at.
@@ -96,34 +97,32 @@ pub struct Seat {
     pub user: PrincipalId,
     /// The moment at which it must live.
     pub now: DateTime<Utc>,
-    /// It must have been seen since.
-    pub seen_since: DateTime<Utc>,
+    /// How long it may rest.
+    pub idle: Duration,
 }
 
 /// Holds the people of these sessions, as [`recognise`](super::recognise) does, and says of each whether it lives.
 pub fn hold_living(connection: &mut Connection, seats: &[&Seat]) -> Result<Vec<bool>, Fault> {
     hold_users(connection, &seats.iter().map(|seat| seat.user).collect::<Vec<_>>())?;
-    let living: Vec<Living> = Statement::new(
-        "SELECT session.token_hash \
-         FROM unnest(?, ?, ?, ?, ?) AS seat(day, hash, person, at, seen_since) \
-         JOIN browser_sessions AS session ON session.expires_on = seat.day AND session.token_hash = seat.hash \
-         WHERE session.user_id = seat.person AND session.ended_at IS NULL AND session.expires_at > seat.at \
-             AND session.last_seen_at > seat.seen_since AND principal_may_act(seat.person)",
-    )
-    .bind::<Array<Date>, _>(seats.iter().map(|seat| day(&seat.cookie)).collect::<Vec<_>>())
-    .bind::<Array<Binary>, _>(seats.iter().map(|seat| hash(&seat.cookie)).collect::<Vec<_>>())
-    .bind::<Array<SqlUuid>, _>(seats.iter().map(|seat| seat.user.uuid()).collect::<Vec<_>>())
-    .bind::<Array<Timestamptz>, _>(seats.iter().map(|seat| seat.now).collect::<Vec<_>>())
-    .bind::<Array<Timestamptz>, _>(seats.iter().map(|seat| seat.seen_since).collect::<Vec<_>>())
-    .load(connection)?;
-    let living: HashSet<Vec<u8>> = living.into_iter().map(|session| session.token_hash).collect();
-    Ok(seats.iter().map(|seat| living.contains(&hash(&seat.cookie))).collect())
+    let cookies: Vec<Find> = seats.iter().map(|seat| Find(seat.cookie)).collect();
+    let found = Find::find(&cookies.iter().collect::<Vec<_>>(), connection)?;
+    let lives = |(seat, found): (&&Seat, Option<(Session, UserStanding)>)| {
+        found.is_some_and(|(session, user)| {
+            session.user_id == seat.user && seat.standing(session, user).is_ok()
+        })
+    };
+    Ok(seats.iter().zip(found).map(lives).collect())
 }
 
-#[derive(QueryableByName)]
-struct Living {
-    #[diesel(sql_type = Binary)]
-    token_hash: Vec<u8>,
+impl Seat {
+    fn standing(&self, session: Session, user: UserStanding) -> Result<(), Inactive> {
+        let session = SessionStanding {
+            ended_at: session.ended_at,
+            expires_at: session.expires_at,
+            idle_expires_at: session.last_seen_at + self.idle,
+        };
+        Standing { user: Some(user), session: Some(session), ..Standing::default() }.may_act(self.now)
+    }
 }
 
 /// Opens a session under a cookie that carries the day of `session.expires_at`; `opened_from`: the cookie before it.

@@ -8,13 +8,14 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Binary, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
+use crate::accounts::store::acting;
 use crate::audit::{Actor, Event, Kind, Lookup, WriteValue};
 use crate::grants::access_tokens::{AccessToken, FoundAccessToken};
-use crate::grants::store::{FamilyRow, GrantRow, each, in_order, scope, stored};
-use crate::grants::{BearerKey, Lineage, NewAccessToken};
-use crate::kernel::{Fault, PrincipalId, Stale, TokenId};
+use crate::grants::store::{each, in_order, lineages, scope, stored};
+use crate::grants::{BearerKey, FamilyKey, Lineage, NewAccessToken};
+use crate::kernel::{FamilyId, Fault, PrincipalId, Stale, TokenId};
 use crate::platform::db::{Connection, Statement};
-use crate::schema::{access_tokens, families, grants};
+use crate::schema::access_tokens;
 
 /// Stores access tokens, within the write values that decided them.
 pub(in crate::grants) fn insert(connection: &mut Connection, new: &[&NewAccessToken]) -> Result<(), Fault> {
@@ -52,6 +53,7 @@ struct Row {
     id: Uuid,
     subject_id: Uuid,
     client_id: Uuid,
+    family_expires_on: Option<NaiveDate>,
     family_id: Option<Uuid>,
     scopes: Vec<Option<String>>,
     audience: Vec<Option<String>>,
@@ -61,6 +63,11 @@ struct Row {
 }
 
 impl Row {
+    fn family(&self) -> Option<FamilyKey> {
+        let id = FamilyId::from_uuid(self.family_id?);
+        Some(FamilyKey { day: self.family_expires_on?, id })
+    }
+
     fn found(self, lineage: Option<Lineage>) -> Result<FoundAccessToken, Fault> {
         if self.family_id.is_some() && lineage.is_none() {
             return Err(Fault::internal("an access token without its family"));
@@ -89,20 +96,18 @@ impl Lookup for Find {
 
     fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
         let (days, hashes) = stored(keys, |Self(key)| *key);
-        let rows: Vec<(Row, Option<FamilyRow>, Option<GrantRow>)> = access_tokens::table
-            .left_join(
-                families::table.on(access_tokens::family_expires_on
-                    .eq(families::expires_on.nullable())
-                    .and(access_tokens::family_id.eq(families::id.nullable()))),
-            )
-            .left_join(grants::table.on(grants::id.nullable().eq(families::grant_id.nullable())))
+        let rows: Vec<Row> = access_tokens::table
             .filter(access_tokens::expires_on.eq_any(days))
             .filter(access_tokens::hash.eq_any(hashes))
-            .select((Row::as_select(), Option::<FamilyRow>::as_select(), Option::<GrantRow>::as_select()))
+            .select(Row::as_select())
             .load(connection)?;
+        let lineages = lineages(connection, rows.iter().filter_map(Row::family).collect())?;
         let found = rows
             .into_iter()
-            .map(|(row, family, grant)| row.found(family.zip(grant).map(Lineage::from)))
+            .map(|row| {
+                let lineage = row.family().and_then(|family| lineages.get(&family).cloned());
+                row.found(lineage)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(in_order(keys, |Self(key)| *key, found, |found| found.token.key))
     }
@@ -116,15 +121,8 @@ impl WriteValue for Issue {
     type Verdict = bool;
 
     fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<bool>, Fault> {
-        let mut clients = each(rows, |Self(token)| token.client.uuid());
-        clients.sort_unstable();
-        clients.dedup();
-        let may_act: Vec<Acting> =
-            Statement::new("SELECT client AS id FROM unnest(?) AS client WHERE principal_may_act(client)")
-                .bind::<Array<SqlUuid>, _>(clients)
-                .load(connection)?;
-        let may_act: HashSet<Uuid> = may_act.into_iter().map(|client| client.id).collect();
-        let verdicts = each(rows, |Self(token)| may_act.contains(&token.client.uuid()));
+        let acting = acting(connection, rows.iter().map(|Self(token)| token.client))?;
+        let verdicts = each(rows, |Self(token)| acting.contains(&token.client));
         let tokens: Vec<&NewAccessToken> = rows
             .iter()
             .zip(&verdicts)
@@ -142,12 +140,6 @@ impl WriteValue for Issue {
     fn stale(&self) -> Option<Stale> {
         None
     }
-}
-
-#[derive(QueryableByName)]
-struct Acting {
-    #[diesel(sql_type = SqlUuid)]
-    id: Uuid,
 }
 
 #[derive(QueryableByName)]
@@ -177,11 +169,15 @@ impl WriteValue for Revoke {
             "UPDATE access_tokens AS token SET revoked_at = revoking.at \
              FROM (SELECT * FROM unnest(?, ?, ?) AS revoking(day, hash, at) ORDER BY day, hash) AS revoking \
              WHERE token.expires_on = revoking.day AND token.hash = revoking.hash AND token.revoked_at IS NULL \
+                 AND token.expires_on = ANY(?) AND token.hash = ANY(?) \
              RETURNING token.hash",
         )
         .bind::<Array<Date>, _>(each(rows, |row| row.key.day))
         .bind::<Array<Binary>, _>(each(rows, |row| row.key.hash.as_bytes().to_vec()))
         .bind::<Array<Timestamptz>, _>(each(rows, |row| row.now))
+        // Again, so that whatever the plan no other rows are looked at.
+        .bind::<Array<Date>, _>(each(rows, |row| row.key.day))
+        .bind::<Array<Binary>, _>(each(rows, |row| row.key.hash.as_bytes().to_vec()))
         .load(connection)?;
         let mut revoked: HashSet<Vec<u8>> = revoked.into_iter().map(|token| token.hash).collect();
         // Of two who revoke the same, one did.

@@ -10,13 +10,13 @@ use uuid::Uuid;
 use crate::accounts::sessions::store::{Seat, hold_living};
 use crate::audit::{Actor, Event, Kind, Lookup, Work, WriteValue};
 use crate::grants::codes::{Code, FoundCode};
-use crate::grants::store::{FamilyRow, GrantRow, Opening, each, in_order, open_families, scope, stored};
+use crate::grants::store::{Doing, Opening, each, in_order, lineages, may_act, open_families, scope, stored};
 use crate::grants::{
     BearerKey, Family, FamilyKey, Lineage, NewAccessToken, NewRefreshToken, access_tokens, refresh_tokens,
 };
 use crate::kernel::{AttemptId, CodeChallenge, FamilyId, Fault, GrantId, PrincipalId, Stale};
 use crate::platform::db::{Connection, Statement};
-use crate::schema::{authorization_codes, families, grants};
+use crate::schema::authorization_codes;
 
 /// Stores a new code of an act.
 pub fn insert(work: &mut Work<'_>, code: &Code, family: FamilyKey) -> Result<(), Fault> {
@@ -112,6 +112,7 @@ pub fn code_issued(user: PrincipalId, client: PrincipalId, family: FamilyId) -> 
 struct Row {
     expires_on: NaiveDate,
     hash: Vec<u8>,
+    family_id: Uuid,
     redirect_uri: String,
     redirect_uri_sent: bool,
     code_challenge: String,
@@ -122,6 +123,10 @@ struct Row {
 }
 
 impl Row {
+    fn family(&self) -> FamilyKey {
+        FamilyKey { day: self.expires_on, id: FamilyId::from_uuid(self.family_id) }
+    }
+
     fn found(self, lineage: Lineage) -> Result<FoundCode, Fault> {
         let code = Code {
             key: BearerKey::from_stored(self.expires_on, self.hash)?,
@@ -144,20 +149,18 @@ impl Lookup for Find {
 
     fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
         let (days, hashes) = stored(keys, |Self(key)| *key);
-        let rows: Vec<(Row, FamilyRow, GrantRow)> = authorization_codes::table
-            .inner_join(
-                families::table.on(families::expires_on
-                    .eq(authorization_codes::expires_on)
-                    .and(families::id.eq(authorization_codes::family_id))),
-            )
-            .inner_join(grants::table.on(grants::id.eq(families::grant_id)))
+        let rows: Vec<Row> = authorization_codes::table
             .filter(authorization_codes::expires_on.eq_any(days))
             .filter(authorization_codes::hash.eq_any(hashes))
-            .select((Row::as_select(), FamilyRow::as_select(), GrantRow::as_select()))
+            .select(Row::as_select())
             .load(connection)?;
+        let lineages = lineages(connection, each(&rows, Row::family))?;
         let found = rows
             .into_iter()
-            .map(|(row, family, grant)| row.found((family, grant).into()))
+            .map(|row| {
+                let lineage = lineages.get(&row.family()).cloned();
+                row.found(lineage.ok_or_else(|| Fault::internal("a code without its family"))?)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(in_order(keys, |Self(key)| *key, found, |found| found.code.key))
     }
@@ -223,18 +226,26 @@ impl WriteValue for Redeem {
 
 /// Consumes codes that may be; of two attempts at one code, in one batch or in two, one does. Says which.
 fn consume(rows: &[&Redeem], connection: &mut Connection) -> Result<HashSet<Uuid>, Fault> {
+    let doing = |row: &&Redeem| Doing { family: row.family, client: row.client, now: row.now };
+    let may_act = may_act(connection, &each(rows, doing))?;
+    let rows: Vec<&Redeem> = rows.iter().zip(may_act).filter(|(_, may)| *may).map(|(row, _)| *row).collect();
     let consumed: Vec<Consumed> = Statement::new(
         "UPDATE authorization_codes AS code SET consumed_at = attempt.at, consumed_by = attempt.id \
-         FROM (SELECT * FROM unnest(?, ?, ?, ?) AS attempt(day, hash, id, at) ORDER BY day, hash) AS attempt \
-         WHERE code.expires_on = attempt.day AND code.hash = attempt.hash \
+         FROM (SELECT * FROM unnest(?, ?, ?, ?, ?) AS attempt(day, hash, family, id, at) ORDER BY day, hash) \
+             AS attempt \
+         WHERE code.expires_on = attempt.day AND code.hash = attempt.hash AND code.family_id = attempt.family \
              AND code.consumed_at IS NULL AND code.expires_at > attempt.at \
-             AND family_may_act(code.expires_on, code.family_id, attempt.at) \
+             AND code.expires_on = ANY(?) AND code.hash = ANY(?) \
          RETURNING code.consumed_by",
     )
-    .bind::<Array<Date>, _>(each(rows, |row| row.code.day))
-    .bind::<Array<Binary>, _>(each(rows, |row| row.code.hash.as_bytes().to_vec()))
-    .bind::<Array<SqlUuid>, _>(each(rows, |row| row.attempt.uuid()))
-    .bind::<Array<Timestamptz>, _>(each(rows, |row| row.now))
+    .bind::<Array<Date>, _>(each(&rows, |row| row.code.day))
+    .bind::<Array<Binary>, _>(each(&rows, |row| row.code.hash.as_bytes().to_vec()))
+    .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.family.id.uuid()))
+    .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.attempt.uuid()))
+    .bind::<Array<Timestamptz>, _>(each(&rows, |row| row.now))
+    // Again, so that whatever the plan no other rows are looked at.
+    .bind::<Array<Date>, _>(each(&rows, |row| row.code.day))
+    .bind::<Array<Binary>, _>(each(&rows, |row| row.code.hash.as_bytes().to_vec()))
     .load(connection)?;
     Ok(consumed.into_iter().map(|code| code.consumed_by).collect())
 }

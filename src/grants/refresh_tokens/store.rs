@@ -10,12 +10,12 @@ use uuid::Uuid;
 use crate::audit::{Event, Lookup, WriteValue};
 use crate::grants::codes::store::Consumed;
 use crate::grants::refresh_tokens::FoundRefreshToken;
-use crate::grants::store::{FamilyRow, GrantRow, each, in_order, scope, stored};
+use crate::grants::store::{Doing, each, in_order, lineages, may_act, scope, stored};
 use crate::grants::{BearerKey, FamilyKey, Lineage, NewAccessToken, NewRefreshToken, access_tokens};
-use crate::kernel::{AttemptId, Fault, SecretHash, Stale};
+use crate::kernel::{AttemptId, FamilyId, Fault, SecretHash, Stale};
 use crate::platform::db::{Connection, Statement};
 use crate::platform::seal::Sealed;
-use crate::schema::{families, grants, refresh_answers, refresh_tokens};
+use crate::schema::{refresh_answers, refresh_tokens};
 
 /// Stores refresh tokens, within the write values that decided them, and since when they are.
 pub(in crate::grants) fn insert(
@@ -47,6 +47,7 @@ pub(in crate::grants) fn insert(
 struct Row {
     expires_on: NaiveDate,
     hash: Vec<u8>,
+    family_id: Uuid,
     scopes: Vec<Option<String>>,
     issued_at: DateTime<Utc>,
     consumed_at: Option<DateTime<Utc>>,
@@ -56,6 +57,10 @@ struct Row {
 }
 
 impl Row {
+    fn family(&self) -> FamilyKey {
+        FamilyKey { day: self.expires_on, id: FamilyId::from_uuid(self.family_id) }
+    }
+
     fn found(self, unused: &HashSet<Vec<u8>>, lineage: Lineage) -> Result<FoundRefreshToken, Fault> {
         let predecessor = self.predecessor.map(|hash| BearerKey::from_stored(self.expires_on, hash));
         Ok(FoundRefreshToken {
@@ -79,22 +84,21 @@ impl Lookup for Find {
 
     fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
         let (days, hashes) = stored(keys, |Self(key)| *key);
-        let rows: Vec<(Row, FamilyRow, GrantRow)> = refresh_tokens::table
-            .inner_join(
-                families::table.on(families::expires_on
-                    .eq(refresh_tokens::expires_on)
-                    .and(families::id.eq(refresh_tokens::family_id))),
-            )
-            .inner_join(grants::table.on(grants::id.eq(families::grant_id)))
+        let rows: Vec<Row> = refresh_tokens::table
             .filter(refresh_tokens::expires_on.eq_any(&days))
             .filter(refresh_tokens::hash.eq_any(hashes))
-            .select((Row::as_select(), FamilyRow::as_select(), GrantRow::as_select()))
+            .select(Row::as_select())
             .load(connection)?;
-        let successors = rows.iter().filter_map(|(row, ..)| row.successor.clone()).collect();
+        let successors = rows.iter().filter_map(|row| row.successor.clone()).collect();
         let unused = unused(connection, &days, successors)?;
+        let lineages = lineages(connection, each(&rows, Row::family))?;
         let found = rows
             .into_iter()
-            .map(|(row, family, grant)| row.found(&unused, (family, grant).into()))
+            .map(|row| {
+                let lineage = lineages.get(&row.family()).cloned();
+                let lineage = lineage.ok_or_else(|| Fault::internal("a refresh token without its family"))?;
+                row.found(&unused, lineage)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(in_order(keys, |Self(key)| *key, found, |token| token.key))
     }
@@ -127,7 +131,7 @@ pub fn find_answer(
     now: DateTime<Utc>,
 ) -> Result<Option<Sealed>, Fault> {
     let sealed: Option<Option<Vec<u8>>> = refresh_answers::table
-        .find((consumed_on, token.as_bytes().to_vec()))
+        .find((token.as_bytes().to_vec(), consumed_on))
         .filter(refresh_answers::parameters.eq(parameters.to_vec()))
         .filter(refresh_answers::expires_at.gt(now))
         .select(refresh_answers::sealed)
@@ -201,20 +205,27 @@ impl WriteValue for Rotate {
 
 /// Consumes tokens that may be; of two attempts at one, in one batch or in two, one does. Says which.
 fn consume(rows: &[&Rotate], connection: &mut Connection) -> Result<HashSet<Uuid>, Fault> {
+    let doing = |row: &&Rotate| Doing { family: row.family, client: row.access.client, now: row.now };
+    let may_act = may_act(connection, &each(rows, doing))?;
+    let rows: Vec<&Rotate> = rows.iter().zip(may_act).filter(|(_, may)| *may).map(|(row, _)| *row).collect();
     let consumed: Vec<Consumed> = Statement::new(
         "UPDATE refresh_tokens AS token \
          SET consumed_at = attempt.at, consumed_by = attempt.id, successor = attempt.successor \
-         FROM (SELECT * FROM unnest(?, ?, ?, ?, ?) AS attempt(day, hash, id, successor, at) ORDER BY day, hash) \
-             AS attempt \
-         WHERE token.expires_on = attempt.day AND token.hash = attempt.hash AND token.consumed_at IS NULL \
-             AND family_may_act(token.expires_on, token.family_id, attempt.at) \
+         FROM (SELECT * FROM unnest(?, ?, ?, ?, ?, ?) AS attempt(day, hash, family, id, successor, at) \
+             ORDER BY day, hash) AS attempt \
+         WHERE token.expires_on = attempt.day AND token.hash = attempt.hash AND token.family_id = attempt.family \
+             AND token.consumed_at IS NULL AND token.expires_on = ANY(?) AND token.hash = ANY(?) \
          RETURNING token.consumed_by",
     )
-    .bind::<Array<Date>, _>(each(rows, |row| row.old.day))
-    .bind::<Array<Binary>, _>(each(rows, |row| row.old.hash.as_bytes().to_vec()))
-    .bind::<Array<SqlUuid>, _>(each(rows, |row| row.attempt.uuid()))
-    .bind::<Array<Binary>, _>(each(rows, |row| row.refresh.key.hash.as_bytes().to_vec()))
-    .bind::<Array<Timestamptz>, _>(each(rows, |row| row.now))
+    .bind::<Array<Date>, _>(each(&rows, |row| row.old.day))
+    .bind::<Array<Binary>, _>(each(&rows, |row| row.old.hash.as_bytes().to_vec()))
+    .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.family.id.uuid()))
+    .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.attempt.uuid()))
+    .bind::<Array<Binary>, _>(each(&rows, |row| row.refresh.key.hash.as_bytes().to_vec()))
+    .bind::<Array<Timestamptz>, _>(each(&rows, |row| row.now))
+    // Again, so that whatever the plan no other rows are looked at.
+    .bind::<Array<Date>, _>(each(&rows, |row| row.old.day))
+    .bind::<Array<Binary>, _>(each(&rows, |row| row.old.hash.as_bytes().to_vec()))
     .load(connection)?;
     Ok(consumed.into_iter().map(|token| token.consumed_by).collect())
 }
@@ -248,8 +259,12 @@ fn wipe_answers(connection: &mut Connection, rows: &[&Rotate]) -> Result<(), Fau
     Statement::new(
         "UPDATE refresh_answers AS answer SET sealed = NULL \
          FROM (SELECT * FROM unnest(?, ?) AS wiped(day, hash) ORDER BY day, hash) AS wiped \
-         WHERE answer.sealed_on = wiped.day AND answer.hash = wiped.hash",
+         WHERE answer.sealed_on = wiped.day AND answer.hash = wiped.hash \
+             AND answer.sealed_on = ANY(?) AND answer.hash = ANY(?)",
     )
+    .bind::<Array<Date>, _>(each(&wiped, |(_, day)| *day))
+    .bind::<Array<Binary>, _>(each(&wiped, |(hash, _)| hash.as_bytes().to_vec()))
+    // Again, so that whatever the plan no other rows are looked at.
     .bind::<Array<Date>, _>(each(&wiped, |(_, day)| *day))
     .bind::<Array<Binary>, _>(each(&wiped, |(hash, _)| hash.as_bytes().to_vec()))
     .execute(connection)?;

@@ -47,7 +47,7 @@ pub(super) async fn code(
             cookie: *browser.bearer(),
             user: session.user_id,
             now: context.now,
-            seen_since: context.now - oauth.accounts.sessions.idle(),
+            idle: oauth.accounts.sessions.idle(),
         },
     };
     let given = oauth.ledger.write(context, give).await?;
