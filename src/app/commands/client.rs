@@ -29,7 +29,7 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 86_400, value_parser = clap::value_parser!(u32).range(0..=2_592_000))]
         overlap: u32,
     },
-    /// Disable a client: it and its tokens are refused at once.
+    /// Disable a client: it and its tokens are refused within a second.
     Disable {
         /// Its `client_id`.
         client_id: String,

@@ -25,7 +25,7 @@ pub(super) enum Command {
     },
     /// List all users.
     List,
-    /// Disable a user: sessions and tokens end at once.
+    /// Disable a user: sessions and tokens end within a second.
     Disable {
         /// Identifier or e-mail address.
         user: String,
@@ -35,7 +35,7 @@ pub(super) enum Command {
         /// Identifier or e-mail address.
         user: String,
     },
-    /// Set a password: sessions and tokens end at once.
+    /// Set a password: sessions and tokens end within a second.
     Password {
         /// Identifier or e-mail address.
         user: String,
