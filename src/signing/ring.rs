@@ -83,6 +83,11 @@ impl Ring {
         counting.map(|key| (&key.kid, key.life)).eq(self.seen.iter().map(|(kid, life)| (kid, *life)))
     }
 
+    /// The moments of its keys.
+    pub(super) fn lives(&self) -> Vec<Life> {
+        self.seen.iter().map(|(_, life)| *life).collect()
+    }
+
     /// Whether it holds no key at all.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
