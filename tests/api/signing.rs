@@ -372,6 +372,7 @@ fn keys_are_listed_rotated_and_revoked_by_commands() {
         "{said:?}"
     );
     grantor.run(&["key", "revoke", "nothing"]).is_refused("there is no signing key nothing");
+    grantor.run(&["key", "revoke", "-like-any"]).is_refused("there is no signing key -like-any");
 
     // Without the master key, or with another, nothing is made; to take back, none is needed.
     let without = Grantor::over(&database.url);
