@@ -70,15 +70,16 @@ impl Shared {
             origin: settings.issuer.clone(),
         });
         let usage = Arc::new(Usage::default());
+        ledger.register(&metrics);
+        let caches = Caches::new(&settings.cache, Arc::clone(ledger.invalidation()), &metrics);
         let keys = Keys::new(
             ledger.clone(),
             settings.signing.clone(),
             settings.issuer.clone(),
             master_key(settings)?,
+            &caches,
         );
         let keys = Arc::new(keys);
-        ledger.register(&metrics);
-        let caches = Caches::new(&settings.cache, Arc::clone(ledger.invalidation()), &metrics);
         let bearers = Bearers {
             access_tokens: AccessTokens::new(ledger.clone(), &caches),
             keys: Arc::clone(&keys),

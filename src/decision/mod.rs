@@ -133,7 +133,7 @@ impl Bearers {
     /// A JWT is judged by its row, as any other. Only those that a client got for itself have none, unless they were
     /// revoked.
     async fn jwt(&self, presented: &str, now: DateTime<Utc>) -> Result<Result<Active, NotGood>, Fault> {
-        let Some(jwt) = self.keys.verified(presented, now)? else {
+        let Some(jwt) = self.keys.verified(presented, now).await? else {
             return Ok(Err(NotGood::Malformed));
         };
         if now >= jwt.claims.expires_at {

@@ -21,6 +21,8 @@ pub enum Stale {
     AccessToken(SecretHash),
     /// Services and their scopes.
     Catalogue,
+    /// The signing keys: which there are, and what each may do.
+    SigningKeys,
     /// All of it: more than is worth naming.
     Everything,
 }
@@ -35,6 +37,7 @@ impl Stale {
             Self::Family(id) => format!("f{}", id.uuid().simple()),
             Self::AccessToken(hash) => format!("t{}", URL_SAFE_NO_PAD.encode(hash.as_bytes())),
             Self::Catalogue => "s".to_owned(),
+            Self::SigningKeys => "k".to_owned(),
             Self::Everything => "*".to_owned(),
         }
     }
@@ -57,6 +60,7 @@ impl Stale {
                 Some(Self::AccessToken(SecretHash::from_bytes(bytes.try_into().ok()?)))
             }
             "s" if about.is_empty() => Some(Self::Catalogue),
+            "k" if about.is_empty() => Some(Self::SigningKeys),
             _ => None,
         }
     }
@@ -76,6 +80,7 @@ mod tests {
             Stale::Family(FamilyId::from_uuid(id)),
             Stale::AccessToken(SecretHash::of("gat")),
             Stale::Catalogue,
+            Stale::SigningKeys,
             Stale::Everything,
         ] {
             assert_eq!(Stale::decode(&stale.encode()), stale);

@@ -1,18 +1,20 @@
-//! The keys of this node: looked after every second, asked for at each signature.
+//! The keys of this node: looked after every second, asked for at each signature. Who signs or verifies
+//! asks for what this node may still trust of them, so that a key that was taken back is good for nothing anywhere.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 
 use crate::audit::Ledger;
-use crate::kernel::{Fault, FaultKind};
+use crate::kernel::{Fault, FaultKind, Stale};
+use crate::platform::cache::{Cache, Caches};
 use crate::platform::context::Context;
 use crate::signing::life::{self, Due};
 use crate::signing::ring::{KeySet, Ring};
 use crate::signing::rotation::{self, Maker};
 use crate::signing::store::{self, StoredKey};
 use crate::signing::token::{Claims, Presented, Signed, Verified};
-use crate::signing::{Life, MasterKey, SigningSettings};
+use crate::signing::{MasterKey, SigningSettings};
 
 /// What signs, verifies and shows keys.
 pub struct Keys {
@@ -22,12 +24,21 @@ pub struct Keys {
     master: Option<MasterKey>,
     /// `None`: the database has not answered yet.
     ring: RwLock<Option<Arc<Ring>>>,
+    /// The same, as long as nobody changed them.
+    remembered: Arc<Cache<(), Arc<Ring>>>,
 }
 
 impl Keys {
     /// Keys over the database. Without a master key nothing is signed.
-    pub fn new(ledger: Ledger, settings: SigningSettings, issuer: String, master: Option<MasterKey>) -> Self {
-        Self { ledger, settings, issuer, master, ring: RwLock::new(None) }
+    pub fn new(
+        ledger: Ledger,
+        settings: SigningSettings,
+        issuer: String,
+        master: Option<MasterKey>,
+        caches: &Caches,
+    ) -> Self {
+        let remembered = caches.open("signing_keys", |stale| (*stale == Stale::SigningKeys).then_some(()));
+        Self { ledger, settings, issuer, master, ring: RwLock::new(None), remembered }
     }
 
     /// The first look. A database that is away is waited for; a master key that does not open the keys is not.
@@ -47,9 +58,7 @@ impl Keys {
 
     /// Looks at the keys, and makes the one that is due.
     pub async fn tend(&self, now: DateTime<Utc>) -> Result<(), Fault> {
-        let stored = self.ledger.read(store::all).await?;
-        self.hold(&stored, now)?;
-        let lives: Vec<Life> = stored.iter().map(|key| key.life).collect();
+        let lives = self.look(now).await?.lives();
         let Some(master) = self.master.clone().filter(|_| life::due(&lives, now) != Due::Nothing) else {
             return Ok(());
         };
@@ -62,22 +71,39 @@ impl Keys {
             })
             .await?;
         made.map_err(|denial| Fault::internal(format!("{denial:?}")))?;
-        self.hold(&self.ledger.read(store::all).await?, now)
+        self.look(now).await.map(drop)
     }
 
-    fn hold(&self, stored: &[StoredKey], now: DateTime<Utc>) -> Result<(), Fault> {
-        let before = self.ring();
-        if before.as_ref().is_some_and(|ring| ring.is_of(stored, now)) {
-            return Ok(());
+    /// The keys as they are now, as far as that is promised.
+    async fn current(&self, now: DateTime<Utc>) -> Result<Arc<Ring>, Fault> {
+        match self.remembered.get(&()) {
+            Some(ring) => Ok(ring),
+            None => self.look(now).await,
         }
-        let ring = Ring::hold(stored, before.as_deref(), self.master.as_ref(), now)?;
-        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(ring));
+    }
+
+    /// The keys as the database has them.
+    async fn look(&self, now: DateTime<Utc>) -> Result<Arc<Ring>, Fault> {
+        let claim = self.remembered.claim();
+        let stored = self.ledger.look_up(store::FindAll).await?;
+        let ring = self.hold(&stored, now)?;
+        self.remembered.put(claim, (), Arc::clone(&ring));
+        Ok(ring)
+    }
+
+    fn hold(&self, stored: &[StoredKey], now: DateTime<Utc>) -> Result<Arc<Ring>, Fault> {
+        let before = self.ring();
+        if let Some(ring) = before.clone().filter(|ring| ring.is_of(stored, now)) {
+            return Ok(ring);
+        }
+        let ring = Arc::new(Ring::hold(stored, before.as_deref(), self.master.as_ref(), now)?);
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&ring));
         if self.is_on() {
             for kid in self.closed() {
                 log::error!("the master key of this node does not open the signing key {kid}");
             }
         }
-        Ok(())
+        Ok(ring)
     }
 
     /// Whether this node can sign, as far as that is its operator's choice.
@@ -100,16 +126,17 @@ impl Keys {
     }
 
     /// Makes a JWT of the claims. Without a key that signs now this is a fault: nothing goes out unsigned.
-    pub fn sign(&self, claims: &Claims, now: DateTime<Utc>) -> Result<Signed, Fault> {
+    pub async fn sign(&self, claims: &Claims, now: DateTime<Utc>) -> Result<Signed, Fault> {
         let claims = claims.text(&self.issuer)?;
-        let (text, end) = self.read()?.sign(&claims, now)?;
+        let (text, end) = self.current(now).await?.sign(&claims, now)?;
         Ok(Signed::new(text, end))
     }
 
     /// The claims of a JWT, if we signed it and its key still counts. Whether its time is over is not judged here.
-    pub fn verified(&self, presented: &str, now: DateTime<Utc>) -> Result<Option<Verified>, Fault> {
+    pub async fn verified(&self, presented: &str, now: DateTime<Utc>) -> Result<Option<Verified>, Fault> {
         let Some(jwt) = Presented::parse(presented) else { return Ok(None) };
-        let is_ours = self.read()?.verifies(&jwt.header, jwt.signature, jwt.signed.as_bytes(), now);
+        let is_ours =
+            self.current(now).await?.verifies(&jwt.header, jwt.signature, jwt.signed.as_bytes(), now);
         Ok(is_ours.then(|| jwt.verified(&self.issuer)).flatten())
     }
 

@@ -83,6 +83,11 @@ impl Ring {
         counting.map(|key| (&key.kid, key.life)).eq(self.seen.iter().map(|(kid, life)| (kid, *life)))
     }
 
+    /// The moments of its keys.
+    pub(super) fn lives(&self) -> Vec<Life> {
+        self.seen.iter().map(|(_, life)| *life).collect()
+    }
+
     /// Whether it holds no key at all.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
@@ -101,10 +106,12 @@ impl Ring {
         }
     }
 
-    /// The key that signs at this moment.
+    /// The key that signs at this moment. Where none does, the one that waits was to sign at once, by a clock that is
+    /// ahead of ours.
     fn signer(&self, now: DateTime<Utc>) -> Option<&Held> {
-        let signing = self.keys.iter().filter(|held| held.life.state(now) == State::Signing);
-        signing.max_by_key(|held| held.life.rank())
+        let are = |state| self.keys.iter().filter(move |held| held.life.state(now) == state);
+        let signing = are(State::Signing).max_by_key(|held| held.life.rank());
+        signing.or_else(|| are(State::Waiting).min_by_key(|held| held.life.signs_from))
     }
 
     /// Signs the claims of an access token; the text, and the end of what is signed within it.

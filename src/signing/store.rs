@@ -1,11 +1,13 @@
 //! The table `signing_keys`.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
 
-use crate::audit::Work;
-use crate::kernel::Fault;
+use crate::audit::{Lookup, Work};
+use crate::kernel::{Fault, Stale};
 use crate::platform::db::Connection;
 use crate::platform::seal::Sealed;
 use crate::schema::signing_keys;
@@ -70,6 +72,18 @@ pub fn all(connection: &mut Connection) -> Result<Vec<StoredKey>, Fault> {
     rows.into_iter().map(Row::key).collect()
 }
 
+/// Every key, together with whatever others look for: so the keys are seen also while every connection is held.
+pub(super) struct FindAll;
+
+impl Lookup for FindAll {
+    type Found = Arc<[StoredKey]>;
+
+    fn find(asking: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
+        let all: Arc<[StoredKey]> = all(connection)?.into();
+        Ok(asking.iter().map(|_| Arc::clone(&all)).collect())
+    }
+}
+
 /// Waits until nobody else changes keys; held until the act ends.
 pub(super) fn lock(work: &mut Work<'_>) -> Result<(), Fault> {
     diesel::sql_query("SELECT pg_advisory_xact_lock(hashtext('grantor.signing_keys'))")
@@ -90,6 +104,7 @@ pub(super) fn insert(work: &mut Work<'_>, key: &StoredKey) -> Result<(), Fault> 
             signing_keys::signs_until.eq(key.life.signs_until),
         ))
         .execute(&mut **work)?;
+    work.stale(Stale::SigningKeys);
     Ok(())
 }
 
@@ -102,5 +117,6 @@ pub(super) fn set_life(work: &mut Work<'_>, kid: &str, life: Life) -> Result<(),
             signing_keys::revoked_at.eq(life.revoked_at),
         ))
         .execute(&mut **work)?;
+    work.stale(Stale::SigningKeys);
     Ok(())
 }

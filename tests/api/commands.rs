@@ -260,7 +260,7 @@ fn a_service_is_made_once_with_scopes_of_its_own() {
         listed.as_array().expect("a list").iter().map(|one| text(&one["name"])).collect();
     assert_eq!(names, ["mail", "orders", "people"]);
 
-    let refused: [(&[&str], &str); 10] = [
+    let refused: [(&[&str], &str); 11] = [
         (&["mail"], "there is a service mail already"),
         (
             &["post", "--audience", "https://mail.test"],
@@ -271,6 +271,10 @@ fn a_service_is_made_once_with_scopes_of_its_own() {
         (&["Post"], "a service's name has 1 to 63 characters a-z, 0-9, - and _, and starts with a letter"),
         (&["oauth"], "oauth is a name of this server's own"),
         (&["post", "--audience", "*"], "the audience must be 1 to 255 visible ASCII characters, and not `*`"),
+        (
+            &["post", "--audience", "http://127.0.0.1:8080"],
+            "http://127.0.0.1:8080 is this server's own name: a service has another",
+        ),
         (&["post", "--scope", "read"], "write read as SCOPE=SENTENCE, e.g. \"orders:read=Read your orders\""),
         (&["post", "--scope", "post:read="], "the sentence of post:read: text is empty"),
         (

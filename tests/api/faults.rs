@@ -15,7 +15,8 @@ use grantor::platform::context::Context;
 use grantor::platform::db;
 
 use crate::support::{
-    ADA, Answer, App, Browser, OwnPostgres, Relay, START, TestClient, database, eventually, told, within,
+    ADA, Answer, App, Browser, OwnPostgres, Relay, START, TestClient, database, eventually, signing, told,
+    within,
 };
 
 /// The longest that anybody waits to be told that the database is away.
@@ -389,6 +390,30 @@ async fn with_every_connection_held_the_answer_is_503_and_not_silence() {
         holder.release().await;
     }
     assert_eq!(app.get(&page).await.status, 303);
+}
+
+/// A key that was taken back is good for nothing there either, and what another signs is good.
+#[tokio::test]
+async fn with_every_connection_held_a_revoked_key_is_gone_all_the_same() {
+    let app = App::with(|settings| signing(settings, "ES256")).await;
+    let held = App::over(&app.settings.database.url, app.clock.clone(), |settings| {
+        signing(settings, "ES256");
+        settings.database.pool.connections = 2;
+    })
+    .await;
+    let (client, server) = (app.jwt_client(), app.resource_server());
+    let token = client.own_token(&app, "orders:read").await.text("access_token");
+    assert!(held.is_active(&server, &token).await);
+
+    let holders = [Holder::of(&held).await, Holder::of(&held).await];
+    app.revoke_key(&app.kids().await.remove(0)).expect("a key");
+    let is_refused = || async { !held.is_active(&server, &token).await };
+    within(Duration::from_secs(1), "refused", is_refused).await;
+    let fresh = client.own_token(&held, "orders:read").await.text("access_token");
+    assert!(held.is_active(&server, &fresh).await && app.is_active(&server, &fresh).await);
+    for holder in holders {
+        holder.release().await;
+    }
 }
 
 /// Holds one connection of a server's pool.

@@ -204,6 +204,24 @@ async fn a_successor_that_is_asked_for_signs_when_everybody_must_know_it() {
     assert_eq!(app.kids().await, both, "what the old one signed is still good");
 }
 
+/// Clocks may be apart: a key that is to sign at once does so on every node, also where its moment is yet to come.
+#[tokio::test]
+async fn a_key_made_by_a_clock_that_is_ahead_signs_at_once_on_every_node() {
+    let app = App::start().await;
+    let node = |clock| App::over(&app.settings.database.url, clock, |settings| signing(settings, "ES256"));
+    let ahead = node(TestClock::starting_at(*START + Duration::seconds(90))).await;
+    let behind = node(app.clock.clone()).await;
+    let (client, reader) = (app.jwt_client(), app.resource_server());
+    for _ in 0..2 {
+        let token = client.own_token(&behind, "orders:read").await.text("access_token");
+        assert!(ahead.is_active(&reader, &token).await && behind.is_active(&reader, &token).await);
+        // The next one is made in an emergency, by the same clock.
+        ahead.revoke_key(&ahead.kids().await.remove(0)).expect("a key");
+        ahead.tend_keys().await;
+        behind.tend_keys().await;
+    }
+}
+
 /// The emergency: gone from the key set and good for nothing, at once, and somebody else signs.
 #[tokio::test]
 async fn a_revoked_key_is_gone_with_everything_it_signed() {
@@ -354,6 +372,7 @@ fn keys_are_listed_rotated_and_revoked_by_commands() {
         "{said:?}"
     );
     grantor.run(&["key", "revoke", "nothing"]).is_refused("there is no signing key nothing");
+    grantor.run(&["key", "revoke", "-like-any"]).is_refused("there is no signing key -like-any");
 
     // Without the master key, or with another, nothing is made; to take back, none is needed.
     let without = Grantor::over(&database.url);

@@ -17,7 +17,8 @@ pub(super) enum Command {
     Rotate,
     /// Take a key back, in an emergency: everything it signed is refused at once.
     Revoke {
-        /// Its `kid`.
+        /// Its `kid`, which may begin with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
 }

@@ -38,12 +38,22 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
     match command {
         Command::Add { name, audience, display_name, access_token_format, scopes, optional_scopes } => {
             shell.can_issue(access_token_format.as_deref())?;
+            is_of_another(shell, audience.as_deref())?;
             let registration =
                 Registration { name, audience, display_name, access_token_format, scopes, optional_scopes };
             add(shell, &registration)
         }
         Command::List => list(shell),
     }
+}
+
+/// A JWT that is for no service in particular names the issuer; a service of that name would take it for its own.
+fn is_of_another(shell: &Shell, audience: Option<&str>) -> Result<(), Refusal> {
+    let issuer = &shell.settings.issuer;
+    if audience == Some(issuer) {
+        return Err(Refusal(format!("{issuer} is this server's own name: a service has another")));
+    }
+    Ok(())
 }
 
 fn add(shell: &Shell, registration: &Registration) -> Result<(), Refusal> {

@@ -53,7 +53,7 @@ async fn access_token(
 
 /// A JWT dies as any other access token; one that has no row gets one that says so.
 async fn jwt(oauth: &OAuth, context: &Context, client: &Client, token: &PlainSecret) -> Result<bool, Fault> {
-    let Some(jwt) = oauth.keys.verified(token.expose(), context.now)? else { return Ok(false) };
+    let Some(jwt) = oauth.keys.verified(token.expose(), context.now).await? else { return Ok(false) };
     if access_token(oauth, context, client, BearerKey::of_jwt(&jwt)).await? {
         return Ok(true);
     }

@@ -21,7 +21,7 @@ pub(super) async fn issue(
     settle!(engine::client_credentials(client, &scope));
     let catalogue = oauth.bearers.services.catalogue().await?;
     let meant = settle!(rules::meant(&catalogue, &scope, &asked.resources, &Resources::default()));
-    let access = settle!(mint::access_token(oauth, client, None, meant, context.now)?);
+    let access = settle!(mint::access_token(oauth, client, None, meant, context.now).await?);
     let answer = mint::answer(&access, None)?;
     if access.is_jwt || oauth.ledger.write(context, Issue(access.row)).await? {
         Ok(Ok(answer))

@@ -58,7 +58,7 @@ pub(super) async fn redeem(
         scope: &meant.scope,
         owner: &found.lineage.grant.user_id.to_string(),
     }));
-    let access = settle!(mint::access_token(oauth, client, Some(&found.lineage), meant, context.now)?);
+    let access = settle!(mint::access_token(oauth, client, Some(&found.lineage), meant, context.now).await?);
     let refresh = client
         .may_use(GrantType::RefreshToken)
         .then(|| mint::refresh_token(&found.lineage, &found.code.scope, None));

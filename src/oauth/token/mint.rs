@@ -22,7 +22,7 @@ pub(super) struct AccessToken {
 }
 
 /// Mints an access token for a client: in the name of a person, or in its own.
-pub(super) fn access_token(
+pub(super) async fn access_token(
     oauth: &OAuth,
     client: &Client,
     lineage: Option<&Lineage>,
@@ -47,11 +47,11 @@ pub(super) fn access_token(
         issued_at: now,
         expires_at,
     };
-    if is_jwt { signed(oauth, client, row) } else { Ok(Ok(AccessToken { text, row, is_jwt })) }
+    if is_jwt { signed(oauth, client, row).await } else { Ok(Ok(AccessToken { text, row, is_jwt })) }
 }
 
 /// A JWT (RFC 9068) that says what the row does, in the place of the text that was minted for it.
-fn signed(oauth: &OAuth, client: &Client, row: NewAccessToken) -> Outcome<AccessToken> {
+async fn signed(oauth: &OAuth, client: &Client, row: NewAccessToken) -> Outcome<AccessToken> {
     let claims = Claims {
         subject: match row.family {
             Some(_) => row.subject.to_string(),
@@ -64,7 +64,7 @@ fn signed(oauth: &OAuth, client: &Client, row: NewAccessToken) -> Outcome<Access
         issued_at: row.issued_at,
         expires_at: row.expires_at,
     };
-    let jwt = oauth.keys.sign(&claims, row.issued_at)?;
+    let jwt = oauth.keys.sign(&claims, row.issued_at).await?;
     if !jwt.is_presentable {
         return Ok(Err(Denial::TokenTooLong));
     }

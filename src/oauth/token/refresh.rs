@@ -124,7 +124,7 @@ async fn rotate(
         Ok(meant) => meant,
         Err(denial) => return Ok(Some(Err(denial))),
     };
-    let access = match mint::access_token(oauth, client, Some(lineage), meant, now)? {
+    let access = match mint::access_token(oauth, client, Some(lineage), meant, now).await? {
         Ok(access) => access,
         Err(denial) => return Ok(Some(Err(denial))),
     };
