@@ -9,7 +9,7 @@ use grantor::platform::seal::Sealed;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::support::{
-    ADA, Answer, App, TestClient, count, dump, eventually, hexadecimal, told, web_registration,
+    ADA, Answer, App, TestClient, count, dump, eventually, execute, hexadecimal, told, web_registration,
 };
 
 /// Refreshes, asking for a scope.
@@ -362,4 +362,26 @@ async fn a_token_of_which_nothing_is_left_is_no_token() {
     browser.submit(remove, &[]).await;
     assert!(!app.is_active(&server, &access).await);
     client.refresh(&app, &refresh).await.is_error(400, "invalid_grant");
+}
+
+/// What another node ended a moment ago may not be heard here yet: the database decides, and the answer is no.
+#[tokio::test]
+async fn who_was_disabled_elsewhere_a_moment_ago_is_refused_and_not_told_to_ask_again() {
+    let app = App::start().await;
+    let (client, server) = (app.web_client(), app.resource_server());
+    let tokens = client.tokens_of_ada(&app, "orders:read").await;
+    let access = tokens.text("access_token");
+    // As if nothing could be heard for a moment: this is not told to any node.
+    eventually("remembered", || async {
+        execute(&app.db, "UPDATE principals SET disabled_at = NULL WHERE kind = 'user'").expect("a database");
+        app.ledger.invalidation().apply(&[Stale::Everything]);
+        assert!(app.is_active(&server, &access).await);
+        execute(&app.db, "UPDATE principals SET disabled_at = now() WHERE kind = 'user'")
+            .expect("a database");
+        app.is_active(&server, &access).await
+    })
+    .await;
+    let refused = client.refresh(&app, &tokens.text("refresh_token")).await;
+    refused.is_error(400, "invalid_grant");
+    assert_eq!(count(&app.db, "refresh_tokens WHERE consumed_at IS NOT NULL"), 0);
 }

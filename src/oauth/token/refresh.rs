@@ -55,7 +55,8 @@ pub(super) async fn refresh(
             return Ok(decision);
         }
     }
-    Err(Fault::unavailable("a refresh token that nobody consumes and nobody gets"))
+    // Nobody consumes it and nobody gets it: something it depends on ended a moment ago, which is not heard here yet.
+    Ok(Err(Denial::NothingLeft))
 }
 
 /// The token, and all that the eligibility rule asks of it.
