@@ -263,11 +263,22 @@ impl<T> Worker<T> {
             }
             Err(fault) if many && self.connection.is_some() => {
                 log::warn!("a batch is done again one by one: {fault}");
+                self.hurry(true);
                 for alone in groups.into_iter().flat_map(|group| group.apart()) {
                     self.execute(vec![alone], again);
                 }
+                self.hurry(false);
             }
             Err(fault) => groups.into_iter().for_each(|group| group.fail(&fault)),
+        }
+    }
+
+    /// A connection that cannot be told is not used again: it may wait for too long, or not long enough.
+    fn hurry(&mut self, hurries: bool) {
+        if let Some((mut connection, used_at)) = self.connection.take()
+            && self.db.hurry(&mut connection, hurries).is_ok()
+        {
+            self.connection = Some((connection, used_at));
         }
     }
 

@@ -37,6 +37,9 @@ use crate::kernel::Fault;
 /// How long a batch waits for a row that somebody holds.
 const LOCK_TIMEOUT_MS: u64 = 1000;
 
+/// The same for a row of a batch that is done again by itself, while all that came behind the batch waits.
+const LOCK_TIMEOUT_ALONE_MS: u64 = 100;
+
 /// A connection to the database. Only stores look inside.
 pub type Connection = PgConnection;
 
@@ -179,12 +182,18 @@ impl Db {
     pub fn connect_for_lookups(&self) -> Result<Connection, Fault> {
         let mut connection = reach(&self.url)?;
         connection.batch_execute(&format!(
-            "SET statement_timeout = {}; SET lock_timeout = {LOCK_TIMEOUT_MS}; \
-             SET plan_cache_mode = force_generic_plan; \
+            "{}; SET lock_timeout = {LOCK_TIMEOUT_MS}; SET plan_cache_mode = force_generic_plan; \
              SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off",
-            self.statement_timeout_ms
+            time_limits(self.statement_timeout_ms)
         ))?;
         Ok(connection)
+    }
+
+    /// Has a connection for lookups wait less for rows, or as long as before: who is done again alone keeps others
+    /// waiting.
+    pub fn hurry(&self, connection: &mut Connection, hurries: bool) -> Result<(), Fault> {
+        let wait = if hurries { LOCK_TIMEOUT_ALONE_MS } else { LOCK_TIMEOUT_MS };
+        Ok(connection.batch_execute(&format!("SET lock_timeout = {wait}"))?)
     }
 
     /// Whether a connection that rested still answers.
@@ -242,7 +251,7 @@ impl ManageConnection for Manager {
         let generation = self.generation.load(Ordering::SeqCst);
         let mut inner = connect(&self.url)?;
         inner
-            .batch_execute(&format!("SET statement_timeout = {}", self.statement_timeout_ms))
+            .batch_execute(&time_limits(self.statement_timeout_ms))
             .map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(Tracked { inner, generation })
     }
@@ -262,6 +271,12 @@ impl ManageConnection for Manager {
     }
 }
 
+/// How long Postgres lets a statement run, and a transaction rest: a node that sleeps or vanishes in the middle of one
+/// would otherwise hold its rows until somebody notices.
+fn time_limits(ms: u64) -> String {
+    format!("SET statement_timeout = {ms}; SET idle_in_transaction_session_timeout = {ms}")
+}
+
 /// One connection outside the pool, in UTC.
 pub fn connect(url: &str) -> Result<Connection, ConnectionError> {
     let mut connection = PgConnection::establish(url)?;
@@ -279,8 +294,8 @@ fn reach(url: &str) -> Result<Connection, Fault> {
 fn bounded(url: &str) -> String {
     const BOUNDS: [(&str, &str); 5] = [
         ("connect_timeout", "2"),
-        ("keepalives_idle", "10"),
-        ("keepalives_interval", "3"),
+        ("keepalives_idle", "2"),
+        ("keepalives_interval", "1"),
         ("keepalives_count", "3"),
         ("tcp_user_timeout", "5000"),
     ];
@@ -302,15 +317,16 @@ impl From<DieselError> for Fault {
                 DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
                 _,
             )
-            | DieselError::BrokenTransactionManager => Self::lost_connection(error),
+            | DieselError::BrokenTransactionManager
+            // Nobody knows what became of it, and the connection is of no use.
+            | DieselError::RollbackErrorOnCommit { .. } => Self::lost_connection(error),
             DieselError::DatabaseError(DatabaseErrorKind::Unknown, details) if is_lost(details.message()) => {
                 Self::lost_connection(error)
             }
             DieselError::DatabaseError(
                 DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ReadOnlyTransaction,
                 _,
-            )
-            | DieselError::RollbackErrorOnCommit { .. } => Self::unavailable(error),
+            ) => Self::unavailable(error),
             DieselError::DatabaseError(DatabaseErrorKind::Unknown, details)
                 if is_passing(details.message()) =>
             {

@@ -17,6 +17,10 @@ use grantor::platform::db;
 use crate::support::{
     ADA, Answer, App, Browser, OwnPostgres, Relay, START, TestClient, database, eventually, signing, told,
     within,
+}
+
+    ADA, Answer, App, Browser, OwnPostgres, Relay, START, TestClient, count, database, eventually, signing,
+    told, within,
 };
 
 /// The longest that anybody waits to be told that the database is away.
@@ -414,6 +418,32 @@ async fn with_every_connection_held_a_revoked_key_is_gone_all_the_same() {
     for holder in holders {
         holder.release().await;
     }
+}
+
+/// A node that vanishes or sleeps in the middle of its work holds no rows that others wait for.
+#[tokio::test]
+async fn a_transaction_that_nobody_goes_on_with_is_ended() {
+    let app = App::with(|settings| settings.database.pool.statement_timeout_ms = 200).await;
+    let mut lane = app.db.connect_for_lookups().expect("a connection");
+    lane.batch_execute("BEGIN").expect("a transaction");
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (tell, is_held) = tokio::sync::oneshot::channel();
+    let db = app.db.clone();
+    let pooled = tokio::spawn(async move {
+        let rest = move |connection: &mut db::Connection| {
+            connection.batch_execute("BEGIN")?;
+            tell.send(()).expect("the test");
+            let _ = released.recv();
+            Err::<(), _>(Fault::lost_connection("ended meanwhile"))
+        };
+        db.run(rest).await
+    });
+    is_held.await.expect("a transaction");
+    let resting = "pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+    eventually("ended", || async { count(&app.db, resting) == 0 }).await;
+    release.send(()).expect("a transaction");
+    assert!(pooled.await.expect("its end").is_err());
+    assert!(lane.batch_execute("SELECT 1").is_err());
 }
 
 /// Holds one connection of a server's pool.

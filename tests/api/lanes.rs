@@ -9,6 +9,7 @@ use std::task::Poll;
 
 use chrono::{NaiveDate, TimeDelta};
 use diesel::RunQueryDsl as _;
+use diesel::connection::SimpleConnection as _;
 use futures_util::future::join_all;
 use grantor::app::settings::Settings;
 use grantor::audit::{Event, Ledger, WriteValue};
@@ -17,7 +18,7 @@ use grantor::grants::codes::store::{Find as FindCode, Redeem, Redeemed};
 use grantor::grants::{BearerKey, NewAccessToken};
 use grantor::kernel::{AttemptId, DatedTag, Fault, FaultKind, PlainSecret, Scope, Stale, Tag, TokenId};
 use grantor::platform::context::Context;
-use grantor::platform::db::Connection;
+use grantor::platform::db::{self, Connection};
 use grantor::platform::entropy::Entropy;
 
 use crate::support::{ADA, App, TestClient, count, execute, told};
@@ -259,4 +260,58 @@ async fn a_deadlock_between_the_batches_of_two_nodes_heals() {
     assert_eq!(count(&app.db, "crossing WHERE steps = 2"), 2);
     assert_eq!(count(&app.db, "access_tokens"), 2);
     assert!(attempts.load(Ordering::SeqCst) > 2, "neither was in the other's way");
+}
+
+/// A row that somebody holds: those who want it are told so, and hold up nobody for long.
+struct Wanting(i32);
+
+impl WriteValue for Wanting {
+    type Verdict = ();
+
+    fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<()>, Fault> {
+        for Self(row) in rows {
+            diesel::sql_query(format!("UPDATE crossing SET steps = 1 WHERE id = {row}"))
+                .execute(connection)?;
+        }
+        Ok(rows.iter().map(|_| ()).collect())
+    }
+
+    fn events(&self, (): &()) -> Vec<Event> {
+        Vec::new()
+    }
+
+    fn stale(&self) -> Option<Stale> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn many_who_want_what_somebody_holds_do_not_hold_up_those_beside_them() {
+    const HELD: i32 = 12;
+    let app = App::start().await;
+    let table =
+        format!("CREATE TABLE crossing AS SELECT id, 0 AS steps FROM generate_series(1, {HELD}) AS id");
+    execute(&app.db, &table).expect("a table");
+    let (client, context) = (app.web_client(), context(&app));
+    let today = app.clock.now().date_naive();
+    let mut holder = db::connect(&app.settings.database.url).expect("a connection");
+    holder.batch_execute("BEGIN; UPDATE crossing SET steps = 2").expect("rows");
+
+    let release = hold(&app.ledger, &context).await;
+    let mut wanting = Vec::new();
+    for row in 1..=HELD {
+        wanting.push(begun(app.ledger.write(&context, Wanting(row))).await);
+    }
+    let beside = begun(app.ledger.write(&context, Issue(token(&app, &client, today)))).await;
+    release.send(()).expect("a held lane");
+    let (wanting, beside) = tokio::join!(join_all(wanting), beside);
+    assert!(beside.expect("a commit"), "behind twelve that wait");
+    for end in wanting {
+        assert_eq!(end.expect_err("held").kind(), FaultKind::Unavailable);
+    }
+    holder.batch_execute("COMMIT").expect("an end");
+    app.ledger
+        .write(&context, Wanting(1))
+        .await
+        .expect("nobody holds it any more, and one waits as long as before");
 }

@@ -1,5 +1,7 @@
 //! A code for tokens (RFC 6749 §4.1.3).
 
+use std::time::Duration;
+
 use crate::audit::{Actor, Event, Kind};
 use crate::clients::{Client, GrantType};
 use crate::decision::effective;
@@ -15,6 +17,14 @@ use crate::oauth::token::rules::{self, CodeProof};
 use crate::platform::context::Context;
 use crate::platform::entropy::Entropy;
 use crate::settle;
+
+/// Between looks at what became of a code when nobody knows.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+    Duration::from_millis(400),
+    Duration::from_millis(400),
+];
 
 /// A code, as a client presents it.
 pub(super) struct Presented {
@@ -79,9 +89,9 @@ pub(super) async fn redeem(
             Ok(Ok(answer))
         }
         Ok(Redeemed::Lost) => lost(oauth, context, client, key).await,
-        // The commit may have happened all the same; then the next attempt would pass for a replay.
-        Err(fault) => match load(oauth, client, key).await {
-            Ok(Some((found, _))) if found.consumed_by == Some(attempt) => Ok(Ok(answer)),
+        // The commit may have happened all the same; then the client's next attempt would pass for a replay.
+        Err(fault) => match look_again(oauth, client, key).await {
+            Some(found) if found.consumed_by == Some(attempt) => Ok(Ok(answer)),
             _ => Err(fault),
         },
     }
@@ -96,6 +106,17 @@ async fn load(
     let Some(found) = oauth.ledger.look_up(codes::store::Find(key)).await? else { return Ok(None) };
     let standing = oauth.bearers.standing(client, Some(&found.lineage)).await?;
     Ok(Some((found, standing)))
+}
+
+/// What became of a code, as soon as the database says so again; within what a client may be kept waiting.
+async fn look_again(oauth: &OAuth, client: &Client, key: BearerKey) -> Option<FoundCode> {
+    for pause in PAUSES {
+        match load(oauth, client, key).await {
+            Ok(found) => return found.map(|(code, _)| code),
+            Err(_) => tokio::time::sleep(pause).await,
+        }
+    }
+    None
 }
 
 /// Says no, and kills the family where whoever presented the code should not have held it (RFC 6749 §4.1.2:
