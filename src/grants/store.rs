@@ -382,7 +382,9 @@ impl WriteValue for RevokeFamily {
     fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<bool>, Fault> {
         let revoked: Vec<Told> = Statement::new(
             "UPDATE families AS family SET revoked_at = revoking.at, revoked_by = revoking.reason \
-             FROM (SELECT * FROM unnest(?, ?, ?, ?) AS revoking(day, id, at, reason) ORDER BY day, id) AS revoking \
+             FROM (SELECT DISTINCT ON (day, id) * \
+                   FROM unnest(?, ?, ?, ?) WITH ORDINALITY AS revoking(day, id, at, reason, place) \
+                   ORDER BY day, id, place) AS revoking \
              WHERE family.expires_on = revoking.day AND family.id = revoking.id AND family.revoked_at IS NULL \
                  AND family.expires_on = ANY(?) AND family.id = ANY(?) \
              RETURNING family.id",
@@ -396,7 +398,7 @@ impl WriteValue for RevokeFamily {
         .bind::<Array<SqlUuid>, _>(each(rows, |row| row.family.id.uuid()))
         .load(connection)?;
         let mut revoked: HashSet<Uuid> = revoked.into_iter().map(|family| family.id).collect();
-        // Of two who kill the same, one did.
+        // Of two who kill the same, the first did, as the statement says.
         Ok(each(rows, |row| revoked.remove(&row.family.id.uuid())))
     }
 

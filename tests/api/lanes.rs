@@ -12,14 +12,18 @@ use diesel::RunQueryDsl as _;
 use diesel::connection::SimpleConnection as _;
 use futures_util::future::join_all;
 use grantor::app::settings::Settings;
-use grantor::audit::{Event, Ledger, WriteValue};
+use grantor::audit::{Actor, Event, Kind, Ledger, WriteValue};
 use grantor::grants::access_tokens::store::{Find, Issue};
 use grantor::grants::codes::store::{Find as FindCode, Redeem, Redeemed};
-use grantor::grants::{BearerKey, NewAccessToken};
-use grantor::kernel::{AttemptId, DatedTag, Fault, FaultKind, PlainSecret, Scope, Stale, Tag, TokenId};
+use grantor::grants::store::RevokeFamily;
+use grantor::grants::{BearerKey, FamilyKey, NewAccessToken};
+use grantor::kernel::{
+    AttemptId, DatedTag, FamilyId, Fault, FaultKind, PlainSecret, Scope, Stale, Tag, TokenId,
+};
 use grantor::platform::context::Context;
 use grantor::platform::db::{self, Connection};
 use grantor::platform::entropy::Entropy;
+use uuid::Uuid;
 
 use crate::support::{ADA, App, TestClient, count, execute, told};
 
@@ -314,4 +318,37 @@ async fn many_who_want_what_somebody_holds_do_not_hold_up_those_beside_them() {
         .write(&context, Wanting(1))
         .await
         .expect("nobody holds it any more, and one waits as long as before");
+}
+
+/// A family that dies of two things at once: its row and the log name the same.
+#[tokio::test]
+async fn of_those_who_kill_one_family_in_one_batch_the_row_names_whom_the_log_names() {
+    const FAMILIES: u128 = 20;
+    let app = patient().await;
+    let (client, context) = (app.web_client(), context(&app));
+    let day = context.now.date_naive();
+    let some = format!(
+        "INSERT INTO families (expires_on, id, grant_id, user_id, client_id, created_at, expires_at) \
+         SELECT '{day}', lpad(to_hex(i), 32, '0')::uuid, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), \
+             now(), now() FROM generate_series(1, {FAMILIES}) AS i"
+    );
+    execute(&app.db, &some).expect("families");
+
+    let release = hold(&app.ledger, &context).await;
+    let mut writes = Vec::new();
+    for (kind, reason) in [(Kind::FamilyRevoked, "revoked"), (Kind::CodeReplayed, "code_replay")] {
+        for number in 1..=FAMILIES {
+            let family = FamilyKey { day, id: FamilyId::from_uuid(Uuid::from_u128(number)) };
+            let event = Event::new(kind, Actor::Client(client.principal)).on("family", family.id);
+            let kill = RevokeFamily { family, now: context.now, reason, event };
+            writes.push(begun(app.ledger.write(&context, kill)).await);
+        }
+    }
+    release.send(()).expect("a held lane");
+    let killed = join_all(writes).await.into_iter().filter(|end| matches!(end, Ok(true))).count();
+    assert_eq!(killed as u128, FAMILIES);
+    for (kind, reason) in [("family.revoked", "revoked"), ("code.replayed", "code_replay")] {
+        let rows = count(&app.db, &format!("families WHERE revoked_by = '{reason}'"));
+        assert_eq!(rows, i64::try_from(told(&app.db, kind).len()).expect("a few"), "{kind}");
+    }
 }

@@ -167,7 +167,9 @@ impl WriteValue for Revoke {
     fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<bool>, Fault> {
         let revoked: Vec<Revoked> = Statement::new(
             "UPDATE access_tokens AS token SET revoked_at = revoking.at \
-             FROM (SELECT * FROM unnest(?, ?, ?) AS revoking(day, hash, at) ORDER BY day, hash) AS revoking \
+             FROM (SELECT DISTINCT ON (day, hash) * \
+                   FROM unnest(?, ?, ?) WITH ORDINALITY AS revoking(day, hash, at, place) \
+                   ORDER BY day, hash, place) AS revoking \
              WHERE token.expires_on = revoking.day AND token.hash = revoking.hash AND token.revoked_at IS NULL \
                  AND token.expires_on = ANY(?) AND token.hash = ANY(?) \
              RETURNING token.hash",
@@ -180,7 +182,7 @@ impl WriteValue for Revoke {
         .bind::<Array<Binary>, _>(each(rows, |row| row.key.hash.as_bytes().to_vec()))
         .load(connection)?;
         let mut revoked: HashSet<Vec<u8>> = revoked.into_iter().map(|token| token.hash).collect();
-        // Of two who revoke the same, one did.
+        // Of two who revoke the same, the first did, as the statement says.
         Ok(each(rows, |row| revoked.remove(row.key.hash.as_bytes().as_slice())))
     }
 
