@@ -15,10 +15,6 @@ use grantor::platform::context::Context;
 use grantor::platform::db;
 
 use crate::support::{
-    ADA, Answer, App, Browser, OwnPostgres, Relay, START, TestClient, database, eventually, signing, told,
-    within,
-}
-
     ADA, Answer, App, Browser, OwnPostgres, Relay, START, TestClient, count, database, eventually, signing,
     told, within,
 };
