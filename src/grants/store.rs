@@ -12,7 +12,7 @@ use crate::accounts::store::{Principal, acting, find_principals};
 use crate::audit::{Event, Lookup, Work, WriteValue};
 use crate::grants::{BearerKey, Family, FamilyKey, Grant, Lineage};
 use crate::kernel::{FamilyId, Fault, GrantId, PrincipalId, Scope, Stale, Standing, UserStanding};
-use crate::platform::db::{Connection, Statement};
+use crate::platform::db::{Connection, Statement, by_day};
 use crate::schema::{families, grants};
 
 #[derive(Queryable, Selectable)]
@@ -76,18 +76,16 @@ pub(super) fn lineages(
     connection: &mut Connection,
     keys: Vec<FamilyKey>,
 ) -> Result<HashMap<FamilyKey, Lineage>, Fault> {
-    if keys.is_empty() {
-        return Ok(HashMap::new());
+    let mut rows: Vec<(FamilyRow, GrantRow)> = Vec::with_capacity(keys.len());
+    for (day, keys) in by_day(&keys, |key| key.day) {
+        let found = families::table
+            .inner_join(grants::table.on(grants::id.eq(families::grant_id)))
+            .filter(families::expires_on.eq(day))
+            .filter(families::id.eq_any(each(&keys, |key| key.id.uuid())))
+            .select((FamilyRow::as_select(), GrantRow::as_select()))
+            .load(connection)?;
+        rows.extend(found);
     }
-    let mut days = each(&keys, |key| key.day);
-    days.sort_unstable();
-    days.dedup();
-    let rows: Vec<(FamilyRow, GrantRow)> = families::table
-        .inner_join(grants::table.on(grants::id.eq(families::grant_id)))
-        .filter(families::expires_on.eq_any(days))
-        .filter(families::id.eq_any(each(&keys, |key| key.id.uuid())))
-        .select((FamilyRow::as_select(), GrantRow::as_select()))
-        .load(connection)?;
     Ok(rows.into_iter().map(Lineage::from).map(|lineage| (lineage.family.key, lineage)).collect())
 }
 
@@ -126,12 +124,10 @@ pub(super) fn each<R, T>(rows: &[R], column: impl FnMut(&R) -> T) -> Vec<T> {
     rows.iter().map(column).collect()
 }
 
-/// Keys as columns. Any of these days with any of these hashes is one of the keys, since the day is hashed too.
-pub(super) fn stored<K>(keys: &[&K], key: impl Fn(&K) -> BearerKey) -> (Vec<NaiveDate>, Vec<Vec<u8>>) {
-    let mut days: Vec<NaiveDate> = keys.iter().map(|asked| key(asked).day).collect();
-    days.sort_unstable();
-    days.dedup();
-    (days, keys.iter().map(|asked| key(asked).hash.as_bytes().to_vec()).collect())
+/// The hashes to look for, by the day of their partition.
+pub(super) fn stored<K>(keys: &[&K], key: impl Fn(&K) -> BearerKey) -> Vec<(NaiveDate, Vec<Vec<u8>>)> {
+    let hashes = |keys: Vec<&K>| keys.into_iter().map(|asked| key(asked).hash.as_bytes().to_vec()).collect();
+    by_day(keys, |asked| key(asked).day).into_iter().map(|(day, keys)| (day, hashes(keys))).collect()
 }
 
 /// What was found, in the order in which it was asked for.
@@ -380,24 +376,10 @@ impl WriteValue for RevokeFamily {
     type Verdict = bool;
 
     fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<bool>, Fault> {
-        let revoked: Vec<Told> = Statement::new(
-            "UPDATE families AS family SET revoked_at = revoking.at, revoked_by = revoking.reason \
-             FROM (SELECT DISTINCT ON (day, id) * \
-                   FROM unnest(?, ?, ?, ?) WITH ORDINALITY AS revoking(day, id, at, reason, place) \
-                   ORDER BY day, id, place) AS revoking \
-             WHERE family.expires_on = revoking.day AND family.id = revoking.id AND family.revoked_at IS NULL \
-                 AND family.expires_on = ANY(?) AND family.id = ANY(?) \
-             RETURNING family.id",
-        )
-        .bind::<Array<Date>, _>(each(rows, |row| row.family.day))
-        .bind::<Array<SqlUuid>, _>(each(rows, |row| row.family.id.uuid()))
-        .bind::<Array<Timestamptz>, _>(each(rows, |row| row.now))
-        .bind::<Array<Text>, _>(each(rows, |row| row.reason))
-        // Again, so that whatever the plan no other rows are looked at.
-        .bind::<Array<Date>, _>(each(rows, |row| row.family.day))
-        .bind::<Array<SqlUuid>, _>(each(rows, |row| row.family.id.uuid()))
-        .load(connection)?;
-        let mut revoked: HashSet<Uuid> = revoked.into_iter().map(|family| family.id).collect();
+        let mut revoked = HashSet::new();
+        for (day, rows) in by_day(rows, |row| row.family.day) {
+            revoked.extend(revoke(connection, day, &rows)?);
+        }
         // Of two who kill the same, the first did, as the statement says.
         Ok(each(rows, |row| revoked.remove(&row.family.id.uuid())))
     }
@@ -409,6 +391,29 @@ impl WriteValue for RevokeFamily {
     fn events(&self, lived: &bool) -> Vec<Event> {
         if *lived { vec![self.event.clone()] } else { Vec::new() }
     }
+}
+
+/// Kills families of one day; of several who kill one, the first is named. Says which died.
+fn revoke(
+    connection: &mut Connection,
+    day: NaiveDate,
+    rows: &[&RevokeFamily],
+) -> Result<impl Iterator<Item = Uuid>, Fault> {
+    let revoked: Vec<Told> = Statement::new(
+        "UPDATE families AS family SET revoked_at = revoking.at, revoked_by = revoking.reason \
+         FROM (SELECT DISTINCT ON (id) * FROM unnest(?, ?, ?) WITH ORDINALITY AS revoking(id, at, reason, place) \
+               ORDER BY id, place) AS revoking \
+         WHERE family.id = revoking.id AND family.expires_on = ? AND family.revoked_at IS NULL AND family.id = ANY(?) \
+         RETURNING family.id",
+    )
+    .bind::<Array<SqlUuid>, _>(each(rows, |row| row.family.id.uuid()))
+    .bind::<Array<Timestamptz>, _>(each(rows, |row| row.now))
+    .bind::<Array<Text>, _>(each(rows, |row| row.reason))
+    .bind::<Date, _>(day)
+    // Again, so that whatever the plan no other rows are looked at.
+    .bind::<Array<SqlUuid>, _>(each(rows, |row| row.family.id.uuid()))
+    .load(connection)?;
+    Ok(revoked.into_iter().map(|family| family.id))
 }
 
 /// The id that a statement over many rows returns of each that it was true of.

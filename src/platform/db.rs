@@ -31,7 +31,7 @@ pub use self::migrations::{Distance, create_database, distance, migrate, migrate
 pub use self::notification::{CHANNEL, Ear, announce};
 pub use self::partitions::{LogRetention, Partition, detached_partitions, make_partitions, partitions};
 pub use self::retention::{Round, agreed_day, drop_expired};
-pub use self::statement::Statement;
+pub use self::statement::{Statement, by_day};
 use crate::kernel::Fault;
 
 /// How long a batch waits for a row that somebody holds.

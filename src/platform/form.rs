@@ -282,7 +282,7 @@ mod tests {
         let pairs = params.into_pairs(&["state", "scope", "nonce", "code"]);
         assert_eq!(
             pairs,
-            BTreeMap::from([("nonce", "1"), ("scope", "b")].map(|(a, b)| (a.into(), b.into())))
+            BTreeMap::from([("nonce", "1\n2"), ("scope", "b\na")].map(|(a, b)| (a.into(), b.into())))
         );
     }
 

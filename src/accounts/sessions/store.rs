@@ -12,7 +12,7 @@ use crate::audit::{Lookup, Work};
 use crate::kernel::{
     Bearer, Fault, Inactive, PrincipalId, SecretHash, SessionId, SessionStanding, Standing, UserStanding,
 };
-use crate::platform::db::Connection;
+use crate::platform::db::{Connection, by_day};
 use crate::schema::{browser_sessions, principals};
 
 /// What ended longer ago ended on every node, whatever its clock says: its partition need not be looked at.
@@ -71,16 +71,17 @@ impl Lookup for Find {
     type Found = Option<(Session, UserStanding)>;
 
     fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
-        let mut days: Vec<NaiveDate> = keys.iter().map(|Self(cookie)| day(cookie)).collect();
-        days.sort_unstable();
-        days.dedup();
-        let hashes: Vec<Vec<u8>> = keys.iter().map(|Self(cookie)| hash(cookie)).collect();
-        let rows: Vec<(Vec<u8>, Row, Option<DateTime<Utc>>)> = browser_sessions::table
-            .inner_join(principals::table.on(principals::id.eq(browser_sessions::user_id)))
-            .filter(browser_sessions::expires_on.eq_any(days))
-            .filter(browser_sessions::token_hash.eq_any(hashes))
-            .select((browser_sessions::token_hash, Row::as_select(), principals::disabled_at))
-            .load(connection)?;
+        let mut rows: Vec<(Vec<u8>, Row, Option<DateTime<Utc>>)> = Vec::with_capacity(keys.len());
+        for (day, keys) in by_day(keys, |Self(cookie)| day(cookie)) {
+            let hashes: Vec<Vec<u8>> = keys.iter().map(|Self(cookie)| hash(cookie)).collect();
+            let found = browser_sessions::table
+                .inner_join(principals::table.on(principals::id.eq(browser_sessions::user_id)))
+                .filter(browser_sessions::expires_on.eq(day))
+                .filter(browser_sessions::token_hash.eq_any(hashes))
+                .select((browser_sessions::token_hash, Row::as_select(), principals::disabled_at))
+                .load(connection)?;
+            rows.extend(found);
+        }
         let found: HashMap<Vec<u8>, (Session, UserStanding)> = rows
             .into_iter()
             .map(|(hash, row, disabled_at)| (hash, (row.into(), UserStanding { disabled_at })))

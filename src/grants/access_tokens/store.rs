@@ -14,7 +14,7 @@ use crate::grants::access_tokens::{AccessToken, FoundAccessToken};
 use crate::grants::store::{each, in_order, lineages, scope, stored};
 use crate::grants::{BearerKey, FamilyKey, Lineage, NewAccessToken};
 use crate::kernel::{FamilyId, Fault, PrincipalId, Stale, TokenId};
-use crate::platform::db::{Connection, Statement};
+use crate::platform::db::{Connection, Statement, by_day};
 use crate::schema::access_tokens;
 
 /// Stores access tokens, within the write values that decided them.
@@ -95,12 +95,15 @@ impl Lookup for Find {
     type Found = Option<FoundAccessToken>;
 
     fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
-        let (days, hashes) = stored(keys, |Self(key)| *key);
-        let rows: Vec<Row> = access_tokens::table
-            .filter(access_tokens::expires_on.eq_any(days))
-            .filter(access_tokens::hash.eq_any(hashes))
-            .select(Row::as_select())
-            .load(connection)?;
+        let mut rows: Vec<Row> = Vec::with_capacity(keys.len());
+        for (day, hashes) in stored(keys, |Self(key)| *key) {
+            let found = access_tokens::table
+                .filter(access_tokens::expires_on.eq(day))
+                .filter(access_tokens::hash.eq_any(hashes))
+                .select(Row::as_select())
+                .load(connection)?;
+            rows.extend(found);
+        }
         let lineages = lineages(connection, rows.iter().filter_map(Row::family).collect())?;
         let found = rows
             .into_iter()
@@ -165,23 +168,10 @@ impl WriteValue for Revoke {
     type Verdict = bool;
 
     fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<bool>, Fault> {
-        let revoked: Vec<Revoked> = Statement::new(
-            "UPDATE access_tokens AS token SET revoked_at = revoking.at \
-             FROM (SELECT DISTINCT ON (day, hash) * \
-                   FROM unnest(?, ?, ?) WITH ORDINALITY AS revoking(day, hash, at, place) \
-                   ORDER BY day, hash, place) AS revoking \
-             WHERE token.expires_on = revoking.day AND token.hash = revoking.hash AND token.revoked_at IS NULL \
-                 AND token.expires_on = ANY(?) AND token.hash = ANY(?) \
-             RETURNING token.hash",
-        )
-        .bind::<Array<Date>, _>(each(rows, |row| row.key.day))
-        .bind::<Array<Binary>, _>(each(rows, |row| row.key.hash.as_bytes().to_vec()))
-        .bind::<Array<Timestamptz>, _>(each(rows, |row| row.now))
-        // Again, so that whatever the plan no other rows are looked at.
-        .bind::<Array<Date>, _>(each(rows, |row| row.key.day))
-        .bind::<Array<Binary>, _>(each(rows, |row| row.key.hash.as_bytes().to_vec()))
-        .load(connection)?;
-        let mut revoked: HashSet<Vec<u8>> = revoked.into_iter().map(|token| token.hash).collect();
+        let mut revoked = HashSet::new();
+        for (day, rows) in by_day(rows, |row| row.key.day) {
+            revoked.extend(revoke(connection, day, &rows)?);
+        }
         // Of two who revoke the same, the first did, as the statement says.
         Ok(each(rows, |row| revoked.remove(row.key.hash.as_bytes().as_slice())))
     }
@@ -193,6 +183,28 @@ impl WriteValue for Revoke {
     fn events(&self, was_good: &bool) -> Vec<Event> {
         revoked(*was_good, self.id, self.client)
     }
+}
+
+/// Revokes tokens of one day; of several who revoke one, the first is named. Says which were good.
+fn revoke(
+    connection: &mut Connection,
+    day: NaiveDate,
+    rows: &[&Revoke],
+) -> Result<impl Iterator<Item = Vec<u8>>, Fault> {
+    let revoked: Vec<Revoked> = Statement::new(
+        "UPDATE access_tokens AS token SET revoked_at = revoking.at \
+         FROM (SELECT DISTINCT ON (hash) * FROM unnest(?, ?) WITH ORDINALITY AS revoking(hash, at, place) \
+               ORDER BY hash, place) AS revoking \
+         WHERE token.hash = revoking.hash AND token.expires_on = ? AND token.revoked_at IS NULL AND token.hash = ANY(?) \
+         RETURNING token.hash",
+    )
+    .bind::<Array<Binary>, _>(each(rows, |row| row.key.hash.as_bytes().to_vec()))
+    .bind::<Array<Timestamptz>, _>(each(rows, |row| row.now))
+    .bind::<Date, _>(day)
+    // Again, so that whatever the plan no other rows are looked at.
+    .bind::<Array<Binary>, _>(each(rows, |row| row.key.hash.as_bytes().to_vec()))
+    .load(connection)?;
+    Ok(revoked.into_iter().map(|token| token.hash))
 }
 
 fn revoked(was_good: bool, token: TokenId, client: PrincipalId) -> Vec<Event> {

@@ -15,7 +15,7 @@ use crate::grants::{
     BearerKey, Family, FamilyKey, Lineage, NewAccessToken, NewRefreshToken, access_tokens, refresh_tokens,
 };
 use crate::kernel::{AttemptId, CodeChallenge, FamilyId, Fault, GrantId, PrincipalId, Stale};
-use crate::platform::db::{Connection, Statement};
+use crate::platform::db::{Connection, Statement, by_day};
 use crate::schema::authorization_codes;
 
 /// Stores a new code of an act.
@@ -148,12 +148,15 @@ impl Lookup for Find {
     type Found = Option<FoundCode>;
 
     fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
-        let (days, hashes) = stored(keys, |Self(key)| *key);
-        let rows: Vec<Row> = authorization_codes::table
-            .filter(authorization_codes::expires_on.eq_any(days))
-            .filter(authorization_codes::hash.eq_any(hashes))
-            .select(Row::as_select())
-            .load(connection)?;
+        let mut rows: Vec<Row> = Vec::with_capacity(keys.len());
+        for (day, hashes) in stored(keys, |Self(key)| *key) {
+            let found = authorization_codes::table
+                .filter(authorization_codes::expires_on.eq(day))
+                .filter(authorization_codes::hash.eq_any(hashes))
+                .select(Row::as_select())
+                .load(connection)?;
+            rows.extend(found);
+        }
         let lineages = lineages(connection, each(&rows, Row::family))?;
         let found = rows
             .into_iter()
@@ -229,24 +232,25 @@ fn consume(rows: &[&Redeem], connection: &mut Connection) -> Result<HashSet<Uuid
     let doing = |row: &&Redeem| Doing { family: row.family, client: row.client, now: row.now };
     let may_act = may_act(connection, &each(rows, doing))?;
     let rows: Vec<&Redeem> = rows.iter().zip(may_act).filter(|(_, may)| *may).map(|(row, _)| *row).collect();
-    let consumed: Vec<Consumed> = Statement::new(
-        "UPDATE authorization_codes AS code SET consumed_at = attempt.at, consumed_by = attempt.id \
-         FROM (SELECT * FROM unnest(?, ?, ?, ?, ?) AS attempt(day, hash, family, id, at) ORDER BY day, hash) \
-             AS attempt \
-         WHERE code.expires_on = attempt.day AND code.hash = attempt.hash AND code.family_id = attempt.family \
-             AND code.consumed_at IS NULL AND code.expires_at > attempt.at \
-             AND code.expires_on = ANY(?) AND code.hash = ANY(?) \
-         RETURNING code.consumed_by",
-    )
-    .bind::<Array<Date>, _>(each(&rows, |row| row.code.day))
-    .bind::<Array<Binary>, _>(each(&rows, |row| row.code.hash.as_bytes().to_vec()))
-    .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.family.id.uuid()))
-    .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.attempt.uuid()))
-    .bind::<Array<Timestamptz>, _>(each(&rows, |row| row.now))
-    // Again, so that whatever the plan no other rows are looked at.
-    .bind::<Array<Date>, _>(each(&rows, |row| row.code.day))
-    .bind::<Array<Binary>, _>(each(&rows, |row| row.code.hash.as_bytes().to_vec()))
-    .load(connection)?;
+    let mut consumed: Vec<Consumed> = Vec::with_capacity(rows.len());
+    for (day, rows) in by_day(&rows, |row| row.code.day) {
+        let of_the_day = Statement::new(
+            "UPDATE authorization_codes AS code SET consumed_at = attempt.at, consumed_by = attempt.id \
+             FROM (SELECT * FROM unnest(?, ?, ?, ?) AS attempt(hash, family, id, at) ORDER BY hash) AS attempt \
+             WHERE code.hash = attempt.hash AND code.expires_on = ? AND code.family_id = attempt.family \
+                 AND code.consumed_at IS NULL AND code.expires_at > attempt.at AND code.hash = ANY(?) \
+             RETURNING code.consumed_by",
+        )
+        .bind::<Array<Binary>, _>(each(&rows, |row| row.code.hash.as_bytes().to_vec()))
+        .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.family.id.uuid()))
+        .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.attempt.uuid()))
+        .bind::<Array<Timestamptz>, _>(each(&rows, |row| row.now))
+        .bind::<Date, _>(day)
+        // Again, so that whatever the plan no other rows are looked at.
+        .bind::<Array<Binary>, _>(each(&rows, |row| row.code.hash.as_bytes().to_vec()))
+        .load(connection)?;
+        consumed.extend(of_the_day);
+    }
     Ok(consumed.into_iter().map(|code| code.consumed_by).collect())
 }
 

@@ -13,7 +13,7 @@ use crate::grants::refresh_tokens::FoundRefreshToken;
 use crate::grants::store::{Doing, each, in_order, lineages, may_act, scope, stored};
 use crate::grants::{BearerKey, FamilyKey, Lineage, NewAccessToken, NewRefreshToken, access_tokens};
 use crate::kernel::{AttemptId, FamilyId, Fault, SecretHash, Stale};
-use crate::platform::db::{Connection, Statement};
+use crate::platform::db::{Connection, Statement, by_day};
 use crate::platform::seal::Sealed;
 use crate::schema::{refresh_answers, refresh_tokens};
 
@@ -83,14 +83,18 @@ impl Lookup for Find {
     type Found = Option<FoundRefreshToken>;
 
     fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
-        let (days, hashes) = stored(keys, |Self(key)| *key);
-        let rows: Vec<Row> = refresh_tokens::table
-            .filter(refresh_tokens::expires_on.eq_any(&days))
-            .filter(refresh_tokens::hash.eq_any(hashes))
-            .select(Row::as_select())
-            .load(connection)?;
-        let successors = rows.iter().filter_map(|row| row.successor.clone()).collect();
-        let unused = unused(connection, &days, successors)?;
+        let mut rows: Vec<Row> = Vec::with_capacity(keys.len());
+        let mut unused = HashSet::new();
+        for (day, hashes) in stored(keys, |Self(key)| *key) {
+            let found: Vec<Row> = refresh_tokens::table
+                .filter(refresh_tokens::expires_on.eq(day))
+                .filter(refresh_tokens::hash.eq_any(hashes))
+                .select(Row::as_select())
+                .load(connection)?;
+            let successors = found.iter().filter_map(|row| row.successor.clone()).collect();
+            unused.extend(unused_of(connection, day, successors)?);
+            rows.extend(found);
+        }
         let lineages = lineages(connection, each(&rows, Row::family))?;
         let found = rows
             .into_iter()
@@ -105,21 +109,20 @@ impl Lookup for Find {
 }
 
 /// Those of these tokens that are there and were not used.
-fn unused(
+fn unused_of(
     connection: &mut Connection,
-    days: &[NaiveDate],
+    day: NaiveDate,
     hashes: Vec<Vec<u8>>,
-) -> Result<HashSet<Vec<u8>>, Fault> {
+) -> Result<Vec<Vec<u8>>, Fault> {
     if hashes.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(Vec::new());
     }
-    let unused: Vec<Vec<u8>> = refresh_tokens::table
-        .filter(refresh_tokens::expires_on.eq_any(days))
+    Ok(refresh_tokens::table
+        .filter(refresh_tokens::expires_on.eq(day))
         .filter(refresh_tokens::hash.eq_any(hashes))
         .filter(refresh_tokens::consumed_at.is_null())
         .select(refresh_tokens::hash)
-        .load(connection)?;
-    Ok(unused.into_iter().collect())
+        .load(connection)?)
 }
 
 /// The sealed answer to repeat for a token consumed on this day with these parameters, if it is kept still.
@@ -208,25 +211,28 @@ fn consume(rows: &[&Rotate], connection: &mut Connection) -> Result<HashSet<Uuid
     let doing = |row: &&Rotate| Doing { family: row.family, client: row.access.client, now: row.now };
     let may_act = may_act(connection, &each(rows, doing))?;
     let rows: Vec<&Rotate> = rows.iter().zip(may_act).filter(|(_, may)| *may).map(|(row, _)| *row).collect();
-    let consumed: Vec<Consumed> = Statement::new(
-        "UPDATE refresh_tokens AS token \
-         SET consumed_at = attempt.at, consumed_by = attempt.id, successor = attempt.successor \
-         FROM (SELECT * FROM unnest(?, ?, ?, ?, ?, ?) AS attempt(day, hash, family, id, successor, at) \
-             ORDER BY day, hash) AS attempt \
-         WHERE token.expires_on = attempt.day AND token.hash = attempt.hash AND token.family_id = attempt.family \
-             AND token.consumed_at IS NULL AND token.expires_on = ANY(?) AND token.hash = ANY(?) \
-         RETURNING token.consumed_by",
-    )
-    .bind::<Array<Date>, _>(each(&rows, |row| row.old.day))
-    .bind::<Array<Binary>, _>(each(&rows, |row| row.old.hash.as_bytes().to_vec()))
-    .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.family.id.uuid()))
-    .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.attempt.uuid()))
-    .bind::<Array<Binary>, _>(each(&rows, |row| row.refresh.key.hash.as_bytes().to_vec()))
-    .bind::<Array<Timestamptz>, _>(each(&rows, |row| row.now))
-    // Again, so that whatever the plan no other rows are looked at.
-    .bind::<Array<Date>, _>(each(&rows, |row| row.old.day))
-    .bind::<Array<Binary>, _>(each(&rows, |row| row.old.hash.as_bytes().to_vec()))
-    .load(connection)?;
+    let mut consumed: Vec<Consumed> = Vec::with_capacity(rows.len());
+    for (day, rows) in by_day(&rows, |row| row.old.day) {
+        let of_the_day = Statement::new(
+            "UPDATE refresh_tokens AS token \
+             SET consumed_at = attempt.at, consumed_by = attempt.id, successor = attempt.successor \
+             FROM (SELECT * FROM unnest(?, ?, ?, ?, ?) AS attempt(hash, family, id, successor, at) ORDER BY hash) \
+                 AS attempt \
+             WHERE token.hash = attempt.hash AND token.expires_on = ? AND token.family_id = attempt.family \
+                 AND token.consumed_at IS NULL AND token.hash = ANY(?) \
+             RETURNING token.consumed_by",
+        )
+        .bind::<Array<Binary>, _>(each(&rows, |row| row.old.hash.as_bytes().to_vec()))
+        .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.family.id.uuid()))
+        .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.attempt.uuid()))
+        .bind::<Array<Binary>, _>(each(&rows, |row| row.refresh.key.hash.as_bytes().to_vec()))
+        .bind::<Array<Timestamptz>, _>(each(&rows, |row| row.now))
+        .bind::<Date, _>(day)
+        // Again, so that whatever the plan no other rows are looked at.
+        .bind::<Array<Binary>, _>(each(&rows, |row| row.old.hash.as_bytes().to_vec()))
+        .load(connection)?;
+        consumed.extend(of_the_day);
+    }
     Ok(consumed.into_iter().map(|token| token.consumed_by).collect())
 }
 
@@ -253,20 +259,12 @@ fn keep_answers(connection: &mut Connection, rows: &[&Rotate]) -> Result<(), Fau
 /// Forgets the answers that the predecessors could still repeat: whoever used the successor has his.
 fn wipe_answers(connection: &mut Connection, rows: &[&Rotate]) -> Result<(), Fault> {
     let wiped: Vec<(SecretHash, NaiveDate)> = rows.iter().filter_map(|row| row.wiped).collect();
-    if wiped.is_empty() {
-        return Ok(());
+    for (day, wiped) in by_day(&wiped, |(_, day)| day) {
+        diesel::update(refresh_answers::table)
+            .filter(refresh_answers::sealed_on.eq(day))
+            .filter(refresh_answers::hash.eq_any(each(&wiped, |(hash, _)| hash.as_bytes().to_vec())))
+            .set(refresh_answers::sealed.eq(None::<Vec<u8>>))
+            .execute(connection)?;
     }
-    Statement::new(
-        "UPDATE refresh_answers AS answer SET sealed = NULL \
-         FROM (SELECT * FROM unnest(?, ?) AS wiped(day, hash) ORDER BY day, hash) AS wiped \
-         WHERE answer.sealed_on = wiped.day AND answer.hash = wiped.hash \
-             AND answer.sealed_on = ANY(?) AND answer.hash = ANY(?)",
-    )
-    .bind::<Array<Date>, _>(each(&wiped, |(_, day)| *day))
-    .bind::<Array<Binary>, _>(each(&wiped, |(hash, _)| hash.as_bytes().to_vec()))
-    // Again, so that whatever the plan no other rows are looked at.
-    .bind::<Array<Date>, _>(each(&wiped, |(_, day)| *day))
-    .bind::<Array<Binary>, _>(each(&wiped, |(hash, _)| hash.as_bytes().to_vec()))
-    .execute(connection)?;
     Ok(())
 }

@@ -1,10 +1,23 @@
 //! Statements over many rows at once.
 
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
 use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgConnection};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{SqlType, Untyped};
 use diesel::{QueryResult, RunQueryDsl};
+
+/// Rows by the day of their partition, in order: a statement is about one day, since Postgres picks the partition by a
+/// day that is given, and looks into each of them for a list of days.
+pub fn by_day<R: Copy>(rows: &[R], day: impl Fn(R) -> NaiveDate) -> BTreeMap<NaiveDate, Vec<R>> {
+    let mut days = BTreeMap::<NaiveDate, Vec<R>>::new();
+    for row in rows {
+        days.entry(day(*row)).or_default().push(*row);
+    }
+    days
+}
 
 /// A statement whose text is the same however many rows it is about, since each column of them is one array: so
 /// Postgres plans it once a connection. `?` stands for the next array that is bound.
