@@ -1,10 +1,9 @@
 //! Signing keys and what is signed with them.
 //!
-//! What a key may do at a moment is told by its timestamps alone ([`Life`]), so all nodes agree without talking: each
-//! looks at the table every second. A key is published from its creation, signs only when everybody who keeps the key
-//! set must have fetched it anew, and stays published until nothing that it signed can be alive. Private parts rest in
-//! the database sealed under the [`MasterKey`], which is not there; without one nothing is signed, and what others
-//! signed is verified all the same.
+//! What a key may do at a moment is told by its timestamps alone (`life.rs`), so all nodes agree without talking. A key
+//! is published from its creation, signs only when everybody who keeps the key set must have fetched it anew, and stays
+//! published until nothing that it signed can be alive. Private parts rest in the database sealed under the master key,
+//! which is not there; without one nothing is signed, and what others signed is verified all the same.
 
 mod algorithm;
 mod key_pair;

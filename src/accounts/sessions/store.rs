@@ -102,7 +102,7 @@ pub struct Seat {
     pub idle: Duration,
 }
 
-/// Holds the people of these sessions, as [`recognise`](super::recognise) does, and says of each whether it lives.
+/// Holds the people of these sessions, as [`recognise`](super::recognise()) does, and says of each whether it lives.
 pub fn hold_living(connection: &mut Connection, seats: &[&Seat]) -> Result<Vec<bool>, Fault> {
     hold_users(connection, &seats.iter().map(|seat| seat.user).collect::<Vec<_>>())?;
     let cookies: Vec<Find> = seats.iter().map(|seat| Find(seat.cookie)).collect();
