@@ -27,7 +27,7 @@ const BACK_WITHIN: Duration = Duration::from_secs(5);
 
 /// A server over a Postgres that the test may break.
 async fn app_over(postgres: &OwnPostgres) -> App {
-    let impatient = |settings: &mut Settings| settings.database.pool.wait_ms = 300;
+    let impatient = |settings: &mut Settings| settings.database.pool.wait_ms = 600;
     App::over(&postgres.url(), TestClock::starting_at(*START), impatient).await
 }
 
@@ -206,7 +206,7 @@ async fn a_crowd_at_a_database_that_is_away_is_told_so_in_time() {
     let postgres = OwnPostgres::start();
     let impatient = |settings: &mut Settings| {
         settings.database.pool.connections = 2;
-        settings.database.pool.wait_ms = 1200;
+        settings.database.pool.wait_ms = 1050;
     };
     let app = App::over(&postgres.url(), TestClock::starting_at(*START), impatient).await;
     let page = app.web_client().authorize_path(&[]);
@@ -226,7 +226,7 @@ async fn a_way_to_the_database_that_falls_silent_is_503_and_healed_when_it_speak
     for heal in [Relay::speak, Relay::cut] {
         let relay = Relay::to(&database.url);
         let app = App::over(&relay.url(), TestClock::starting_at(*START), |settings| {
-            settings.database.pool.wait_ms = 300;
+            settings.database.pool.wait_ms = 600;
             settings.database.pool.statement_timeout_ms = 300;
         })
         .await;
@@ -368,7 +368,7 @@ async fn a_refused_replay_leaves_its_revocation_behind_rfc6749_4_1_2() {
 async fn with_every_connection_held_the_answer_is_503_and_not_silence() {
     let app = App::with(|settings| {
         settings.database.pool.connections = 2;
-        settings.database.pool.wait_ms = 100;
+        settings.database.pool.wait_ms = 1000;
     })
     .await;
     let (client, server) = (app.web_client(), app.resource_server());
@@ -497,7 +497,7 @@ async fn a_panic_in_a_transaction_does_not_swallow_what_is_acknowledged_after_it
 async fn a_frozen_database_is_503_and_not_silence() {
     let postgres = OwnPostgres::start();
     let app = App::over(&postgres.url(), TestClock::starting_at(*START), |settings| {
-        settings.database.pool.wait_ms = 300;
+        settings.database.pool.wait_ms = 600;
         settings.database.pool.statement_timeout_ms = 300;
     })
     .await;
