@@ -96,9 +96,18 @@ pub(super) struct Doing {
     pub(super) now: DateTime<Utc>,
 }
 
-/// Whether it may be done: the eligibility rule, asked in the transaction that does it, so that what ended after it was
-/// decided is not overlooked.
-pub(super) fn may_act(connection: &mut Connection, asked: &[Doing]) -> Result<Vec<bool>, Fault> {
+/// Those of these rows that may be done: the eligibility rule, asked in the transaction that does them, so that what
+/// ended after it was decided is not overlooked.
+pub(super) fn eligible<'a, R>(
+    connection: &mut Connection,
+    rows: &[&'a R],
+    doing: impl Fn(&R) -> Doing,
+) -> Result<Vec<&'a R>, Fault> {
+    let may_act = may_act(connection, &each(rows, |row| doing(row)))?;
+    Ok(rows.iter().zip(may_act).filter(|(_, may)| *may).map(|(row, _)| *row).collect())
+}
+
+fn may_act(connection: &mut Connection, asked: &[Doing]) -> Result<Vec<bool>, Fault> {
     let lineages = lineages(connection, each(asked, |doing| doing.family))?;
     let users = lineages.values().map(|lineage| lineage.grant.user_id);
     let ids: HashSet<PrincipalId> = users.chain(asked.iter().map(|doing| doing.client)).collect();

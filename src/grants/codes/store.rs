@@ -10,7 +10,9 @@ use uuid::Uuid;
 use crate::accounts::sessions::store::{Seat, hold_living};
 use crate::audit::{Actor, Event, Kind, Lookup, Work, WriteValue};
 use crate::grants::codes::{Code, FoundCode};
-use crate::grants::store::{Doing, Opening, each, in_order, lineages, may_act, open_families, scope, stored};
+use crate::grants::store::{
+    Doing, Opening, each, eligible, in_order, lineages, open_families, scope, stored,
+};
 use crate::grants::{
     BearerKey, Family, FamilyKey, Lineage, NewAccessToken, NewRefreshToken, access_tokens, refresh_tokens,
 };
@@ -229,9 +231,8 @@ impl WriteValue for Redeem {
 
 /// Consumes codes that may be; of two attempts at one code, in one batch or in two, one does. Says which.
 fn consume(rows: &[&Redeem], connection: &mut Connection) -> Result<HashSet<Uuid>, Fault> {
-    let doing = |row: &&Redeem| Doing { family: row.family, client: row.client, now: row.now };
-    let may_act = may_act(connection, &each(rows, doing))?;
-    let rows: Vec<&Redeem> = rows.iter().zip(may_act).filter(|(_, may)| *may).map(|(row, _)| *row).collect();
+    let doing = |row: &Redeem| Doing { family: row.family, client: row.client, now: row.now };
+    let rows = eligible(connection, rows, doing)?;
     let mut consumed: Vec<Consumed> = Vec::with_capacity(rows.len());
     for (day, rows) in by_day(&rows, |row| row.code.day) {
         let of_the_day = Statement::new(

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::audit::{Event, Lookup, WriteValue};
 use crate::grants::codes::store::Consumed;
 use crate::grants::refresh_tokens::FoundRefreshToken;
-use crate::grants::store::{Doing, each, in_order, lineages, may_act, scope, stored};
+use crate::grants::store::{Doing, each, eligible, in_order, lineages, scope, stored};
 use crate::grants::{BearerKey, FamilyKey, Lineage, NewAccessToken, NewRefreshToken, access_tokens};
 use crate::kernel::{AttemptId, FamilyId, Fault, SecretHash, Stale};
 use crate::platform::db::{Connection, Statement, by_day};
@@ -208,9 +208,8 @@ impl WriteValue for Rotate {
 
 /// Consumes tokens that may be; of two attempts at one, in one batch or in two, one does. Says which.
 fn consume(rows: &[&Rotate], connection: &mut Connection) -> Result<HashSet<Uuid>, Fault> {
-    let doing = |row: &&Rotate| Doing { family: row.family, client: row.access.client, now: row.now };
-    let may_act = may_act(connection, &each(rows, doing))?;
-    let rows: Vec<&Rotate> = rows.iter().zip(may_act).filter(|(_, may)| *may).map(|(row, _)| *row).collect();
+    let doing = |row: &Rotate| Doing { family: row.family, client: row.access.client, now: row.now };
+    let rows = eligible(connection, rows, doing)?;
     let mut consumed: Vec<Consumed> = Vec::with_capacity(rows.len());
     for (day, rows) in by_day(&rows, |row| row.old.day) {
         let of_the_day = Statement::new(
