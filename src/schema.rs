@@ -164,6 +164,8 @@ diesel::table! {
         grain -> Text,
         ahead -> Interval,
         keep -> Nullable<Interval>,
+        fillfactor -> Nullable<Int4>,
+        lives_as -> Nullable<Text>,
     }
 }
 

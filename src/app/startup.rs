@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
+use chrono::TimeDelta;
 use tokio::task::JoinHandle;
 
 use crate::accounts::passwords::Passwords;
@@ -31,7 +32,7 @@ use crate::limits::guard::Guard;
 use crate::oauth::OAuth;
 use crate::platform::cache::Caches;
 use crate::platform::clock::Clock;
-use crate::platform::db::Db;
+use crate::platform::db::{self, Db};
 use crate::platform::door::{self, Door};
 use crate::platform::leaving::Leaving;
 use crate::platform::listener::Listener;
@@ -175,6 +176,9 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
         0 => None,
         _ => Some(Listener::start(db.clone(), Arc::clone(shared.ledger.invalidation()))?),
     };
+    let lifetime = TimeDelta::seconds(settings.tokens.refresh_lifetime_s.into());
+    let today = clock.now().date_naive();
+    db.run(move |connection| db::reach_ahead(connection, lifetime, today)).await?;
     let partitions = Partitions::new(db.clone(), clock.clone(), settings.audit.retention(), &shared.metrics);
     let background = Background::start(db, clock, shared.usage, Arc::clone(&shared.keys), partitions);
     Ok(Running {

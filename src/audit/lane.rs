@@ -153,32 +153,29 @@ pub(super) struct Lane<T> {
 }
 
 impl<T: 'static> Lane<T> {
-    /// Starts the threads of a lane; each works with a connection of its own.
+    /// Starts the thread of a lane: one, since two would make twice as many batches of half the size, and each costs.
     pub(super) fn start(
-        (name, threads): (&'static str, usize),
+        name: &'static str,
         db: &Db,
         run: Run<T>,
         repeats: Repeats,
         metrics: Arc<LaneMetrics>,
     ) -> Self {
         let (queue, jobs) = mpsc::channel(db.queue());
-        let jobs = Arc::new(std::sync::Mutex::new(jobs));
-        for _ in 0..threads {
-            let worker = Worker {
-                db: db.clone(),
-                run: Arc::clone(&run),
-                repeats,
-                jobs: Arc::clone(&jobs),
-                metrics: Arc::clone(&metrics),
-                connection: None,
-                not_before: Instant::now(),
-                pause: BACK_OFF.start,
-            };
-            let started = std::thread::Builder::new().name(name.into()).spawn(move || worker.work());
-            if let Err(error) = started {
-                // Whoever asks is told: nobody takes from the queue.
-                log::error!("the thread {name} cannot start: {error}");
-            }
+        let worker = Worker {
+            db: db.clone(),
+            run,
+            repeats,
+            jobs,
+            metrics: Arc::clone(&metrics),
+            connection: None,
+            not_before: Instant::now(),
+            pause: BACK_OFF.start,
+        };
+        let started = std::thread::Builder::new().name(name.into()).spawn(move || worker.work());
+        if let Err(error) = started {
+            // Whoever asks is told: nobody takes from the queue.
+            log::error!("the thread {name} cannot start: {error}");
         }
         Self { queue, longest: db.longest(), metrics }
     }
@@ -205,7 +202,7 @@ struct Worker<T> {
     db: Db,
     run: Run<T>,
     repeats: Repeats,
-    jobs: Arc<std::sync::Mutex<mpsc::Receiver<Queued<T>>>>,
+    jobs: mpsc::Receiver<Queued<T>>,
     metrics: Arc<LaneMetrics>,
     connection: Option<(Connection, Instant)>,
     not_before: Instant,
@@ -225,11 +222,10 @@ impl<T> Worker<T> {
     }
 
     /// Waits for a job, and takes along whatever else has queued, by kind.
-    fn next_batch(&self) -> Option<Groups<T>> {
-        let mut jobs = self.jobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    fn next_batch(&mut self) -> Option<Groups<T>> {
         let mut kinds: Vec<TypeId> = Vec::new();
         let mut groups: Groups<T> = Vec::new();
-        let mut next = Some(jobs.blocking_recv()?);
+        let mut next = Some(self.jobs.blocking_recv()?);
         let mut taken = 0;
         while let Some(queued) = next {
             taken += 1;
@@ -241,7 +237,7 @@ impl<T> Worker<T> {
             if let Some(group) = place.and_then(|place| groups.get_mut(place)) {
                 group.take(queued.waiting);
             }
-            next = if taken < BATCH { jobs.try_recv().ok() } else { None };
+            next = if taken < BATCH { self.jobs.try_recv().ok() } else { None };
         }
         self.metrics.taken(taken);
         Some(groups)

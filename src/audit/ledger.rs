@@ -32,9 +32,6 @@ struct Lanes {
     invalidation: Arc<Invalidation>,
 }
 
-/// Threads that look up; one waits for the database while the other has its answer taken apart.
-const READERS: usize = 2;
-
 /// A hot act, decided beforehand over what was loaded: the rows to change, the conditions under which, and
 /// the events that go with each verdict. Many are executed in one statement, which is why it takes a slice
 /// and gives one verdict a row, in order.
@@ -105,7 +102,7 @@ impl Ledger {
     pub async fn look_up<L: Lookup>(&self, key: L) -> Result<L::Found, Fault> {
         let start = || {
             let metrics = Arc::clone(&self.lanes.read_metrics);
-            Lane::start(("grantor-reads", READERS), &self.db, Arc::new(find_all), Repeats::Freely, metrics)
+            Lane::start("grantor-reads", &self.db, Arc::new(find_all), Repeats::Freely, metrics)
         };
         self.lanes.reads.get_or_init(start).ask(Looked(key)).await
     }
@@ -118,7 +115,7 @@ impl Ledger {
                 (Arc::clone(&self.lanes.write_metrics), Arc::clone(&self.lanes.invalidation));
             let write: Run<Trails> =
                 Arc::new(move |connection, groups| write_all(&caches, connection, groups));
-            Lane::start(("grantor-writes", 1), &self.db, write, Repeats::Never, metrics)
+            Lane::start("grantor-writes", &self.db, write, Repeats::Never, metrics)
         };
         self.lanes.writes.get_or_init(start).ask(Written { context: context.clone(), value }).await
     }

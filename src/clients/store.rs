@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use crate::clients::{AuthMethod, Client, GrantType, Known};
 use crate::credentials::Credential;
 use crate::credentials::store::secrets_of_clients;
 use crate::kernel::{AccessTokenFormat, ClientId, Fault, PrincipalId, RedirectUri, Scope};
-use crate::platform::db::Connection;
+use crate::platform::db::{Connection, reach_ahead};
 use crate::schema::{client_redirect_uris, clients};
 
 #[derive(Queryable, Selectable)]
@@ -200,6 +201,10 @@ pub fn insert(work: &mut Work<'_>, client: &Client) -> Result<bool, Fault> {
         .execute(&mut **work)?;
     if made == 0 {
         return Ok(false);
+    }
+    if let Some(seconds) = client.refresh_token_lifetime {
+        let today = work.now().date_naive();
+        reach_ahead(work, TimeDelta::seconds(seconds.into()), today)?;
     }
     let uris: Vec<_> = client
         .redirect_uris

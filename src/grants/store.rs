@@ -431,3 +431,10 @@ struct Told {
     #[diesel(sql_type = SqlUuid)]
     id: Uuid,
 }
+
+/// By which attempt something was consumed.
+#[derive(QueryableByName)]
+pub(super) struct Consumed {
+    #[diesel(sql_type = SqlUuid)]
+    pub(super) attempt: Uuid,
+}

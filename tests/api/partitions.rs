@@ -10,12 +10,15 @@ use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{BigInt, Text};
 use futures_util::future::join_all;
 use grantor::app::partitions::Partitions;
+use grantor::clients::registration::Registration;
 use grantor::kernel::Fault;
 use grantor::platform::clock::{Clock, TestClock};
 use grantor::platform::db::{self, Connection, Db, LogRetention, Round};
 use grantor::platform::metrics::Metrics;
 
-use crate::support::{ADA, App, Database, START, count, database, eventually, execute, told};
+use crate::support::{
+    ADA, App, Database, START, count, database, eventually, execute, told, web_registration,
+};
 
 /// As the settings have it.
 const LOGS: LogRetention = LogRetention::Days(400);
@@ -89,6 +92,44 @@ fn there(app: &App) -> BTreeSet<String> {
     let tables = "SELECT relname::text AS name, 0::bigint AS number FROM pg_class \
                   WHERE relnamespace = 'partitions'::regnamespace AND relkind = 'r'";
     counted(&mut connect(app), tables).into_keys().collect()
+}
+
+/// The last partition that is made for refresh tokens.
+fn furthest(app: &App) -> String {
+    let of_refresh_tokens = there(app).into_iter().filter(|name| name.starts_with("refresh_tokens_"));
+    of_refresh_tokens.max().expect("a partition")
+}
+
+/// Each partition costs every statement a little: there are as many as somebody's life asks for, and no more. A family
+/// that lives for a year finds its partition at once.
+#[tokio::test]
+async fn partitions_reach_as_far_as_the_longest_life() {
+    let app = start().await;
+    assert_eq!(
+        furthest(&app),
+        "refresh_tokens_20261201",
+        "30 days from the 21st of November, and some to spare"
+    );
+    let forgetful = app.register(&Registration { refresh_token_lifetime: Some(60), ..web_registration() });
+    forgetful.tokens_of_ada(&app, "orders:read").await.is_ok();
+    assert_eq!(furthest(&app), "refresh_tokens_20261201");
+    let lasting =
+        app.register(&Registration { refresh_token_lifetime: Some(31_536_000), ..web_registration() });
+    assert_eq!(furthest(&app), "refresh_tokens_20271101");
+    let token = lasting.tokens_of_ada(&app, "orders:read").await.text("refresh_token");
+    lasting.refresh(&app, &token).await.is_ok();
+    // Whoever looks after them goes on from there.
+    app.advance(Duration::days(60));
+    assert_eq!(furthest(&app), "refresh_tokens_20280101");
+}
+
+/// The same by the settings, which a node may have for itself.
+#[tokio::test]
+async fn a_longer_life_by_the_settings_has_its_partitions_when_the_server_starts() {
+    let app = App::with(|settings| settings.tokens.refresh_lifetime_s = 200 * 86_400).await;
+    first_round(&app).await;
+    assert_eq!(furthest(&app), "refresh_tokens_20270601");
+    app.web_client().tokens_of_ada(&app, "orders:read").await.is_ok();
 }
 
 /// Two months of an app that refreshes every few days, until its authorization is over and a while longer.

@@ -18,10 +18,7 @@ use crate::platform::db::{Connection, Statement, by_day};
 use crate::schema::access_tokens;
 
 /// Stores access tokens, within the write values that decided them.
-pub(in crate::grants) fn insert(connection: &mut Connection, new: &[&NewAccessToken]) -> Result<(), Fault> {
-    if new.is_empty() {
-        return Ok(());
-    }
+pub(in crate::grants) fn insertion(new: &[&NewAccessToken]) -> Statement {
     Statement::new(
         "INSERT INTO access_tokens (expires_on, hash, id, subject_id, client_id, family_expires_on, family_id, \
              scopes, audience, issued_at, expires_at) \
@@ -41,8 +38,6 @@ pub(in crate::grants) fn insert(connection: &mut Connection, new: &[&NewAccessTo
     .bind::<Array<Text>, _>(each(new, |token| token.audience.join(" ")))
     .bind::<Array<Timestamptz>, _>(each(new, |token| token.issued_at))
     .bind::<Array<Timestamptz>, _>(each(new, |token| token.expires_at))
-    .execute(connection)?;
-    Ok(())
 }
 
 #[derive(Queryable, Selectable)]
@@ -132,7 +127,9 @@ impl WriteValue for Issue {
             .filter(|(_, may_act)| **may_act)
             .map(|(Self(token), _)| token)
             .collect();
-        insert(connection, &tokens)?;
+        if !tokens.is_empty() {
+            insertion(&tokens).execute(connection)?;
+        }
         Ok(verdicts)
     }
 

@@ -4,21 +4,21 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Binary, Bool, Date, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Binary, Bool, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::accounts::sessions::store::{Seat, hold_living};
 use crate::audit::{Actor, Event, Kind, Lookup, Work, WriteValue};
 use crate::grants::codes::{Code, FoundCode};
 use crate::grants::store::{
-    Doing, Opening, each, eligible, in_order, lineages, open_families, scope, stored,
+    Consumed, Doing, FamilyRow, GrantRow, Opening, each, eligible, in_order, open_families, scope, stored,
 };
 use crate::grants::{
     BearerKey, Family, FamilyKey, Lineage, NewAccessToken, NewRefreshToken, access_tokens, refresh_tokens,
 };
 use crate::kernel::{AttemptId, CodeChallenge, FamilyId, Fault, GrantId, PrincipalId, Stale};
 use crate::platform::db::{Connection, Statement, by_day};
-use crate::schema::authorization_codes;
+use crate::schema::{authorization_codes, families, grants};
 
 /// Stores a new code of an act.
 pub fn insert(work: &mut Work<'_>, code: &Code, family: FamilyKey) -> Result<(), Fault> {
@@ -114,7 +114,6 @@ pub fn code_issued(user: PrincipalId, client: PrincipalId, family: FamilyId) -> 
 struct Row {
     expires_on: NaiveDate,
     hash: Vec<u8>,
-    family_id: Uuid,
     redirect_uri: String,
     redirect_uri_sent: bool,
     code_challenge: String,
@@ -125,10 +124,6 @@ struct Row {
 }
 
 impl Row {
-    fn family(&self) -> FamilyKey {
-        FamilyKey { day: self.expires_on, id: FamilyId::from_uuid(self.family_id) }
-    }
-
     fn found(self, lineage: Lineage) -> Result<FoundCode, Fault> {
         let code = Code {
             key: BearerKey::from_stored(self.expires_on, self.hash)?,
@@ -150,23 +145,20 @@ impl Lookup for Find {
     type Found = Option<FoundCode>;
 
     fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
-        let mut rows: Vec<Row> = Vec::with_capacity(keys.len());
+        let mut found = Vec::with_capacity(keys.len());
         for (day, hashes) in stored(keys, |Self(key)| *key) {
-            let found = authorization_codes::table
+            let rows: Vec<(Row, FamilyRow, GrantRow)> = authorization_codes::table
+                .inner_join(families::table.on(families::id.eq(authorization_codes::family_id)))
+                .inner_join(grants::table.on(grants::id.eq(families::grant_id)))
                 .filter(authorization_codes::expires_on.eq(day))
+                .filter(families::expires_on.eq(day))
                 .filter(authorization_codes::hash.eq_any(hashes))
-                .select(Row::as_select())
+                .select((Row::as_select(), FamilyRow::as_select(), GrantRow::as_select()))
                 .load(connection)?;
-            rows.extend(found);
+            for (row, family, grant) in rows {
+                found.push(row.found(Lineage::from((family, grant)))?);
+            }
         }
-        let lineages = lineages(connection, each(&rows, Row::family))?;
-        let found = rows
-            .into_iter()
-            .map(|row| {
-                let lineage = lineages.get(&row.family()).cloned();
-                row.found(lineage.ok_or_else(|| Fault::internal("a code without its family"))?)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
         Ok(in_order(keys, |Self(key)| *key, found, |found| found.code.key))
     }
 }
@@ -202,13 +194,13 @@ impl WriteValue for Redeem {
     type Verdict = Redeemed;
 
     fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<Redeemed>, Fault> {
-        let won = consume(rows, connection)?;
-        let winners: Vec<&Self> =
-            rows.iter().copied().filter(|row| won.contains(&row.attempt.uuid())).collect();
-        access_tokens::store::insert(connection, &each(&winners, |row| &row.access))?;
-        let refresh: Vec<_> =
-            winners.iter().filter_map(|row| Some((row.refresh.as_ref()?, row.now))).collect();
-        refresh_tokens::store::insert(connection, &refresh)?;
+        let doing = |row: &Self| Doing { family: row.family, client: row.client, now: row.now };
+        let eligible = eligible(connection, rows, doing)?;
+        let mut won: HashSet<Uuid> = HashSet::with_capacity(rows.len());
+        for (day, rows) in by_day(&eligible, |row| row.code.day) {
+            let consumed: Vec<Consumed> = redemption(day, &rows).load(connection)?;
+            won.extend(consumed.into_iter().map(|code| code.attempt));
+        }
         let has_won = |row: &&Self| won.contains(&row.attempt.uuid());
         Ok(each(rows, |row| if has_won(row) { Redeemed::Done } else { Redeemed::Lost }))
     }
@@ -229,35 +221,36 @@ impl WriteValue for Redeem {
     }
 }
 
-/// Consumes codes that may be; of two attempts at one code, in one batch or in two, one does. Says which.
-fn consume(rows: &[&Redeem], connection: &mut Connection) -> Result<HashSet<Uuid>, Fault> {
-    let doing = |row: &Redeem| Doing { family: row.family, client: row.client, now: row.now };
-    let rows = eligible(connection, rows, doing)?;
-    let mut consumed: Vec<Consumed> = Vec::with_capacity(rows.len());
-    for (day, rows) in by_day(&rows, |row| row.code.day) {
-        let of_the_day = Statement::new(
-            "UPDATE authorization_codes AS code SET consumed_at = attempt.at, consumed_by = attempt.id \
-             FROM (SELECT * FROM unnest(?, ?, ?, ?) AS attempt(hash, family, id, at) ORDER BY hash) AS attempt \
-             WHERE code.hash = attempt.hash AND code.expires_on = ? AND code.family_id = attempt.family \
-                 AND code.consumed_at IS NULL AND code.expires_at > attempt.at AND code.hash = ANY(?) \
-             RETURNING code.consumed_by",
-        )
-        .bind::<Array<Binary>, _>(each(&rows, |row| row.code.hash.as_bytes().to_vec()))
-        .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.family.id.uuid()))
-        .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.attempt.uuid()))
-        .bind::<Array<Timestamptz>, _>(each(&rows, |row| row.now))
-        .bind::<Date, _>(day)
-        // Again, so that whatever the plan no other rows are looked at.
-        .bind::<Array<Binary>, _>(each(&rows, |row| row.code.hash.as_bytes().to_vec()))
-        .load(connection)?;
-        consumed.extend(of_the_day);
-    }
-    Ok(consumed.into_iter().map(|code| code.consumed_by).collect())
+/// Consumes codes of one day; of two attempts at one, in one batch or in two, one does. What follows from it is stored
+/// in the same statement: the tokens.
+fn redemption(day: NaiveDate, rows: &[&Redeem]) -> Statement {
+    let refresh: Vec<_> = rows.iter().filter_map(|row| Some((row.refresh.as_ref()?, row.now))).collect();
+    consumption(day, rows)
+        .text(", access AS (")
+        .then(access_tokens::store::insertion(&each(rows, |row| &row.access)))
+        .text(" WHERE (id IN (SELECT access FROM consumed)) IS TRUE), refresh AS (")
+        .then(refresh_tokens::store::insertion(&refresh))
+        .text(" WHERE (hash IN (SELECT successor FROM consumed)) IS TRUE) SELECT attempt FROM consumed")
 }
 
-/// By which attempt.
-#[derive(QueryableByName)]
-pub(in crate::grants) struct Consumed {
-    #[diesel(sql_type = SqlUuid)]
-    pub(in crate::grants) consumed_by: Uuid,
+fn consumption(day: NaiveDate, rows: &[&Redeem]) -> Statement {
+    Statement::new(
+        "WITH consumed AS (UPDATE authorization_codes AS code SET consumed_at = attempt.at, consumed_by = attempt.id \
+         FROM (SELECT * FROM unnest(?, ?, ?, ?, ?, ?) AS attempt(hash, family, id, access, successor, at) \
+               ORDER BY hash) AS attempt \
+         WHERE code.hash = attempt.hash AND code.expires_on = ? AND code.family_id = attempt.family \
+             AND code.consumed_at IS NULL AND code.expires_at > attempt.at AND code.hash = ANY(?) \
+         RETURNING attempt.id AS attempt, attempt.access, attempt.successor)",
+    )
+    .bind::<Array<Binary>, _>(each(rows, |row| row.code.hash.as_bytes().to_vec()))
+    .bind::<Array<SqlUuid>, _>(each(rows, |row| row.family.id.uuid()))
+    .bind::<Array<SqlUuid>, _>(each(rows, |row| row.attempt.uuid()))
+    .bind::<Array<SqlUuid>, _>(each(rows, |row| row.access.id.uuid()))
+    .bind::<Array<Nullable<Binary>>, _>(each(rows, |row| {
+        row.refresh.as_ref().map(|token| token.key.hash.as_bytes().to_vec())
+    }))
+    .bind::<Array<Timestamptz>, _>(each(rows, |row| row.now))
+    .bind::<Date, _>(day)
+    // Again, so that whatever the plan no other rows are looked at.
+    .bind::<Array<Binary>, _>(each(rows, |row| row.code.hash.as_bytes().to_vec()))
 }

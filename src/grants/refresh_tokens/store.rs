@@ -8,23 +8,16 @@ use diesel::sql_types::{Array, Binary, Date, Nullable, Text, Timestamptz, Uuid a
 use uuid::Uuid;
 
 use crate::audit::{Event, Lookup, WriteValue};
-use crate::grants::codes::store::Consumed;
 use crate::grants::refresh_tokens::FoundRefreshToken;
-use crate::grants::store::{Doing, each, eligible, in_order, lineages, scope, stored};
+use crate::grants::store::{Consumed, Doing, FamilyRow, GrantRow, each, eligible, in_order, scope, stored};
 use crate::grants::{BearerKey, FamilyKey, Lineage, NewAccessToken, NewRefreshToken, access_tokens};
-use crate::kernel::{AttemptId, FamilyId, Fault, SecretHash, Stale};
+use crate::kernel::{AttemptId, Fault, SecretHash, Stale};
 use crate::platform::db::{Connection, Statement, by_day};
 use crate::platform::seal::Sealed;
-use crate::schema::{refresh_answers, refresh_tokens};
+use crate::schema::{families, grants, refresh_answers, refresh_tokens};
 
 /// Stores refresh tokens, within the write values that decided them, and since when they are.
-pub(in crate::grants) fn insert(
-    connection: &mut Connection,
-    new: &[(&NewRefreshToken, DateTime<Utc>)],
-) -> Result<(), Fault> {
-    if new.is_empty() {
-        return Ok(());
-    }
+pub(in crate::grants) fn insertion(new: &[(&NewRefreshToken, DateTime<Utc>)]) -> Statement {
     Statement::new(
         "INSERT INTO refresh_tokens (expires_on, hash, family_id, scopes, issued_at, predecessor) \
          SELECT day, hash, family, string_to_array(scope, ' '), issued_at, predecessor \
@@ -38,8 +31,6 @@ pub(in crate::grants) fn insert(
     .bind::<Array<Nullable<Binary>>, _>(each(new, |(token, _)| {
         token.predecessor.map(|hash| hash.as_bytes().to_vec())
     }))
-    .execute(connection)?;
-    Ok(())
 }
 
 #[derive(Queryable, Selectable)]
@@ -47,7 +38,6 @@ pub(in crate::grants) fn insert(
 struct Row {
     expires_on: NaiveDate,
     hash: Vec<u8>,
-    family_id: Uuid,
     scopes: Vec<Option<String>>,
     issued_at: DateTime<Utc>,
     consumed_at: Option<DateTime<Utc>>,
@@ -57,10 +47,6 @@ struct Row {
 }
 
 impl Row {
-    fn family(&self) -> FamilyKey {
-        FamilyKey { day: self.expires_on, id: FamilyId::from_uuid(self.family_id) }
-    }
-
     fn found(self, unused: &HashSet<Vec<u8>>, lineage: Lineage) -> Result<FoundRefreshToken, Fault> {
         let predecessor = self.predecessor.map(|hash| BearerKey::from_stored(self.expires_on, hash));
         Ok(FoundRefreshToken {
@@ -83,27 +69,22 @@ impl Lookup for Find {
     type Found = Option<FoundRefreshToken>;
 
     fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
-        let mut rows: Vec<Row> = Vec::with_capacity(keys.len());
-        let mut unused = HashSet::new();
+        let mut found = Vec::with_capacity(keys.len());
         for (day, hashes) in stored(keys, |Self(key)| *key) {
-            let found: Vec<Row> = refresh_tokens::table
+            let rows: Vec<(Row, FamilyRow, GrantRow)> = refresh_tokens::table
+                .inner_join(families::table.on(families::id.eq(refresh_tokens::family_id)))
+                .inner_join(grants::table.on(grants::id.eq(families::grant_id)))
                 .filter(refresh_tokens::expires_on.eq(day))
+                .filter(families::expires_on.eq(day))
                 .filter(refresh_tokens::hash.eq_any(hashes))
-                .select(Row::as_select())
+                .select((Row::as_select(), FamilyRow::as_select(), GrantRow::as_select()))
                 .load(connection)?;
-            let successors = found.iter().filter_map(|row| row.successor.clone()).collect();
-            unused.extend(unused_of(connection, day, successors)?);
-            rows.extend(found);
+            let successors = rows.iter().filter_map(|(row, ..)| row.successor.clone()).collect();
+            let unused = unused_of(connection, day, successors)?;
+            for (row, family, grant) in rows {
+                found.push(row.found(&unused, Lineage::from((family, grant)))?);
+            }
         }
-        let lineages = lineages(connection, each(&rows, Row::family))?;
-        let found = rows
-            .into_iter()
-            .map(|row| {
-                let lineage = lineages.get(&row.family()).cloned();
-                let lineage = lineage.ok_or_else(|| Fault::internal("a refresh token without its family"))?;
-                row.found(&unused, lineage)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
         Ok(in_order(keys, |Self(key)| *key, found, |token| token.key))
     }
 }
@@ -113,16 +94,17 @@ fn unused_of(
     connection: &mut Connection,
     day: NaiveDate,
     hashes: Vec<Vec<u8>>,
-) -> Result<Vec<Vec<u8>>, Fault> {
+) -> Result<HashSet<Vec<u8>>, Fault> {
     if hashes.is_empty() {
-        return Ok(Vec::new());
+        return Ok(HashSet::new());
     }
-    Ok(refresh_tokens::table
+    let unused: Vec<Vec<u8>> = refresh_tokens::table
         .filter(refresh_tokens::expires_on.eq(day))
         .filter(refresh_tokens::hash.eq_any(hashes))
         .filter(refresh_tokens::consumed_at.is_null())
         .select(refresh_tokens::hash)
-        .load(connection)?)
+        .load(connection)?;
+    Ok(unused.into_iter().collect())
 }
 
 /// The sealed answer to repeat for a token consumed on this day with these parameters, if it is kept still.
@@ -186,13 +168,14 @@ impl WriteValue for Rotate {
     type Verdict = Rotated;
 
     fn execute(rows: &[&Self], connection: &mut Connection) -> Result<Vec<Rotated>, Fault> {
-        let won = consume(rows, connection)?;
-        let winners: Vec<&Self> =
-            rows.iter().copied().filter(|row| won.contains(&row.attempt.uuid())).collect();
-        access_tokens::store::insert(connection, &each(&winners, |row| &row.access))?;
-        insert(connection, &each(&winners, |row| (&row.refresh, row.now)))?;
-        keep_answers(connection, &winners)?;
-        wipe_answers(connection, &winners)?;
+        let doing = |row: &Self| Doing { family: row.family, client: row.access.client, now: row.now };
+        let eligible = eligible(connection, rows, doing)?;
+        let mut won: HashSet<Uuid> = HashSet::with_capacity(rows.len());
+        let wiped_on = |row: &Self| row.wiped.map_or(row.old.day, |(_, day)| day);
+        for ((day, wiped_on), rows) in by_day(&eligible, |row| (row.old.day, wiped_on(row))) {
+            let consumed: Vec<Consumed> = rotation(day, wiped_on, &rows).load(connection)?;
+            won.extend(consumed.into_iter().map(|token| token.attempt));
+        }
         let has_won = |row: &&Self| won.contains(&row.attempt.uuid());
         Ok(each(rows, |row| if has_won(row) { Rotated::Done } else { Rotated::Lost }))
     }
@@ -206,64 +189,75 @@ impl WriteValue for Rotate {
     }
 }
 
-/// Consumes tokens that may be; of two attempts at one, in one batch or in two, one does. Says which.
-fn consume(rows: &[&Rotate], connection: &mut Connection) -> Result<HashSet<Uuid>, Fault> {
-    let doing = |row: &Rotate| Doing { family: row.family, client: row.access.client, now: row.now };
-    let rows = eligible(connection, rows, doing)?;
-    let mut consumed: Vec<Consumed> = Vec::with_capacity(rows.len());
-    for (day, rows) in by_day(&rows, |row| row.old.day) {
-        let of_the_day = Statement::new(
-            "UPDATE refresh_tokens AS token \
-             SET consumed_at = attempt.at, consumed_by = attempt.id, successor = attempt.successor \
-             FROM (SELECT * FROM unnest(?, ?, ?, ?, ?) AS attempt(hash, family, id, successor, at) ORDER BY hash) \
-                 AS attempt \
-             WHERE token.hash = attempt.hash AND token.expires_on = ? AND token.family_id = attempt.family \
-                 AND token.consumed_at IS NULL AND token.hash = ANY(?) \
-             RETURNING token.consumed_by",
-        )
-        .bind::<Array<Binary>, _>(each(&rows, |row| row.old.hash.as_bytes().to_vec()))
-        .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.family.id.uuid()))
-        .bind::<Array<SqlUuid>, _>(each(&rows, |row| row.attempt.uuid()))
-        .bind::<Array<Binary>, _>(each(&rows, |row| row.refresh.key.hash.as_bytes().to_vec()))
-        .bind::<Array<Timestamptz>, _>(each(&rows, |row| row.now))
-        .bind::<Date, _>(day)
-        // Again, so that whatever the plan no other rows are looked at.
-        .bind::<Array<Binary>, _>(each(&rows, |row| row.old.hash.as_bytes().to_vec()))
-        .load(connection)?;
-        consumed.extend(of_the_day);
-    }
-    Ok(consumed.into_iter().map(|token| token.consumed_by).collect())
+/// Consumes tokens of one day; of two attempts at one, in one batch or in two, one does. What follows from it is stored
+/// in the same statement: the new pair, the answer to repeat, and that the predecessor's may not be any more.
+fn rotation(day: NaiveDate, wiped_on: NaiveDate, rows: &[&Rotate]) -> Statement {
+    let refresh = each(rows, |row| (&row.refresh, row.now));
+    consumption(day, rows)
+        .text(", access AS (")
+        .then(access_tokens::store::insertion(&each(rows, |row| &row.access)))
+        .text(" WHERE (id IN (SELECT access FROM consumed)) IS TRUE), refresh AS (")
+        .then(insertion(&refresh))
+        .text(" WHERE (hash IN (SELECT successor FROM consumed)) IS TRUE), kept AS (")
+        .then(keeping(rows))
+        .text("), wiped AS (")
+        .then(wiping(wiped_on, rows))
+        .text(") SELECT attempt FROM consumed")
+}
+
+fn consumption(day: NaiveDate, rows: &[&Rotate]) -> Statement {
+    Statement::new(
+        "WITH consumed AS (UPDATE refresh_tokens AS token \
+         SET consumed_at = attempt.at, consumed_by = attempt.id, successor = attempt.successor \
+         FROM (SELECT * FROM unnest(?, ?, ?, ?, ?, ?) AS attempt(hash, family, id, access, successor, at) \
+               ORDER BY hash) AS attempt \
+         WHERE token.hash = attempt.hash AND token.expires_on = ? AND token.family_id = attempt.family \
+             AND token.consumed_at IS NULL AND token.hash = ANY(?) \
+         RETURNING attempt.id AS attempt, attempt.access, attempt.successor)",
+    )
+    .bind::<Array<Binary>, _>(each(rows, |row| row.old.hash.as_bytes().to_vec()))
+    .bind::<Array<SqlUuid>, _>(each(rows, |row| row.family.id.uuid()))
+    .bind::<Array<SqlUuid>, _>(each(rows, |row| row.attempt.uuid()))
+    .bind::<Array<SqlUuid>, _>(each(rows, |row| row.access.id.uuid()))
+    .bind::<Array<Binary>, _>(each(rows, |row| row.refresh.key.hash.as_bytes().to_vec()))
+    .bind::<Array<Timestamptz>, _>(each(rows, |row| row.now))
+    .bind::<Date, _>(day)
+    // Again, so that whatever the plan no other rows are looked at.
+    .bind::<Array<Binary>, _>(each(rows, |row| row.old.hash.as_bytes().to_vec()))
 }
 
 /// Keeps the answers to repeat.
-fn keep_answers(connection: &mut Connection, rows: &[&Rotate]) -> Result<(), Fault> {
+fn keeping(rows: &[&Rotate]) -> Statement {
     let kept: Vec<(&Rotate, &Answer)> =
         rows.iter().filter_map(|row| Some((*row, row.answer.as_ref()?))).collect();
-    if kept.is_empty() {
-        return Ok(());
-    }
     Statement::new(
         "INSERT INTO refresh_answers (sealed_on, hash, parameters, sealed, expires_at) \
-         SELECT * FROM unnest(?, ?, ?, ?, ?)",
+         SELECT day, hash, parameters, sealed, expires_at \
+         FROM unnest(?, ?, ?, ?, ?, ?) AS new(attempt, day, hash, parameters, sealed, expires_at) \
+         WHERE (attempt IN (SELECT attempt FROM consumed)) IS TRUE",
     )
+    .bind::<Array<SqlUuid>, _>(each(&kept, |(row, _)| row.attempt.uuid()))
     .bind::<Array<Date>, _>(each(&kept, |(row, _)| row.now.date_naive()))
     .bind::<Array<Binary>, _>(each(&kept, |(row, _)| row.old.hash.as_bytes().to_vec()))
     .bind::<Array<Binary>, _>(each(&kept, |(_, answer)| answer.parameters.to_vec()))
     .bind::<Array<Binary>, _>(each(&kept, |(_, answer)| answer.sealed.as_bytes().to_vec()))
     .bind::<Array<Timestamptz>, _>(each(&kept, |(_, answer)| answer.expires_at))
-    .execute(connection)?;
-    Ok(())
 }
 
 /// Forgets the answers that the predecessors could still repeat: whoever used the successor has his.
-fn wipe_answers(connection: &mut Connection, rows: &[&Rotate]) -> Result<(), Fault> {
-    let wiped: Vec<(SecretHash, NaiveDate)> = rows.iter().filter_map(|row| row.wiped).collect();
-    for (day, wiped) in by_day(&wiped, |(_, day)| day) {
-        diesel::update(refresh_answers::table)
-            .filter(refresh_answers::sealed_on.eq(day))
-            .filter(refresh_answers::hash.eq_any(each(&wiped, |(hash, _)| hash.as_bytes().to_vec())))
-            .set(refresh_answers::sealed.eq(None::<Vec<u8>>))
-            .execute(connection)?;
-    }
-    Ok(())
+fn wiping(day: NaiveDate, rows: &[&Rotate]) -> Statement {
+    let wiped: Vec<(Uuid, Vec<u8>)> = rows
+        .iter()
+        .filter_map(|row| row.wiped.map(|(hash, _)| (row.attempt.uuid(), hash.as_bytes().to_vec())))
+        .collect();
+    Statement::new(
+        "UPDATE refresh_answers AS answer SET sealed = NULL \
+         FROM (SELECT * FROM unnest(?, ?) AS wiped(attempt, hash) ORDER BY hash) AS wiped \
+         WHERE answer.hash = wiped.hash AND answer.sealed_on = ? AND answer.hash = ANY(?) \
+             AND (wiped.attempt IN (SELECT attempt FROM consumed)) IS TRUE",
+    )
+    .bind::<Array<SqlUuid>, _>(each(&wiped, |(attempt, _)| *attempt))
+    .bind::<Array<Binary>, _>(each(&wiped, |(_, hash)| hash.clone()))
+    .bind::<Date, _>(day)
+    .bind::<Array<Binary>, _>(each(&wiped, |(_, hash)| hash.clone()))
 }

@@ -1,6 +1,6 @@
 //! Partitions: the coming ones are made, and all of them are listed, with when each may go.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text};
 use diesel::{Connection as _, QueryableByName, RunQueryDsl, sql_query};
@@ -23,6 +23,25 @@ pub fn make_partitions(connection: &mut Connection, today: NaiveDate) -> Result<
             sql_query("SELECT make_partitions($1) AS made").bind::<Date, _>(today).get_result(connection)?;
         Ok(made.made)
     })
+}
+
+/// What is made ahead beyond the longest life, for a job that fails for some days before anybody looks.
+const SPARE: TimeDelta = TimeDelta::days(8);
+
+/// Has the rows of a life so long find their partitions: a refresh token's, and that of whatever its family is made of.
+/// What was reached once is kept, since another node or client may need it.
+pub fn reach_ahead(connection: &mut Connection, lifetime: TimeDelta, today: NaiveDate) -> Result<(), Fault> {
+    let days = i32::try_from((lifetime + SPARE).num_days() + 1).map_err(Fault::internal)?;
+    let raised = sql_query(
+        "UPDATE partition_plans SET ahead = make_interval(days => $1) \
+         WHERE lives_as = 'refresh_token' AND ahead < make_interval(days => $1)",
+    )
+    .bind::<Integer, _>(days)
+    .execute(connection)?;
+    if raised > 0 {
+        make_partitions(connection, today)?;
+    }
+    Ok(())
 }
 
 /// How long logs are kept: plans that say nothing of it leave it to the operator.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
 use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgConnection};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -11,8 +10,8 @@ use diesel::{QueryResult, RunQueryDsl};
 
 /// Rows by the day of their partition, in order: a statement is about one day, since Postgres picks the partition by a
 /// day that is given, and looks into each of them for a list of days.
-pub fn by_day<R: Copy>(rows: &[R], day: impl Fn(R) -> NaiveDate) -> BTreeMap<NaiveDate, Vec<R>> {
-    let mut days = BTreeMap::<NaiveDate, Vec<R>>::new();
+pub fn by_day<R: Copy, D: Ord>(rows: &[R], day: impl Fn(R) -> D) -> BTreeMap<D, Vec<R>> {
+    let mut days = BTreeMap::<D, Vec<R>>::new();
     for row in rows {
         days.entry(day(*row)).or_default().push(*row);
     }
@@ -22,14 +21,27 @@ pub fn by_day<R: Copy>(rows: &[R], day: impl Fn(R) -> NaiveDate) -> BTreeMap<Nai
 /// A statement whose text is the same however many rows it is about, since each column of them is one array: so
 /// Postgres plans it once a connection. `?` stands for the next array that is bound.
 pub struct Statement {
-    text: &'static str,
+    texts: Vec<&'static str>,
     columns: Vec<Box<dyn QueryFragment<Pg>>>,
 }
 
 impl Statement {
     /// A statement of this text.
     pub fn new(text: &'static str) -> Self {
-        Self { text, columns: Vec::new() }
+        Self { texts: vec![text], columns: Vec::new() }
+    }
+
+    /// And of this after it.
+    pub fn text(mut self, text: &'static str) -> Self {
+        self.texts.push(text);
+        self
+    }
+
+    /// And of another after it.
+    pub fn then(mut self, other: Self) -> Self {
+        self.texts.extend(other.texts);
+        self.columns.extend(other.columns);
+        self
     }
 
     /// With this for the next `?`.
@@ -46,11 +58,14 @@ impl Statement {
 
 impl QueryFragment<Pg> for Statement {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let mut pieces = self.text.split('?');
-        out.push_sql(pieces.next().unwrap_or_default());
-        for (column, piece) in self.columns.iter().zip(pieces) {
-            column.walk_ast(out.reborrow())?;
-            out.push_sql(piece);
+        let mut columns = self.columns.iter();
+        for text in &self.texts {
+            let mut pieces = text.split('?');
+            out.push_sql(pieces.next().unwrap_or_default());
+            for (piece, column) in pieces.zip(columns.by_ref()) {
+                column.walk_ast(out.reborrow())?;
+                out.push_sql(piece);
+            }
         }
         Ok(())
     }

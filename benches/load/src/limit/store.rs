@@ -122,8 +122,15 @@ fn slices(hashes: &[Hash]) -> Vec<&[u8]> {
     hashes.iter().map(|hash| hash.as_slice()).collect()
 }
 
+/// A connection that plans for a table that grows: made while it is empty, a plan would read all of it later on.
 async fn connect(database: &str) -> Result<Client> {
     let (client, connection) = tokio_postgres::connect(database, NoTls).await?;
     actix_web::rt::spawn(connection);
+    client
+        .batch_execute(
+            "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+             SET enable_hashjoin = off; SET enable_mergejoin = off",
+        )
+        .await?;
     Ok(client)
 }
