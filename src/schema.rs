@@ -213,6 +213,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    service_grants (principal_id, service_id) {
+        principal_id -> Uuid,
+        service_id -> Uuid,
+        granted_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    service_routes (id) {
+        id -> Uuid,
+        service_id -> Uuid,
+        position -> Int4,
+        methods -> Array<Nullable<Text>>,
+        path_pattern -> Text,
+        required_scopes -> Nullable<Array<Nullable<Text>>>,
+        cost_units -> Int8,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     services (id) {
         id -> Uuid,
         name -> Text,
@@ -220,6 +241,8 @@ diesel::table! {
         display_name -> Text,
         created_at -> Timestamptz,
         access_token_format -> Nullable<Text>,
+        disabled_at -> Nullable<Timestamptz>,
+        is_open -> Bool,
     }
 }
 
@@ -262,6 +285,9 @@ diesel::joinable!(clients -> principals (principal_id));
 diesel::joinable!(credentials -> principals (principal_id));
 diesel::joinable!(grant_usage -> grants (grant_id));
 diesel::joinable!(scopes -> services (service_id));
+diesel::joinable!(service_grants -> principals (principal_id));
+diesel::joinable!(service_grants -> services (service_id));
+diesel::joinable!(service_routes -> services (service_id));
 diesel::joinable!(users -> principals (principal_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
@@ -281,6 +307,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     refresh_answers,
     refresh_tokens,
     scopes,
+    service_grants,
+    service_routes,
     services,
     sign_in_failures,
     signing_keys,

@@ -37,7 +37,7 @@ const TABLES: [(&str, &str); 8] = [
     ("audit", "events"),
     ("signing", "signing_keys"),
     ("accounts", "principals users browser_sessions interactions sign_in_failures"),
-    ("services", "services scopes"),
+    ("services", "services scopes service_routes service_grants"),
     ("credentials", "credentials"),
     ("clients", "clients client_redirect_uris"),
     (

@@ -53,6 +53,18 @@ kinds! {
     UserSignedOutEverywhere = "user.signed_out_everywhere", "success";
     /// An operator made a service.
     ServiceCreated = "service.created", "success";
+    /// An operator shut a service: nobody may call it.
+    ServiceDisabled = "service.disabled", "success";
+    /// An operator let a service be called again.
+    ServiceEnabled = "service.enabled", "success";
+    /// An operator let a principal call a service with its keys.
+    ServiceGranted = "service.granted", "success";
+    /// An operator took that back.
+    ServiceWithdrawn = "service.withdrawn", "success";
+    /// An operator had a part of a service ask for something of its own.
+    RouteAdded = "service.route_added", "success";
+    /// An operator removed such a part.
+    RouteRemoved = "service.route_removed", "success";
     /// An operator registered a client.
     ClientCreated = "client.created", "success";
     /// An operator gave a client a new secret; the old one ends after the overlap.

@@ -14,6 +14,7 @@ mod authority;
 pub mod redirect_uri;
 pub mod origin;
 mod resources;
+pub mod path;
 pub mod basic;
 pub mod standing;
 pub mod format;
@@ -31,6 +32,7 @@ pub use identity::{
     PasswordProblem, UserIdentifier,
 };
 pub use origin::{InvalidOrigin, Origin};
+pub use path::{AmbiguousPath, RequestPath};
 pub use pkce::{CodeChallenge, CodeVerifier, MalformedPkce};
 pub use principal::{
     AttemptId, ClientId, CredentialId, EventId, FamilyId, GrantId, InteractionId, InvalidClientId,

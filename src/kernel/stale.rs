@@ -21,6 +21,8 @@ pub enum Stale {
     AccessToken(SecretHash),
     /// Services and their scopes.
     Catalogue,
+    /// Which services a principal may call.
+    ServiceGrants(PrincipalId),
     /// The signing keys: which there are, and what each may do.
     SigningKeys,
     /// All of it: more than is worth naming.
@@ -37,6 +39,7 @@ impl Stale {
             Self::Family(id) => format!("f{}", id.uuid().simple()),
             Self::AccessToken(hash) => format!("t{}", URL_SAFE_NO_PAD.encode(hash.as_bytes())),
             Self::Catalogue => "s".to_owned(),
+            Self::ServiceGrants(id) => format!("p{}", id.uuid().simple()),
             Self::SigningKeys => "k".to_owned(),
             Self::Everything => "*".to_owned(),
         }
@@ -59,6 +62,7 @@ impl Stale {
                 let bytes = URL_SAFE_NO_PAD.decode(about).ok()?;
                 Some(Self::AccessToken(SecretHash::from_bytes(bytes.try_into().ok()?)))
             }
+            "p" => id().map(|id| Self::ServiceGrants(PrincipalId::from_uuid(id))),
             "s" if about.is_empty() => Some(Self::Catalogue),
             "k" if about.is_empty() => Some(Self::SigningKeys),
             _ => None,
@@ -80,6 +84,7 @@ mod tests {
             Stale::Family(FamilyId::from_uuid(id)),
             Stale::AccessToken(SecretHash::of("gat")),
             Stale::Catalogue,
+            Stale::ServiceGrants(PrincipalId::from_uuid(id)),
             Stale::SigningKeys,
             Stale::Everything,
         ] {

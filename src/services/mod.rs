@@ -1,10 +1,15 @@
 //! Resource servers: what they are called, which audience their tokens name, which scopes they understand.
 
+pub mod access;
 mod directory;
 pub mod registration;
+pub mod routes;
 pub mod store;
 
 pub use directory::Services;
+pub use routes::Route;
+
+use chrono::{DateTime, Utc};
 
 use crate::kernel::{AccessTokenFormat, Resources, Scope, ScopeToken, ServiceId};
 
@@ -23,6 +28,12 @@ pub struct Service {
     pub access_token_format: Option<AccessTokenFormat>,
     /// What may be asked of it.
     pub scopes: Vec<ServiceScope>,
+    /// Since when nobody may call it.
+    pub disabled_at: Option<DateTime<Utc>>,
+    /// Every account may call it, and not only those to which it was granted.
+    pub is_open: bool,
+    /// Its parts that ask for something of their own, in order.
+    pub routes: Vec<Route>,
 }
 
 /// A scope of a service.
@@ -60,6 +71,11 @@ impl Catalogue {
     /// Every service, by name.
     pub fn services(&self) -> impl Iterator<Item = &Service> {
         self.0.iter()
+    }
+
+    /// The service of this name.
+    pub fn named(&self, name: &str) -> Option<&Service> {
+        self.0.iter().find(|service| service.name == name)
     }
 
     /// Every scope there is.

@@ -40,6 +40,8 @@ pub struct Registration {
     pub display_name: Option<String>,
     /// What it wants tokens for it to look like: `opaque` or `jwt`.
     pub access_token_format: Option<String>,
+    /// Every account may call it, and not only those to which it is granted.
+    pub is_open: bool,
     /// Scopes that go with every consent, as `SCOPE=SENTENCE`.
     pub scopes: Vec<String>,
     /// Scopes that people may untick, likewise.
@@ -66,7 +68,17 @@ impl Registration {
         let format = self.access_token_format.as_deref().map(AccessTokenFormat::typed);
         let access_token_format = format.transpose().map_err(say)?;
         let (name, display_name) = (self.name.clone(), display_name.as_str().to_owned());
-        Ok(Service { id, name, audience, display_name, access_token_format, scopes })
+        Ok(Service {
+            id,
+            name,
+            audience,
+            display_name,
+            access_token_format,
+            scopes,
+            disabled_at: None,
+            is_open: self.is_open,
+            routes: Vec::new(),
+        })
     }
 }
 

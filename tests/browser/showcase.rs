@@ -87,6 +87,9 @@ fn service(id: u128, name: &str, shown: &str, scopes: &[(&str, &str, bool)]) -> 
         audience: format!("https://{name}.example"),
         display_name: shown.to_owned(),
         access_token_format: None,
+        disabled_at: None,
+        is_open: false,
+        routes: Vec::new(),
         scopes: scopes.iter().map(scope).collect(),
     }
 }

@@ -1,12 +1,14 @@
 //! `grantor service …`
 
+mod route;
+
 use serde_json::json;
 
 use crate::app::commands::{Refusal, Shell, table};
 use crate::kernel::AccessTokenFormat;
-use crate::services::Service;
 use crate::services::registration::{Registration, register};
 use crate::services::store::catalogue;
+use crate::services::{Service, access};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -23,6 +25,9 @@ pub(super) enum Command {
         /// What it wants tokens for it to look like: `jwt` (which it can read by itself) or `opaque`.
         #[arg(long, value_name = "FORMAT")]
         access_token_format: Option<String>,
+        /// Let every account call it with its keys, and not only those to which it is granted.
+        #[arg(long = "open")]
+        is_open: bool,
         /// A scope and what it lets an app do: "orders:read=Read your orders".
         #[arg(long = "scope", value_name = "SCOPE=SENTENCE")]
         scopes: Vec<String>,
@@ -32,19 +37,56 @@ pub(super) enum Command {
     },
     /// List all services.
     List,
+    /// Let nobody call a service, by any gate.
+    Disable {
+        /// Its name.
+        name: String,
+    },
+    /// Let a service be called again.
+    Enable {
+        /// Its name.
+        name: String,
+    },
+    /// What parts of a service ask for.
+    #[command(subcommand)]
+    Route(route::Command),
 }
 
 pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
     match command {
-        Command::Add { name, audience, display_name, access_token_format, scopes, optional_scopes } => {
+        Command::Add {
+            name,
+            audience,
+            display_name,
+            access_token_format,
+            is_open,
+            scopes,
+            optional_scopes,
+        } => {
             shell.can_issue(access_token_format.as_deref())?;
             is_of_another(shell, audience.as_deref())?;
-            let registration =
-                Registration { name, audience, display_name, access_token_format, scopes, optional_scopes };
+            let registration = Registration {
+                name,
+                audience,
+                display_name,
+                access_token_format,
+                is_open,
+                scopes,
+                optional_scopes,
+            };
             add(shell, &registration)
         }
         Command::List => list(shell),
+        Command::Disable { name } => disable(shell, &name, true),
+        Command::Enable { name } => disable(shell, &name, false),
+        Command::Route(command) => route::run(shell, command),
     }
+}
+
+fn disable(shell: &Shell, name: &str, disabled: bool) -> Result<(), Refusal> {
+    shell.open()?.act(shell, |work| access::disable(work, name, disabled))?;
+    let state = if disabled { "disabled" } else { "enabled" };
+    shell.say(&json!({ "name": name, "disabled": disabled }), || format!("The service {name} is {state}."))
 }
 
 /// A JWT that is for no service in particular names the issuer; a service of that name would take it for its own.
@@ -74,7 +116,7 @@ fn described(service: &Service) -> serde_json::Value {
     });
     json!({
         "id": service.id, "name": service.name, "audience": service.audience,
-        "display_name": service.display_name,
+        "display_name": service.display_name, "open": service.is_open, "disabled_at": service.disabled_at,
         "access_token_format": service.access_token_format.map(AccessTokenFormat::as_str), "scopes": scopes.collect::<Vec<_>>(),
     })
 }

@@ -106,6 +106,9 @@ fn service(id: u128, name: &str, scopes: &[(&str, &str, bool)]) -> Service {
         audience: format!("https://{name}.test"),
         display_name: format!("The {name} service"),
         access_token_format: None,
+        disabled_at: None,
+        is_open: false,
+        routes: Vec::new(),
         scopes: scopes.iter().map(scope).collect(),
     }
 }
