@@ -159,11 +159,38 @@ diesel::table! {
 }
 
 diesel::table! {
+    memberships (org_id, user_id) {
+        org_id -> Uuid,
+        user_id -> Uuid,
+        role -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        version -> Int8,
+    }
+}
+
+diesel::table! {
+    organizations (principal_id) {
+        principal_id -> Uuid,
+        name_key -> Text,
+    }
+}
+
+diesel::table! {
     partition_plans (parent) {
         parent -> Text,
         grain -> Text,
         ahead -> Interval,
         keep -> Nullable<Interval>,
+    }
+}
+
+diesel::table! {
+    plans (id) {
+        id -> Text,
+        name -> Text,
+        created_at -> Timestamptz,
+        disabled_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -174,6 +201,11 @@ diesel::table! {
         name -> Text,
         created_at -> Timestamptz,
         disabled_at -> Nullable<Timestamptz>,
+        num -> Int8,
+        account_id -> Uuid,
+        plan_id -> Nullable<Text>,
+        updated_at -> Timestamptz,
+        version -> Int8,
     }
 }
 
@@ -252,6 +284,7 @@ diesel::table! {
         email_key -> Nullable<Text>,
         password_hash -> Nullable<Text>,
         password_changed_at -> Nullable<Timestamptz>,
+        administrator_since -> Nullable<Timestamptz>,
     }
 }
 
@@ -259,6 +292,10 @@ diesel::joinable!(client_redirect_uris -> clients (principal_id));
 diesel::joinable!(clients -> principals (principal_id));
 diesel::joinable!(credentials -> principals (principal_id));
 diesel::joinable!(grant_usage -> grants (grant_id));
+diesel::joinable!(memberships -> organizations (org_id));
+diesel::joinable!(memberships -> users (user_id));
+diesel::joinable!(organizations -> principals (principal_id));
+diesel::joinable!(principals -> plans (plan_id));
 diesel::joinable!(scopes -> services (service_id));
 diesel::joinable!(users -> principals (principal_id));
 
@@ -274,7 +311,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     grant_usage,
     grants,
     interactions,
+    memberships,
+    organizations,
     partition_plans,
+    plans,
     principals,
     refresh_answers,
     refresh_tokens,

@@ -14,6 +14,7 @@ mod authority;
 pub mod redirect_uri;
 pub mod origin;
 mod resources;
+mod plan;
 pub mod basic;
 pub mod standing;
 pub mod format;
@@ -32,6 +33,7 @@ pub use identity::{
 };
 pub use origin::{InvalidOrigin, Origin};
 pub use pkce::{CodeChallenge, CodeVerifier, MalformedPkce};
+pub use plan::{InvalidPlanId, PlanId};
 pub use principal::{
     AttemptId, ClientId, CredentialId, EventId, FamilyId, GrantId, InteractionId, InvalidClientId,
     PrincipalId, PrincipalKind, RequestId, ServiceId, SessionId, TokenId,
