@@ -37,6 +37,8 @@ pub use standings::Standings;
 pub struct Accounts {
     /// The door to a transaction.
     pub ledger: Ledger,
+    /// Who knows the accounts, their members and the administrators.
+    pub directory: Directory,
     /// How long sessions and interactions last.
     pub sessions: SessionSettings,
     /// The password threads.

@@ -137,8 +137,8 @@ fn an_organization_is_made_renamed_disabled_and_shown() {
     assert_eq!(
         shown.out,
         format!(
-            "name     Acme Ltd\nid       {id}\nplan     enterprise\nstate    active\n\
-             owner    ada (Ada Lovelace)\nclient   {client_id} (Shop)\n"
+            "name      Acme Ltd\nid        {id}\nplan      enterprise\nstate     active\n\
+             owner     ada (Ada Lovelace)\nclient    {client_id} (Shop)\n"
         )
     );
     let of_client = grantor.json(&["client", "show", &client_id]);
@@ -172,6 +172,25 @@ fn an_organization_is_made_renamed_disabled_and_shown() {
     assert_eq!(events_on(&grantor, &made["id"]), expected);
 }
 
+/// What docs/organizations.md has operators type works, in its order.
+#[test]
+fn the_commands_of_the_document_work_as_they_stand() {
+    let (_database, grantor) = over_a_database();
+    let id = "0190163d-8694-739b-aea5-966c26f8ad91";
+    grantor.run(&["client", "add", "Sensor", "--client-id", id, "--grant", "client_credentials"]).is_done();
+    let document = include_str!("../../docs/organizations.md");
+    let lines: Vec<&str> = document.lines().filter_map(|line| line.strip_prefix("grantor ")).collect();
+    assert!(lines.len() >= 9, "{lines:?}");
+    for line in lines {
+        // What stands between quotes is one word.
+        let words = line.split('"').enumerate().flat_map(|(at, part)| match at % 2 {
+            0 => part.split_whitespace().collect(),
+            _ => vec![part],
+        });
+        grantor.run(&words.collect::<Vec<_>>()).is_done();
+    }
+}
+
 #[test]
 fn what_is_wrong_with_an_organization_is_said() {
     let (_database, grantor) = over_a_database();
@@ -184,7 +203,7 @@ fn what_is_wrong_with_an_organization_is_said() {
         (&["org", "create", "Ａｃｍｅ"], "there is an organization of that name already"),
         (&["org", "create", " "], "name: text is empty"),
         (&["org", "create", "Ac\u{202e}me"], "name: text has a line break or an invisible character"),
-        (&["org", "create", "Core", "--plan", "gold"], "there is no plan gold"),
+        (&["org", "create", "Core", "--plan", "gold"], "there is no plan gold; see `grantor plan list`"),
         (&["org", "create", "Core", "--owner", "nobody"], "there is no user nobody"),
         (&["org", "rename", "Acme", "bolt"], "there is an organization of that name already"),
         (&["org", "show", "Core"], "there is no organization Core"),
@@ -409,7 +428,9 @@ async fn the_directory_remembers_and_hears_what_changes_elsewhere() {
     for cache in ["account_ids", "accounts", "memberships", "administrators"] {
         let hits = format!("grantor_cache_hits_total{{cache=\"{cache}\"}} 0");
         eventually(cache, async || {
-            (account().await, role(ADA.id()).await, administers().await);
+            account().await;
+            role(ADA.id()).await;
+            administers().await;
             let text = metrics.text().expect("metrics");
             text.contains(&format!("cache=\"{cache}\"")) && !text.contains(&hits)
         })

@@ -98,7 +98,8 @@ pub(super) fn assign(
     })
 }
 
-fn words(problem: PlanProblem, plan: &PlanId) -> String {
+/// What is wrong, with the name of the plan that there is not.
+pub(super) fn words(problem: PlanProblem, plan: &PlanId) -> String {
     match problem {
         PlanProblem::Unknown => format!("there is no plan {plan}; see `grantor plan list`"),
         other => other.to_string(),

@@ -9,7 +9,6 @@ use crate::accounts::organizations::{
     Member, NewOrganization, Organization, OrganizationName, OrganizationProblem, create, rename,
     set_disabled, store,
 };
-use crate::accounts::plans::PlanProblem;
 use crate::app::commands::{Open, Refusal, Shell, plan, table, user, with};
 use crate::audit::Actor;
 use crate::clients::Client;
@@ -90,7 +89,7 @@ fn make(shell: &Shell, name: &str, plan: &str, owner: Option<&str>) -> Result<()
     let new = NewOrganization { name, plan, owner: owner.map(|owner| owner.id) };
     let id = open.try_act(shell, |work| {
         Ok(create(work, Actor::Operator, &new)?.map_err(|problem| match problem {
-            OrganizationProblem::Plan(PlanProblem::Unknown) => format!("there is no plan {}", new.plan),
+            OrganizationProblem::Plan(problem) => plan::words(problem, &new.plan),
             other => other.to_string(),
         }))
     })?;
@@ -132,16 +131,16 @@ fn show(shell: &Shell, name: &str) -> Result<(), Refusal> {
 }
 
 fn in_words(org: &Organization, members: &[Member], clients: &[Client]) -> String {
+    let line = |label: &str, text: &str| format!("{label:9} {text}");
     let mut lines = vec![
-        format!("name     {}", org.name.as_str()),
-        format!("id       {}", org.id),
-        format!("plan     {}", org.plan),
-        format!("state    {}", state(org)),
+        line("name", org.name.as_str()),
+        line("id", &org.id.to_string()),
+        line("plan", org.plan.as_str()),
+        line("state", state(org)),
     ];
-    let member =
-        |member: &Member| format!("{:8} {} ({})", member.role.as_str(), member.identifier, member.name);
+    let member = |one: &Member| line(one.role.as_str(), &format!("{} ({})", one.identifier, one.name));
     lines.extend(members.iter().map(member));
-    lines.extend(clients.iter().map(|client| format!("client   {} ({})", client.id, client.name)));
+    lines.extend(clients.iter().map(|client| line("client", &format!("{} ({})", client.id, client.name))));
     lines.join("\n")
 }
 
