@@ -159,6 +159,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    memberships (org_id, user_id) {
+        org_id -> Uuid,
+        user_id -> Uuid,
+        role -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        version -> Int8,
+    }
+}
+
+diesel::table! {
+    organizations (principal_id) {
+        principal_id -> Uuid,
+        name_key -> Text,
+    }
+}
+
+diesel::table! {
     partition_plans (parent) {
         parent -> Text,
         grain -> Text,
@@ -170,12 +188,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    plans (id) {
+        id -> Text,
+        name -> Text,
+        created_at -> Timestamptz,
+        disabled_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     principals (id) {
         id -> Uuid,
         kind -> Text,
         name -> Text,
         created_at -> Timestamptz,
         disabled_at -> Nullable<Timestamptz>,
+        num -> Int8,
+        account_id -> Uuid,
+        plan_id -> Nullable<Text>,
+        updated_at -> Timestamptz,
+        version -> Int8,
     }
 }
 
@@ -277,6 +309,7 @@ diesel::table! {
         email_key -> Nullable<Text>,
         password_hash -> Nullable<Text>,
         password_changed_at -> Nullable<Timestamptz>,
+        administrator_since -> Nullable<Timestamptz>,
     }
 }
 
@@ -284,6 +317,10 @@ diesel::joinable!(client_redirect_uris -> clients (principal_id));
 diesel::joinable!(clients -> principals (principal_id));
 diesel::joinable!(credentials -> principals (principal_id));
 diesel::joinable!(grant_usage -> grants (grant_id));
+diesel::joinable!(memberships -> organizations (org_id));
+diesel::joinable!(memberships -> users (user_id));
+diesel::joinable!(organizations -> principals (principal_id));
+diesel::joinable!(principals -> plans (plan_id));
 diesel::joinable!(scopes -> services (service_id));
 diesel::joinable!(service_grants -> principals (principal_id));
 diesel::joinable!(service_grants -> services (service_id));
@@ -302,7 +339,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     grant_usage,
     grants,
     interactions,
+    memberships,
+    organizations,
     partition_plans,
+    plans,
     principals,
     refresh_answers,
     refresh_tokens,

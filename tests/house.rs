@@ -36,7 +36,10 @@ const TABLES: [(&str, &str); 8] = [
     ("platform", "partition_plans"),
     ("audit", "events"),
     ("signing", "signing_keys"),
-    ("accounts", "principals users browser_sessions interactions sign_in_failures"),
+    (
+        "accounts",
+        "principals plans organizations memberships users browser_sessions interactions sign_in_failures",
+    ),
     ("services", "services scopes service_routes service_grants"),
     ("credentials", "credentials"),
     ("clients", "clients client_redirect_uris"),

@@ -129,6 +129,33 @@ fn up_down_and_up_again_makes_the_same() {
     assert_eq!(plans(&url), first_plans);
 }
 
+/// Whoever was there before there were accounts is one, with the first plan and a number; in the database of a
+/// server that is in use the migration meets rows.
+#[test]
+fn who_was_there_before_accounts_is_one() {
+    const ACCOUNTS: &str = "2026-11-21-001000_accounts_organizations";
+    let cluster = Cluster::start();
+    let url = cluster.database("before");
+    let mut connection = db::connect(&url).expect("a connection");
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut up = |name: &str| {
+        let text = std::fs::read_to_string(dir.join(name).join("up.sql")).expect("its text");
+        connection.batch_execute(&text).expect(name);
+    };
+    migrations().iter().filter(|name| name.as_str() < ACCOUNTS).for_each(|name| up(name));
+    db::connect(&url)
+        .expect("a connection")
+        .batch_execute(
+            "INSERT INTO principals VALUES (gen_random_uuid(), 'user', 'Ada', '2026-11-20 12:00Z');
+             INSERT INTO principals VALUES (gen_random_uuid(), 'client', 'Shop', '2026-11-21 12:00Z', now())",
+        )
+        .expect("rows");
+    up(ACCOUNTS);
+    let query = "SELECT format('%s %s %s %s %s', name, account_id = id, plan_id, updated_at = created_at, version) AS line
+                 FROM principals WHERE num > 0 ORDER BY name";
+    assert_eq!(lines(&url, query), ["Ada t free t 1", "Shop t free t 1"]);
+}
+
 #[derive(QueryableByName)]
 struct Column {
     #[diesel(sql_type = Text)]

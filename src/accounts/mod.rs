@@ -1,8 +1,11 @@
-//! Who acts: principals, people and their passwords, the browsers they signed in from, and the requests that
-//! wait for them.
+//! Who acts, and who pays: principals and their accounts, organizations and their members, plans; people and their
+//! passwords, the browsers they signed in from, and the requests that wait for them.
 
+mod directory;
 pub mod interactions;
+pub mod organizations;
 pub mod passwords;
+pub mod plans;
 pub mod profile;
 pub mod registration;
 pub mod sessions;
@@ -27,12 +30,15 @@ use crate::platform::csrf;
 use crate::platform::form::Params;
 use crate::settle;
 
+pub use directory::{Account, Directory, find_account, hold_account};
 pub use standings::Standings;
 
 /// What the pages of this slice, and the slices above that ask who is signed in, need.
 pub struct Accounts {
     /// The door to a transaction.
     pub ledger: Ledger,
+    /// Who knows the accounts, their members and the administrators.
+    pub directory: Directory,
     /// How long sessions and interactions last.
     pub sessions: SessionSettings,
     /// The password threads.

@@ -3,7 +3,7 @@
 use serde_json::json;
 use thiserror::Error;
 
-use crate::accounts::store::{insert_principal, insert_user};
+use crate::accounts::store::{insert_principal, insert_user, set_administrator};
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::kernel::{DisplayText, EmailAddress, Fault, PrincipalId, PrincipalKind, UserIdentifier};
 use crate::platform::entropy::Entropy;
@@ -58,4 +58,16 @@ pub fn register(
     let data = json!({ "identifier": user.identifier.as_str() });
     work.tell(Event::new(Kind::UserCreated, Actor::Operator).on("user", id).with(data));
     Ok(Ok(id))
+}
+
+/// Makes a person an administrator of this server, or takes that back. `false`: it already was so.
+pub fn promote(work: &mut Work<'_>, by: Actor, id: PrincipalId, is_one: bool) -> Result<bool, Fault> {
+    let changed = set_administrator(work, id, is_one)?;
+    if changed {
+        let kind = if is_one { Kind::UserPromoted } else { Kind::UserDemoted };
+        work.tell(Event::new(kind, by).on("user", id));
+    } else {
+        work.nothing_to_tell("it already was so");
+    }
+    Ok(changed)
 }

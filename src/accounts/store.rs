@@ -1,4 +1,4 @@
-//! The tables `principals` and `users`.
+//! The tables `principals` and `users`. What makes a principal an account is read in `directory/store.rs`.
 
 use std::collections::HashSet;
 
@@ -9,21 +9,46 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use crate::audit::{Lookup, Work};
-use crate::kernel::{EmailAddress, Fault, PrincipalId, PrincipalKind, Stale, UserIdentifier, UserStanding};
+use crate::kernel::{
+    EmailAddress, Fault, PlanId, PrincipalId, PrincipalKind, Stale, UserIdentifier, UserStanding,
+};
 use crate::platform::db::Connection;
 use crate::schema::{principals, users};
 
 /// What every principal has.
-#[derive(Clone, Debug, Queryable, Selectable)]
-#[diesel(table_name = principals)]
+#[derive(Clone, Debug)]
 pub struct Principal {
     /// Its name, as people read it.
     pub name: String,
+    /// The account it belongs to: its own, or that of an organization or person.
+    pub account: PrincipalId,
     /// Since when it exists.
     pub created_at: DateTime<Utc>,
-    /// Since when it may not act.
+    /// Since when it may not act: because it is disabled itself, or its account is.
     pub disabled_at: Option<DateTime<Utc>>,
 }
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = principals)]
+struct PrincipalRow {
+    name: String,
+    account_id: Uuid,
+    created_at: DateTime<Utc>,
+    disabled_at: Option<DateTime<Utc>>,
+}
+
+impl PrincipalRow {
+    fn under(self, account_disabled_at: Option<DateTime<Utc>>) -> Principal {
+        Principal {
+            name: self.name,
+            account: PrincipalId::from_uuid(self.account_id),
+            created_at: self.created_at,
+            disabled_at: self.disabled_at.or(account_disabled_at),
+        }
+    }
+}
+
+diesel::alias!(const ACCOUNTS: Alias<Accounts> = principals as accounts);
 
 /// A person.
 #[derive(Clone, Debug)]
@@ -44,6 +69,8 @@ pub struct User {
     pub created_at: DateTime<Utc>,
     /// Since when the person may not act.
     pub disabled_at: Option<DateTime<Utc>>,
+    /// Since when the person may do here whatever an operator may.
+    pub administrator_since: Option<DateTime<Utc>>,
 }
 
 impl User {
@@ -61,9 +88,11 @@ struct UserRow {
     email: Option<String>,
     password_hash: Option<String>,
     password_changed_at: Option<DateTime<Utc>>,
+    administrator_since: Option<DateTime<Utc>>,
 }
 
-fn joined((row, principal): (UserRow, Principal)) -> User {
+/// A person is their own account.
+fn joined((row, principal): (UserRow, PrincipalRow)) -> User {
     User {
         id: PrincipalId::from_uuid(row.principal_id),
         identifier: row.identifier,
@@ -73,6 +102,7 @@ fn joined((row, principal): (UserRow, Principal)) -> User {
         password_changed_at: row.password_changed_at,
         created_at: principal.created_at,
         disabled_at: principal.disabled_at,
+        administrator_since: row.administrator_since,
     }
 }
 
@@ -82,33 +112,68 @@ pub fn find_principals(
     ids: &[PrincipalId],
 ) -> Result<Vec<(PrincipalId, Principal)>, Fault> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-    let rows: Vec<(Uuid, Principal)> = principals::table
+    let rows: Vec<(Uuid, PrincipalRow, Option<DateTime<Utc>>)> = principals::table
+        .inner_join(ACCOUNTS.on(ACCOUNTS.field(principals::id).eq(principals::account_id)))
         .filter(principals::id.eq_any(ids))
-        .select((principals::id, Principal::as_select()))
+        .select((principals::id, PrincipalRow::as_select(), ACCOUNTS.field(principals::disabled_at)))
         .load(connection)?;
-    Ok(rows.into_iter().map(|(id, principal)| (PrincipalId::from_uuid(id), principal)).collect())
+    Ok(rows.into_iter().map(|(id, row, above)| (PrincipalId::from_uuid(id), row.under(above))).collect())
 }
 
-/// Those of these principals that may act: the condition of what is written in their names.
+/// Those of these principals that may act, as their accounts may: the condition of what is written in their names.
 pub fn acting(
     connection: &mut Connection,
     ids: impl IntoIterator<Item = PrincipalId>,
 ) -> Result<HashSet<PrincipalId>, Fault> {
     let ids: HashSet<Uuid> = ids.into_iter().map(PrincipalId::uuid).collect();
     let acting: Vec<Uuid> = principals::table
+        .inner_join(ACCOUNTS.on(ACCOUNTS.field(principals::id).eq(principals::account_id)))
         .filter(principals::id.eq_any(ids.into_iter().collect::<Vec<_>>()))
         .filter(principals::disabled_at.is_null())
+        .filter(ACCOUNTS.field(principals::disabled_at).is_null())
         .select(principals::id)
         .load(connection)?;
     Ok(acting.into_iter().map(PrincipalId::from_uuid).collect())
 }
 
-/// Makes a principal. `false`: the id is taken.
+/// Makes a principal that is its own account, with the plan that accounts begin with. `false`: the id is taken.
 pub fn insert_principal(
     work: &mut Work<'_>,
     id: PrincipalId,
     kind: PrincipalKind,
     name: &str,
+) -> Result<bool, Fault> {
+    insert_account(work, id, kind, name, &PlanId::first())
+}
+
+/// The same with this plan, which the caller holds.
+pub fn insert_account(
+    work: &mut Work<'_>,
+    id: PrincipalId,
+    kind: PrincipalKind,
+    name: &str,
+    plan: &PlanId,
+) -> Result<bool, Fault> {
+    insert(work, id, kind, name, (id, Some(plan)))
+}
+
+/// Makes a client that belongs to the account of another, which the caller holds. `false`: the id is taken.
+pub fn insert_owned_client(
+    work: &mut Work<'_>,
+    id: PrincipalId,
+    name: &str,
+    account: PrincipalId,
+) -> Result<bool, Fault> {
+    insert(work, id, PrincipalKind::Client, name, (account, None))
+}
+
+/// Every principal is made here, with the account that it belongs to and, if it is its own, the plan.
+fn insert(
+    work: &mut Work<'_>,
+    id: PrincipalId,
+    kind: PrincipalKind,
+    name: &str,
+    (account, plan): (PrincipalId, Option<&PlanId>),
 ) -> Result<bool, Fault> {
     let now = work.now();
     let made = diesel::insert_into(principals::table)
@@ -116,7 +181,10 @@ pub fn insert_principal(
             principals::id.eq(id.uuid()),
             principals::kind.eq(kind.as_str()),
             principals::name.eq(name),
+            principals::account_id.eq(account.uuid()),
+            principals::plan_id.eq(plan.map(PlanId::as_str)),
             principals::created_at.eq(now),
+            principals::updated_at.eq(now),
         ))
         .on_conflict_do_nothing()
         .execute(&mut **work)?;
@@ -125,9 +193,10 @@ pub fn insert_principal(
 
 /// Gives a principal another name. `false`: it has that name.
 pub fn rename_principal(work: &mut Work<'_>, id: PrincipalId, name: &str) -> Result<bool, Fault> {
+    let now = work.now();
     let renamed = diesel::update(principals::table.find(id.uuid()))
         .filter(principals::name.ne(name))
-        .set(principals::name.eq(name))
+        .set((principals::name.eq(name), principals::updated_at.eq(now)))
         .execute(&mut **work)?;
     is_stale(work, id);
     Ok(renamed == 1)
@@ -137,16 +206,42 @@ pub fn rename_principal(work: &mut Work<'_>, id: PrincipalId, name: &str) -> Res
 fn is_stale(work: &mut Work<'_>, id: PrincipalId) {
     work.stale(Stale::User(id));
     work.stale(Stale::Client(id));
+    work.stale(Stale::Account(id));
 }
 
-/// Lets a principal act, or no longer. `false`: it already was so.
+/// Lets a principal act, or no longer, and whatever belongs to its account with it. `false`: it already was so.
 pub fn set_disabled(work: &mut Work<'_>, id: PrincipalId, disabled: bool) -> Result<bool, Fault> {
     let now = work.now();
     let changed = diesel::update(principals::table.find(id.uuid()))
         .filter(principals::disabled_at.is_null().eq(disabled))
-        .set(principals::disabled_at.eq(disabled.then_some(now)))
+        .set((principals::disabled_at.eq(disabled.then_some(now)), principals::updated_at.eq(now)))
         .execute(&mut **work)?;
     is_stale(work, id);
+    for owned in owned_by(work, id)? {
+        work.stale(Stale::Client(owned));
+    }
+    Ok(changed == 1)
+}
+
+/// Whatever belongs to this account but the account itself. Whoever adds to it holds the account, so that who holds
+/// it alone misses nothing.
+fn owned_by(connection: &mut Connection, account: PrincipalId) -> Result<Vec<PrincipalId>, Fault> {
+    let owned: Vec<Uuid> = principals::table
+        .filter(principals::account_id.eq(account.uuid()))
+        .filter(principals::id.ne(account.uuid()))
+        .select(principals::id)
+        .load(connection)?;
+    Ok(owned.into_iter().map(PrincipalId::from_uuid).collect())
+}
+
+/// Makes a person an administrator of this server, or takes that back. `false`: it already was so.
+pub fn set_administrator(work: &mut Work<'_>, id: PrincipalId, is_one: bool) -> Result<bool, Fault> {
+    let now = work.now();
+    let changed = diesel::update(users::table.find(id.uuid()))
+        .filter(users::administrator_since.is_null().eq(is_one))
+        .set(users::administrator_since.eq(is_one.then_some(now)))
+        .execute(&mut **work)?;
+    work.stale(Stale::User(id));
     Ok(changed == 1)
 }
 
@@ -155,7 +250,7 @@ pub fn find_user(connection: &mut Connection, id: PrincipalId) -> Result<Option<
     let row = users::table
         .inner_join(principals::table)
         .filter(users::principal_id.eq(id.uuid()))
-        .select((UserRow::as_select(), Principal::as_select()))
+        .select((UserRow::as_select(), PrincipalRow::as_select()))
         .first(connection)
         .optional()?;
     Ok(row.map(joined))
@@ -187,7 +282,7 @@ pub fn hold_user(work: &mut Work<'_>, id: PrincipalId) -> Result<Option<User>, F
     let row = users::table
         .inner_join(principals::table)
         .filter(users::principal_id.eq(id.uuid()))
-        .select((UserRow::as_select(), Principal::as_select()))
+        .select((UserRow::as_select(), PrincipalRow::as_select()))
         .for_share()
         .first(&mut **work)
         .optional()?;
@@ -235,7 +330,7 @@ pub fn lock_principal(work: &mut Work<'_>, id: PrincipalId) -> Result<(), Fault>
 pub fn find_user_by_name(connection: &mut Connection, typed: &str) -> Result<Option<User>, Fault> {
     let query = users::table
         .inner_join(principals::table)
-        .select((UserRow::as_select(), Principal::as_select()))
+        .select((UserRow::as_select(), PrincipalRow::as_select()))
         .into_boxed();
     // An identifier has no `@`, so the two never name different people.
     let query = if let Ok(email) = EmailAddress::parse(typed) {
@@ -285,7 +380,7 @@ pub fn list_users(connection: &mut Connection) -> Result<Vec<User>, Fault> {
     let rows = users::table
         .inner_join(principals::table)
         .order(users::identifier)
-        .select((UserRow::as_select(), Principal::as_select()))
+        .select((UserRow::as_select(), PrincipalRow::as_select()))
         .load(connection)?;
     Ok(rows.into_iter().map(joined).collect())
 }

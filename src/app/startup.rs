@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::accounts::passwords::Passwords;
 use crate::accounts::sessions::CookieJar;
 use crate::accounts::sign_in::Turns;
-use crate::accounts::{Accounts, Standings};
+use crate::accounts::{self, Accounts, Standings};
 use crate::app::background::Background;
 use crate::app::database::master_key;
 use crate::app::neighbours::cannot_listen;
@@ -61,8 +61,10 @@ impl Shared {
         let guard = Arc::new(Guard::new(settings.guard.clone()));
         let metrics = Arc::new(Metrics::default());
         logging::count_lost(&metrics);
+        let caches = Caches::new(&settings.cache, Arc::clone(ledger.invalidation()), &metrics);
         let accounts = Arc::new(Accounts {
             ledger: ledger.clone(),
+            directory: accounts::Directory::new(ledger.clone(), &caches),
             sessions: settings.sessions.clone(),
             passwords: Passwords::start(&settings.passwords)?,
             turns: Turns::default(),
@@ -72,7 +74,6 @@ impl Shared {
         });
         let usage = Arc::new(Usage::default());
         ledger.register(&metrics);
-        let caches = Caches::new(&settings.cache, Arc::clone(ledger.invalidation()), &metrics);
         let keys = Keys::new(
             ledger.clone(),
             settings.signing.clone(),

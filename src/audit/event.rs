@@ -51,6 +51,32 @@ kinds! {
     UserRenamed = "user.renamed", "success";
     /// A person ended every session and every app's access.
     UserSignedOutEverywhere = "user.signed_out_everywhere", "success";
+    /// An operator made a person an administrator of this server.
+    UserPromoted = "user.promoted", "success";
+    /// An operator took that back.
+    UserDemoted = "user.demoted", "success";
+    /// An organization was made.
+    OrgCreated = "org.created", "success";
+    /// An organization got another name.
+    OrgUpdated = "org.updated", "success";
+    /// An organization was disabled; its clients and keys are refused with it.
+    OrgDisabled = "org.disabled", "success";
+    /// A disabled organization may act again.
+    OrgEnabled = "org.enabled", "success";
+    /// A person became a member of an organization; `data.role` says as what.
+    MembershipAdded = "membership.added", "success";
+    /// A member of an organization got another role.
+    MembershipChanged = "membership.changed", "success";
+    /// A person is no longer a member of an organization.
+    MembershipRemoved = "membership.removed", "success";
+    /// An operator made a plan.
+    PlanCreated = "plan.created", "success";
+    /// An operator closed a plan: no account may change to it.
+    PlanDisabled = "plan.disabled", "success";
+    /// An operator opened a plan again.
+    PlanEnabled = "plan.enabled", "success";
+    /// An account has another plan from now on.
+    AccountPlanChanged = "account.plan_changed", "success";
     /// An operator made a service.
     ServiceCreated = "service.created", "success";
     /// An operator shut a service: nobody may call it.

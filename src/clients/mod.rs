@@ -76,6 +76,8 @@ impl AuthMethod {
 pub struct Client {
     /// The principal it is.
     pub principal: PrincipalId,
+    /// The account it belongs to: its own, or that of an organization or person.
+    pub account: PrincipalId,
     /// `client_id` on the wire.
     pub id: ClientId,
     /// Its name, as people read it.
@@ -108,7 +110,7 @@ pub struct Client {
     pub introspection_audiences: Vec<String>,
     /// Since when it exists.
     pub created_at: DateTime<Utc>,
-    /// Since when it may not act.
+    /// Since when it may not act: because it is disabled itself, or its account is.
     pub disabled_at: Option<DateTime<Utc>>,
 }
 

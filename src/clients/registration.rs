@@ -5,7 +5,8 @@ use serde_json::json;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::accounts::store::{insert_principal, lock_principal, set_disabled};
+use crate::accounts::hold_account;
+use crate::accounts::store::{insert_owned_client, insert_principal, lock_principal, set_disabled};
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::clients::{AuthMethod, Client, GrantType, store};
 use crate::credentials::store::{client_secrets, end_others, insert_client_secret};
@@ -20,6 +21,8 @@ use crate::services::store::catalogue;
 /// What an operator says of a new client, as typed.
 #[derive(Clone, Debug, Default)]
 pub struct Registration {
+    /// The account it is to belong to: that of an organization or person; otherwise its own.
+    pub account: Option<PrincipalId>,
     /// `client_id`, if it is imported; otherwise one is made.
     pub client_id: Option<String>,
     /// Its name, as people read it.
@@ -100,6 +103,7 @@ impl Registration {
         self.check_audiences(known)?;
         Ok(Client {
             principal,
+            account: self.account.unwrap_or(principal),
             id: client_id,
             name: text(&self.name, "name")?,
             publisher: self.publisher.as_deref().map(|publisher| text(publisher, "publisher")).transpose()?,
@@ -241,9 +245,10 @@ pub fn register(
         return Ok(Err(say("a public client has no secret")));
     }
     let taken = || Ok(Err(say("this client_id is taken")));
-    if !insert_principal(work, principal, PrincipalKind::Client, &client.name)?
-        || !store::insert(work, &client)?
-    {
+    if let Err(problem) = holds_account(work, registration)? {
+        return Ok(Err(problem));
+    }
+    if !insert_its_principal(work, &client)? || !store::insert(work, &client)? {
         return taken();
     }
     let is_imported = imported.is_some();
@@ -260,12 +265,37 @@ pub fn register(
             ));
         }
     }
-    work
-        .tell(Event::new(Kind::ClientCreated, Actor::Operator).on("client", principal).about(principal).with(
-        json!({ "client_id": client.id.as_str(), "name": client.name, "confidential": client.confidential }),
-    ));
+    work.tell(
+        Event::new(Kind::ClientCreated, Actor::Operator).on("client", principal).about(principal).with(
+            json!({
+                "client_id": client.id.as_str(), "name": client.name, "confidential": client.confidential,
+                "account": client.account,
+            }),
+        ),
+    );
     let secret = client.confidential.then_some(secret);
     Ok(Ok(Registered { client, secret, warning }))
+}
+
+/// Holds the account it is to belong to, so that whoever disables that waits, and finds the client.
+fn holds_account(work: &mut Work<'_>, registration: &Registration) -> Registering<()> {
+    let Some(account) = registration.account else { return Ok(Ok(())) };
+    Ok(match hold_account(work, account)? {
+        None => Err(say("there is no such account")),
+        Some(account) if account.kind == PrincipalKind::Client => {
+            Err(say("a client belongs to an organization or a person, or to itself"))
+        }
+        Some(account) if account.disabled_at.is_some() => Err(say(&format!("{} is disabled", account.name))),
+        Some(_) => Ok(()),
+    })
+}
+
+fn insert_its_principal(work: &mut Work<'_>, client: &Client) -> Result<bool, Fault> {
+    if client.account == client.principal {
+        insert_principal(work, client.principal, PrincipalKind::Client, &client.name)
+    } else {
+        insert_owned_client(work, client.principal, &client.name, client.account)
+    }
 }
 
 /// An imported id in UUID form becomes the principal's own id, so that no person's `sub` can ever equal it

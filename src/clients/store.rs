@@ -46,6 +46,7 @@ fn seconds(column: Option<i32>) -> Option<u32> {
 fn assembled(row: Row, principal: Principal, redirect_uris: Vec<String>) -> Result<Client, Fault> {
     Ok(Client {
         principal: PrincipalId::from_uuid(row.principal_id),
+        account: principal.account,
         id: ClientId::parse(&row.client_id).map_err(Fault::internal)?,
         name: principal.name,
         publisher: row.publisher,

@@ -132,6 +132,8 @@ pub enum Denial {
     TooManyFailures(u32),
     /// What the page asks for does not exist, or is not this person's.
     NotFound,
+    /// It does not go with what is there: taken, the last of its kind, changed meanwhile.
+    Conflict(&'static str),
 }
 
 impl Denial {
@@ -186,6 +188,7 @@ impl Denial {
             D::RequestUriUnsupported => "request_uri_not_supported",
             D::LoginRequired => "login_required",
             D::ConsentRequired => "consent_required",
+            D::Conflict(_) => "conflict",
             D::AccessDenied | D::SignInWrong => "access_denied",
             D::SignInPaused(_) | D::TooManyFailures(_) => "temporarily_unavailable",
         }
@@ -198,6 +201,7 @@ impl Denial {
             Self::TooLarge => 413,
             Self::IntrospectionNotAllowed | Self::FormForeign => 403,
             Self::NotFound => 404,
+            Self::Conflict(_) => 409,
             Self::SignInPaused(_) | Self::TooManyFailures(_) => 429,
             _ if self.code() == "invalid_client" => 401,
             _ => 400,
@@ -270,6 +274,7 @@ impl Denial {
             D::SignInWrong => "the name or the password is wrong",
             D::SignInPaused(_) | D::TooManyFailures(_) => "too many failed attempts, try again later",
             D::NotFound => "there is nothing here",
+            D::Conflict(words) => words,
         };
         words.to_owned()
     }

@@ -15,6 +15,7 @@ pub mod redirect_uri;
 pub mod origin;
 mod resources;
 pub mod path;
+mod plan;
 pub mod basic;
 pub mod standing;
 pub mod format;
@@ -34,6 +35,7 @@ pub use identity::{
 pub use origin::{InvalidOrigin, Origin};
 pub use path::{AmbiguousPath, RequestPath};
 pub use pkce::{CodeChallenge, CodeVerifier, MalformedPkce};
+pub use plan::{InvalidPlanId, PlanId};
 pub use principal::{
     AttemptId, ClientId, CredentialId, EventId, FamilyId, GrantId, InteractionId, InvalidClientId,
     PrincipalId, PrincipalKind, RequestId, ServiceId, SessionId, TokenId,

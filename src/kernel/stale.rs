@@ -13,6 +13,15 @@ pub enum Stale {
     Client(PrincipalId),
     /// Whether a person may act.
     User(PrincipalId),
+    /// An account: its name, its plan, whether it may act.
+    Account(PrincipalId),
+    /// What a person is to an organization.
+    Membership {
+        /// The organization.
+        org: PrincipalId,
+        /// The person.
+        user: PrincipalId,
+    },
     /// What a person allowed a client.
     Grant(GrantId),
     /// Whether a family lives.
@@ -35,6 +44,8 @@ impl Stale {
         match self {
             Self::Client(id) => format!("c{}", id.uuid().simple()),
             Self::User(id) => format!("u{}", id.uuid().simple()),
+            Self::Account(id) => format!("a{}", id.uuid().simple()),
+            Self::Membership { org, user } => format!("m{}", pair(*org, *user)),
             Self::Grant(id) => format!("g{}", id.uuid().simple()),
             Self::Family(id) => format!("f{}", id.uuid().simple()),
             Self::AccessToken(hash) => format!("t{}", URL_SAFE_NO_PAD.encode(hash.as_bytes())),
@@ -56,6 +67,8 @@ impl Stale {
         match what {
             "c" => id().map(|id| Self::Client(PrincipalId::from_uuid(id))),
             "u" => id().map(|id| Self::User(PrincipalId::from_uuid(id))),
+            "a" => id().map(|id| Self::Account(PrincipalId::from_uuid(id))),
+            "m" => paired(about).map(|(org, user)| Self::Membership { org, user }),
             "g" => id().map(|id| Self::Grant(GrantId::from_uuid(id))),
             "f" => id().map(|id| Self::Family(FamilyId::from_uuid(id))),
             "t" => {
@@ -70,6 +83,18 @@ impl Stale {
     }
 }
 
+/// Two ids in one short text.
+fn pair(one: PrincipalId, other: PrincipalId) -> String {
+    URL_SAFE_NO_PAD.encode([one.uuid().into_bytes(), other.uuid().into_bytes()].concat())
+}
+
+fn paired(text: &str) -> Option<(PrincipalId, PrincipalId)> {
+    let bytes: [u8; 32] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+    let (one, other) = bytes.split_at(16);
+    let id = |bytes: &[u8]| Uuid::from_slice(bytes).ok().map(PrincipalId::from_uuid);
+    Some((id(one)?, id(other)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +105,11 @@ mod tests {
         for stale in [
             Stale::Client(PrincipalId::from_uuid(id)),
             Stale::User(PrincipalId::from_uuid(id)),
+            Stale::Account(PrincipalId::from_uuid(id)),
+            Stale::Membership {
+                org: PrincipalId::from_uuid(id),
+                user: PrincipalId::from_uuid(Uuid::from_u128(8)),
+            },
             Stale::Grant(GrantId::from_uuid(id)),
             Stale::Family(FamilyId::from_uuid(id)),
             Stale::AccessToken(SecretHash::of("gat")),
@@ -90,7 +120,7 @@ mod tests {
         ] {
             assert_eq!(Stale::decode(&stale.encode()), stale);
         }
-        for text in ["", "x", "c", "c7", "t!", "sx", "é"] {
+        for text in ["", "x", "c", "c7", "t!", "m!", "maaaa", "sx", "é"] {
             assert_eq!(Stale::decode(text), Stale::Everything, "{text}");
         }
     }

@@ -66,7 +66,7 @@ impl Grantor {
     }
 
     #[track_caller]
-    fn json_with(&self, arguments: &[&str], input: &str) -> Value {
+    pub fn json_with(&self, arguments: &[&str], input: &str) -> Value {
         let mut arguments = arguments.to_vec();
         arguments.push("--json");
         let said = self.run_with(&arguments, input);
@@ -137,6 +137,27 @@ fn every_command_explains_itself() {
         "user disable",
         "user enable",
         "user password",
+        "user promote",
+        "user demote",
+        "user plan",
+        "org",
+        "org create",
+        "org list",
+        "org show",
+        "org rename",
+        "org disable",
+        "org enable",
+        "org plan",
+        "org member",
+        "org member add",
+        "org member role",
+        "org member remove",
+        "org member list",
+        "plan",
+        "plan add",
+        "plan list",
+        "plan disable",
+        "plan enable",
         "client",
         "client add",
         "client list",
@@ -144,6 +165,7 @@ fn every_command_explains_itself() {
         "client rotate-secret",
         "client disable",
         "client enable",
+        "client plan",
         "service",
         "service add",
         "service list",
@@ -460,7 +482,8 @@ fn a_client_is_shown_whole_and_its_secret_never_again() {
     assert_eq!(
         shown,
         json!({
-            "client_id": id, "client_name": "Shop", "publisher": "Shop Ltd", "verified": true,
+            "client_id": id, "client_name": "Shop", "account": id, "account_name": "Shop", "plan": "free",
+            "publisher": "Shop Ltd", "verified": true,
             "confidential": true, "first_party": false, "token_endpoint_auth_method": "client_secret_post",
             "grant_types": ["authorization_code", "refresh_token"], "scope": "orders:read orders:write",
             "redirect_uris": ["http://127.0.0.1/cb", REDIRECT], "origins": ["https://shop.example"],

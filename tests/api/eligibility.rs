@@ -2,11 +2,13 @@
 //! after each way of ending something.
 
 use chrono::Duration;
+use grantor::accounts::organizations::{self, NewOrganization, OrganizationName};
 use grantor::accounts::store::{set_disabled, set_password};
+use grantor::audit::Actor;
 use grantor::clients::registration::{Registration, disable};
 use grantor::grants::ending::end_everywhere;
 use grantor::grants::store::revoke_families_of;
-use grantor::kernel::{ClientId, Denial};
+use grantor::kernel::{ClientId, Denial, PlanId, PrincipalId};
 
 use crate::support::{ADA, Answer, App, Browser, Form, Page, TestClient, told, web_registration};
 
@@ -36,9 +38,10 @@ const BEFORE: [&str; 8] = [
     "active orders:read orders:write",
 ];
 
-/// A client, somebody signed in, and a resource server.
+/// A client of an organization's, somebody signed in, and a resource server.
 struct Scene<'a> {
     app: &'a App,
+    org: PrincipalId,
     client: TestClient,
     server: TestClient,
     browser: Browser<'a>,
@@ -56,13 +59,18 @@ struct Material {
 
 impl<'a> Scene<'a> {
     async fn set(app: &'a App) -> Self {
+        let name = OrganizationName::parse("Acme").expect("a name");
+        let new = NewOrganization { name, plan: PlanId::first(), owner: None };
+        let org = app
+            .operator(|work| Ok(organizations::create(work, Actor::Operator, &new)?.map_err(Denial::from)));
         let client = app.register(&Registration {
+            account: Some(org),
             introspection_audiences: vec!["https://orders.test".into()],
             ..web_registration()
         });
         let mut browser = app.browser();
         browser.sign_in(ADA).await;
-        Self { app, client, server: app.resource_server(), browser }
+        Self { app, org, client, server: app.resource_server(), browser }
     }
 
     async fn tokens(&mut self) -> Answer {
@@ -205,21 +213,32 @@ async fn a_disabled_client_acts_nowhere_rfc6749_5_2() {
         let id = ClientId::parse(&scene.client.id).expect("a client_id");
         scene.app.operator(|work| Ok(disable(work, &id, true)?.map_err(|_| Denial::NotFound)));
     };
-    table(
-        end,
-        [
-            "a page that refuses",
-            "401 invalid_client",
-            "401 invalid_client",
-            "401 invalid_client",
-            "inactive",
-            "401 invalid_client",
-            "401 invalid_client",
-            "inactive",
-        ],
-    )
-    .await;
+    table(end, CLIENT_OVER).await;
 }
+
+/// An account that is disabled stops everything beneath it.
+#[tokio::test]
+async fn a_client_of_a_disabled_organization_acts_nowhere() {
+    let end = async |scene: &mut Scene<'_>| {
+        let disabled = scene.app.operator(|work| {
+            let disabled = organizations::set_disabled(work, Actor::Operator, scene.org, true)?;
+            Ok(disabled.map_err(Denial::from))
+        });
+        assert!(disabled);
+    };
+    table(end, CLIENT_OVER).await;
+}
+
+const CLIENT_OVER: [&str; 8] = [
+    "a page that refuses",
+    "401 invalid_client",
+    "401 invalid_client",
+    "401 invalid_client",
+    "inactive",
+    "401 invalid_client",
+    "401 invalid_client",
+    "inactive",
+];
 
 /// F13, V05
 #[tokio::test]

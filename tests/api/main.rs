@@ -39,6 +39,7 @@ mod killed;
 mod lanes;
 mod metadata;
 mod nodes;
+mod organizations;
 mod pages;
 mod partitions;
 mod pkce;

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
-use crate::app::commands::{Refusal, Shell, secret, table};
+use crate::accounts::find_account;
+use crate::app::commands::{Refusal, Shell, org, plan, secret, table, with};
 use crate::clients::registration::{Registration, disable, register, rotate_secret};
 use crate::clients::{Client, GrantType, store};
 use crate::credentials::Credential;
@@ -39,6 +40,13 @@ pub(super) enum Command {
         /// Its `client_id`.
         client_id: String,
     },
+    /// Give a client that belongs to itself a plan.
+    Plan {
+        /// Its `client_id`.
+        client_id: String,
+        /// The plan; `grantor plan list` shows all.
+        plan: String,
+    },
 }
 
 #[derive(clap::Args)]
@@ -49,6 +57,9 @@ pub(super) struct Add {
     /// Its `client_id`, if it had one elsewhere.
     #[arg(long)]
     client_id: Option<String>,
+    /// The organization it belongs to, whose plan pays; itself, if not given.
+    #[arg(long, value_name = "NAME")]
+    org: Option<String>,
     /// Read the secret it had elsewhere from standard input (or ask for it).
     #[arg(long)]
     import_secret: bool,
@@ -101,13 +112,17 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
         Command::RotateSecret { client_id, overlap } => rotate(shell, &client_id, overlap),
         Command::Disable { client_id } => set_disabled(shell, &client_id, true),
         Command::Enable { client_id } => set_disabled(shell, &client_id, false),
+        Command::Plan { client_id, plan } => give_plan(shell, &client_id, &plan),
     }
 }
 
 fn add(shell: &Shell, add: Add) -> Result<(), Refusal> {
     shell.can_issue(add.access_token_format.as_deref())?;
     let imported = add.import_secret.then(|| secret::read("secret")).transpose()?;
+    let open = shell.open()?;
+    let org = add.org.map(|name| org::named(&open, &name)).transpose()?;
     let registration = Registration {
+        account: org.map(|org| org.id),
         client_id: add.client_id,
         name: add.name,
         publisher: add.publisher,
@@ -125,7 +140,7 @@ fn add(shell: &Shell, add: Add) -> Result<(), Refusal> {
         introspection_audiences: add.introspection_audiences,
     };
     let is_imported = imported.is_some();
-    let registered = shell.open()?.try_act(shell, |work| register(work, &registration, imported))?;
+    let registered = open.try_act(shell, |work| register(work, &registration, imported))?;
     // Whoever imports a secret has it; only a new one is shown.
     let secret = registered.secret.filter(|_| !is_imported);
     let secret = secret.as_ref().map(|secret| secret.expose().to_owned());
@@ -163,10 +178,12 @@ fn show(shell: &Shell, id: &str) -> Result<(), Refusal> {
             return Ok(None);
         };
         let secrets = client_secrets(connection, client.principal)?;
-        Ok(Some((client, secrets)))
+        let account = find_account(connection, client.account)?;
+        Ok(Some((client, secrets, account)))
     })?;
-    let (client, secrets) = found.ok_or_else(|| Refusal(format!("there is no client {id}")))?;
-    let value = described(&client, &secrets, shell.clock.now());
+    let (client, secrets, account) = found.ok_or_else(|| there_is_none(&id))?;
+    let pays = account.map(|account| json!({ "account_name": account.name, "plan": account.plan }));
+    let value = with(described(&client, &secrets, shell.clock.now()), pays.unwrap_or_default());
     shell.say(&value, || {
         let lines = value
             .as_object()
@@ -198,6 +215,7 @@ fn described(client: &Client, secrets: &[Credential], now: DateTime<Utc>) -> Val
     json!({
         "client_id": client.id.as_str(),
         "client_name": client.name,
+        "account": client.account,
         "publisher": client.publisher,
         "verified": client.verified,
         "confidential": client.confidential,
@@ -238,6 +256,18 @@ fn set_disabled(shell: &Shell, id: &str, disabled: bool) -> Result<(), Refusal> 
     shell.open()?.try_act(shell, |work| disable(work, &id, disabled))?;
     let word = if disabled { "disabled" } else { "enabled" };
     shell.say(&json!({ "client_id": id.as_str(), "disabled": disabled }), || format!("{id} is {word}."))
+}
+
+fn give_plan(shell: &Shell, id: &str, plan: &str) -> Result<(), Refusal> {
+    let id = parse(id)?;
+    let open = shell.open()?;
+    let found = open.ledger.read_here(|connection| store::find(connection, &id))?;
+    let client = found.ok_or_else(|| there_is_none(&id))?;
+    plan::assign(shell, &open, (client.principal, &client.name), plan)
+}
+
+fn there_is_none(id: &ClientId) -> Refusal {
+    Refusal(format!("there is no client {id}"))
 }
 
 fn parse(id: &str) -> Result<ClientId, Refusal> {

@@ -6,6 +6,8 @@ mod demo;
 mod doctor;
 mod key;
 mod migrate;
+mod org;
+mod plan;
 mod secret;
 mod serve;
 mod service;
@@ -17,6 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::app::database::Database;
 use crate::app::settings::{Settings, SourceFile, Sources};
@@ -52,6 +55,12 @@ enum Command {
     /// People who sign in.
     #[command(subcommand)]
     User(user::Command),
+    /// Organizations, and who may act for them.
+    #[command(subcommand)]
+    Org(org::Command),
+    /// What accounts may use.
+    #[command(subcommand)]
+    Plan(plan::Command),
     /// OAuth clients.
     #[command(subcommand)]
     Client(client::Command),
@@ -124,6 +133,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Refusal> {
         Command::Demo(args) => demo::run(&shell, &args)?,
         Command::Migrate => migrate::run(&shell)?,
         Command::User(command) => user::run(&shell, command)?,
+        Command::Org(command) => org::run(&shell, command)?,
+        Command::Plan(command) => plan::run(&shell, command)?,
         Command::Client(command) => client::run(&shell, command)?,
         Command::Service(command) => service::run(&shell, command)?,
         Command::Key(command) => key::run(&shell, command)?,
@@ -211,6 +222,14 @@ impl Open {
         })?;
         outcome.map_err(|denial| Refusal(problem.unwrap_or_else(|| denial.description())))
     }
+}
+
+/// A description with more to it.
+fn with(mut described: Value, more: Value) -> Value {
+    if let (Value::Object(described), Value::Object(more)) = (&mut described, more) {
+        described.extend(more);
+    }
+    described
 }
 
 /// Lines of a table: columns as wide as their widest cell.

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use crate::accounts::passwords::hash_here;
-use crate::accounts::registration::{NewUser, register};
+use crate::accounts::registration::{NewUser, promote, register};
 use crate::accounts::store::{User, find_user_by_name, list_users, lock_user, set_disabled, set_password};
-use crate::app::commands::{Open, Refusal, Shell, secret, table};
+use crate::app::commands::{Open, Refusal, Shell, plan, secret, table};
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::grants::ending::end_everywhere;
 use crate::kernel::{Fault, Password};
@@ -22,6 +22,9 @@ pub(super) enum Command {
         /// An e-mail address, which may be typed to sign in, too.
         #[arg(long)]
         email: Option<String>,
+        /// The person may do here whatever an operator may.
+        #[arg(long)]
+        admin: bool,
     },
     /// List all users.
     List,
@@ -35,6 +38,23 @@ pub(super) enum Command {
         /// Identifier or e-mail address.
         user: String,
     },
+    /// Let a user do here whatever an operator may.
+    Promote {
+        /// Identifier or e-mail address.
+        user: String,
+    },
+    /// Take that back.
+    Demote {
+        /// Identifier or e-mail address.
+        user: String,
+    },
+    /// Give a user a plan.
+    Plan {
+        /// Identifier or e-mail address.
+        user: String,
+        /// The plan; `grantor plan list` shows all.
+        plan: String,
+    },
     /// Set a password: sessions and tokens end within a second.
     Password {
         /// Identifier or e-mail address.
@@ -44,21 +64,41 @@ pub(super) enum Command {
 
 pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
     match command {
-        Command::Add { identifier, name, email } => add(shell, &identifier, name, email),
+        Command::Add { identifier, name, email, admin } => {
+            let user =
+                NewUser::check(&identifier, name.as_deref(), email.as_deref()).map_err(Refusal::new)?;
+            add(shell, &user, admin)
+        }
         Command::List => list(shell),
         Command::Disable { user } => disable(shell, &user, true),
         Command::Enable { user } => disable(shell, &user, false),
+        Command::Promote { user } => set_administrator(shell, &user, true),
+        Command::Demote { user } => set_administrator(shell, &user, false),
+        Command::Plan { user, plan } => {
+            let open = shell.open()?;
+            let user = named(&open, &user)?;
+            plan::assign(shell, &open, (user.id, &user.identifier), &plan)
+        }
         Command::Password { user } => password(shell, &user),
     }
 }
 
-fn add(shell: &Shell, identifier: &str, name: Option<String>, email: Option<String>) -> Result<(), Refusal> {
-    let user = NewUser::check(identifier, name.as_deref(), email.as_deref()).map_err(Refusal::new)?;
+fn add(shell: &Shell, user: &NewUser, is_administrator: bool) -> Result<(), Refusal> {
     let hash = new_hash(shell)?;
-    let id = shell.open()?.try_act(shell, |work| register(work, &user, &hash))?;
+    let id = shell.open()?.try_act(shell, |work| {
+        let registered = register(work, user, &hash)?;
+        if let (Ok(id), true) = (&registered, is_administrator) {
+            promote(work, Actor::Operator, *id, true)?;
+        }
+        Ok(registered)
+    })?;
     let NewUser { identifier, name, .. } = user;
-    shell.say(&json!({ "id": id, "identifier": identifier.as_str(), "name": name.as_str() }), || {
-        format!("{identifier} can sign in.")
+    let value = json!({
+        "id": id, "identifier": identifier.as_str(), "name": name.as_str(), "administrator": is_administrator,
+    });
+    shell.say(&value, || {
+        let rights = if is_administrator { ", and administers this server" } else { "" };
+        format!("{identifier} can sign in{rights}.")
     })
 }
 
@@ -77,12 +117,17 @@ fn list(shell: &Shell) -> Result<(), Refusal> {
             json!({
                 "id": user.id, "identifier": user.identifier, "name": user.name, "email": user.email,
                 "created_at": user.created_at, "disabled_at": user.disabled_at,
+                "administrator_since": user.administrator_since,
             })
         })
         .collect();
     shell.say(&values, || {
         let row = |user: &User| {
-            let state = if user.disabled_at.is_some() { "disabled" } else { "active" };
+            let state = match (user.disabled_at, user.administrator_since) {
+                (Some(_), _) => "disabled",
+                (None, Some(_)) => "active, administrator",
+                (None, None) => "active",
+            };
             let email = user.email.clone().unwrap_or_default();
             vec![user.identifier.clone(), user.name.clone(), email, state.to_owned(), user.id.to_string()]
         };
@@ -111,6 +156,20 @@ fn disable(shell: &Shell, name: &str, disabled: bool) -> Result<(), Refusal> {
     })
 }
 
+fn set_administrator(shell: &Shell, name: &str, is_one: bool) -> Result<(), Refusal> {
+    let open = shell.open()?;
+    let user = named(&open, name)?;
+    let changed = open.act(shell, |work| Ok(Ok(promote(work, Actor::Operator, user.id, is_one)?)))?;
+    shell.say(&json!({ "id": user.id, "changed": changed, "administrator": is_one }), || {
+        match (changed, is_one) {
+            (true, true) => format!("{name} administers this server."),
+            (true, false) => format!("{name} no longer administers this server."),
+            (false, true) => format!("{name} administered this server already."),
+            (false, false) => format!("{name} did not administer this server."),
+        }
+    })
+}
+
 fn password(shell: &Shell, name: &str) -> Result<(), Refusal> {
     let hash = new_hash(shell)?;
     let open = shell.open()?;
@@ -132,7 +191,8 @@ fn end(work: &mut Work<'_>, user: &User, kind: Kind, reason: &str) -> Result<(),
     Ok(())
 }
 
-fn named(open: &Open, name: &str) -> Result<User, Refusal> {
+/// The user of this identifier or e-mail address.
+pub(super) fn named(open: &Open, name: &str) -> Result<User, Refusal> {
     let found = open.ledger.read_here(|connection| find_user_by_name(connection, name))?;
     found.ok_or_else(|| Refusal(format!("there is no user {name}")))
 }

@@ -128,19 +128,22 @@ mod tests {
         Scope::parse(text).expect(text)
     }
 
-    fn service(routes: &[(&[&str], &str, Option<&str>, u64)]) -> Service {
-        let route =
-            |(position, (methods, pattern, required, cost)): (usize, &(&[&str], &str, Option<&str>, u64))| {
-                Route {
-                    id: Uuid::from_u128(position as u128),
-                    position: i32::try_from(position).expect("a position"),
-                    methods: methods.iter().map(|method| (*method).to_owned()).collect(),
-                    pattern: PathPattern::parse(pattern).expect("a pattern"),
-                    required: required.map(scope),
-                    cost: *cost,
-                    created_at: DateTime::UNIX_EPOCH,
-                }
-            };
+    /// Methods, pattern, scopes, cost.
+    type Typed<'a> = (&'a [&'a str], &'a str, Option<&'a str>, u64);
+
+    fn route(position: usize, (methods, pattern, required, cost): &Typed<'_>) -> Route {
+        Route {
+            id: Uuid::from_u128(position as u128),
+            position: i32::try_from(position).expect("a position"),
+            methods: methods.iter().map(|method| (*method).to_owned()).collect(),
+            pattern: PathPattern::parse(pattern).expect("a pattern"),
+            required: required.map(scope),
+            cost: *cost,
+            created_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    fn service(routes: &[Typed<'_>]) -> Service {
         Service {
             id: ServiceId::from_uuid(Uuid::nil()),
             name: "orders".into(),
@@ -150,7 +153,7 @@ mod tests {
             scopes: Vec::new(),
             disabled_at: None,
             is_open: false,
-            routes: routes.iter().enumerate().map(route).collect(),
+            routes: routes.iter().enumerate().map(|(position, typed)| route(position, typed)).collect(),
         }
     }
 
