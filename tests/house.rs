@@ -38,7 +38,7 @@ const TABLES: [(&str, &str); 8] = [
     ("signing", "signing_keys"),
     ("accounts", "principals users browser_sessions interactions sign_in_failures"),
     ("services", "services scopes"),
-    ("credentials", "credentials"),
+    ("credentials", "credentials credential_stats"),
     ("clients", "clients client_redirect_uris"),
     (
         "grants",

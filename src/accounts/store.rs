@@ -89,6 +89,19 @@ pub fn find_principals(
     Ok(rows.into_iter().map(|(id, principal)| (PrincipalId::from_uuid(id), principal)).collect())
 }
 
+/// What kind of principal this is, and whether it may act.
+pub fn find_kind(
+    connection: &mut Connection,
+    id: PrincipalId,
+) -> Result<Option<(PrincipalKind, bool)>, Fault> {
+    let row: Option<(String, Option<DateTime<Utc>>)> = principals::table
+        .find(id.uuid())
+        .select((principals::kind, principals::disabled_at))
+        .first(connection)
+        .optional()?;
+    Ok(row.and_then(|(kind, disabled_at)| Some((PrincipalKind::parse(&kind)?, disabled_at.is_none()))))
+}
+
 /// Those of these principals that may act: the condition of what is written in their names.
 pub fn acting(
     connection: &mut Connection,

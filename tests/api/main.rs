@@ -23,6 +23,7 @@ mod commands;
 mod connected_apps;
 mod consent;
 mod cors;
+mod credentials;
 mod demo;
 mod doctor;
 mod documents;

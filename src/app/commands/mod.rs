@@ -1,11 +1,14 @@
 //! The commands. They work on the database itself, so they do with the server up or down.
 
+mod api_key;
 mod audit;
 mod client;
+mod credential;
 mod demo;
 mod doctor;
 mod key;
 mod migrate;
+mod pat;
 mod secret;
 mod serve;
 mod service;
@@ -17,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::app::database::Database;
 use crate::app::settings::{Settings, SourceFile, Sources};
@@ -58,6 +62,12 @@ enum Command {
     /// Resource servers and their scopes.
     #[command(subcommand)]
     Service(service::Command),
+    /// API keys, of orgs and clients.
+    #[command(subcommand)]
+    ApiKey(api_key::Command),
+    /// Personal tokens, of people.
+    #[command(subcommand)]
+    Pat(pat::Command),
     /// Keys that sign JWTs.
     #[command(subcommand)]
     Key(key::Command),
@@ -126,6 +136,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Refusal> {
         Command::User(command) => user::run(&shell, command)?,
         Command::Client(command) => client::run(&shell, command)?,
         Command::Service(command) => service::run(&shell, command)?,
+        Command::ApiKey(command) => api_key::run(&shell, command)?,
+        Command::Pat(command) => pat::run(&shell, command)?,
         Command::Key(command) => key::run(&shell, command)?,
         Command::Audit(command) => audit::run(&shell, &command)?,
         Command::Doctor => return Ok(doctor::run(&shell)),
@@ -176,6 +188,17 @@ impl Shell {
         let text =
             if self.json { serde_json::to_string_pretty(value).map_err(Refusal::new)? } else { words() };
         print(&text)
+    }
+}
+
+/// A value as people read it.
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::Array(list) if list.is_empty() => "none".to_owned(),
+        Value::String(text) if text.is_empty() => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 
