@@ -35,9 +35,11 @@ impl<K: Copy + Ord + Hash + Send + 'static, V: Clone + Send + 'static> Notes<K, 
     /// Notes this of a key.
     pub fn note(&self, key: K, value: V) {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = notes.remove(&key);
+        let value = match notes.remove(&key) {
+            Some(before) => (self.merge)(before, value),
+            None => value,
+        };
         if notes.len() < MOST {
-            let value = before.map_or_else(|| value.clone(), |before| (self.merge)(before, value.clone()));
             notes.insert(key, value);
         }
     }

@@ -10,7 +10,9 @@ mod reuse;
 pub mod rules;
 pub mod store;
 mod strength;
+pub mod tokens;
 pub mod usage;
+pub mod wish;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -42,6 +42,7 @@ mod metadata;
 mod nodes;
 mod pages;
 mod partitions;
+mod personal_tokens;
 mod pkce;
 mod process;
 mod races;

@@ -8,9 +8,10 @@ use crate::app::commands::credential::{self, Owner, as_json, lines, moment, rows
 use crate::app::commands::{Open, Refusal, Shell, secret};
 use crate::audit::Actor;
 use crate::credentials::lifetime::{Lifetime, Overlap};
-use crate::credentials::making::{Imported, Maker, Wish, create, import, rotate};
+use crate::credentials::making::{Imported, Maker, create, import, rotate};
 use crate::credentials::revoking::revoke;
 use crate::credentials::store::{find_use, list};
+use crate::credentials::wish::Wish;
 use crate::credentials::{Credential, CredentialKind};
 use crate::kernel::SecretHash;
 
