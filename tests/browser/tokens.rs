@@ -20,7 +20,7 @@ async fn made_and_revoked(look: Look) {
     let tab = stage.tab(look).await;
     tab.go("/login").await;
     tab.sign_in(ADA).await;
-    tab.press("Personal tokens").await;
+    tab.press("Tokens").await;
     name_it(&tab, "Backup script").await;
     tab.press_expecting(400, "Make token").await;
     tab.says("Tick at least one thing that it may do.").await;
