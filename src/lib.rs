@@ -30,7 +30,7 @@ pub mod limits;
 pub mod accounts;
 /// 7 · Resource servers: audience, scopes and their sentences.
 pub mod services;
-/// 8 · Long-lived secrets: client secrets.
+/// 8 · Long-lived secrets: API keys, personal tokens, client secrets; the page of one's tokens.
 pub mod credentials;
 /// 9 · OAuth clients: registration and authentication.
 pub mod clients;

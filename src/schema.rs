@@ -76,6 +76,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    credential_stats (credential_id) {
+        credential_id -> Uuid,
+        last_used_at -> Timestamptz,
+        last_used_ip -> Nullable<Inet>,
+        request_count -> Int8,
+    }
+}
+
+diesel::table! {
     credentials (id) {
         id -> Uuid,
         principal_id -> Uuid,
@@ -89,6 +98,17 @@ diesel::table! {
         revoked_at -> Nullable<Timestamptz>,
         rotated_from -> Nullable<Uuid>,
         created_at -> Timestamptz,
+        #[max_length = 100]
+        name -> Nullable<Varchar>,
+        environment -> Text,
+        scopes -> Nullable<Array<Nullable<Text>>>,
+        ip_allow -> Array<Nullable<Cidr>>,
+        imported -> Bool,
+        created_by -> Nullable<Uuid>,
+        revoke_reason -> Nullable<Text>,
+        rotated_at -> Nullable<Timestamptz>,
+        expiry_told -> Nullable<Int2>,
+        reuse_told_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -315,7 +335,7 @@ diesel::table! {
 
 diesel::joinable!(client_redirect_uris -> clients (principal_id));
 diesel::joinable!(clients -> principals (principal_id));
-diesel::joinable!(credentials -> principals (principal_id));
+diesel::joinable!(credential_stats -> credentials (credential_id));
 diesel::joinable!(grant_usage -> grants (grant_id));
 diesel::joinable!(memberships -> organizations (org_id));
 diesel::joinable!(memberships -> users (user_id));
@@ -333,6 +353,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     browser_sessions,
     client_redirect_uris,
     clients,
+    credential_stats,
     credentials,
     events,
     families,

@@ -41,7 +41,7 @@ const TABLES: [(&str, &str); 8] = [
         "principals plans organizations memberships users browser_sessions interactions sign_in_failures",
     ),
     ("services", "services scopes service_routes service_grants"),
-    ("credentials", "credentials"),
+    ("credentials", "credentials credential_stats"),
     ("clients", "clients client_redirect_uris"),
     (
         "grants",

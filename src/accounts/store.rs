@@ -120,6 +120,22 @@ pub fn find_principals(
     Ok(rows.into_iter().map(|(id, row, above)| (PrincipalId::from_uuid(id), row.under(above))).collect())
 }
 
+/// What kind of principal this is, and whether it may act, as its account may.
+pub fn find_kind(
+    connection: &mut Connection,
+    id: PrincipalId,
+) -> Result<Option<(PrincipalKind, bool)>, Fault> {
+    type Row = (String, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+    let row: Option<Row> = principals::table
+        .inner_join(ACCOUNTS.on(ACCOUNTS.field(principals::id).eq(principals::account_id)))
+        .filter(principals::id.eq(id.uuid()))
+        .select((principals::kind, principals::disabled_at, ACCOUNTS.field(principals::disabled_at)))
+        .first(connection)
+        .optional()?;
+    let kind = |(kind, own, above): Row| Some((PrincipalKind::parse(&kind)?, own.or(above).is_none()));
+    Ok(row.and_then(kind))
+}
+
 /// Those of these principals that may act, as their accounts may: the condition of what is written in their names.
 pub fn acting(
     connection: &mut Connection,

@@ -3,30 +3,34 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::app::partitions::Partitions;
 use crate::audit::Ledger;
-use crate::grants::usage::Usage;
+use crate::credentials::expiring::tell_expiring;
+use crate::credentials::usage::Usage as CredentialUsage;
+use crate::grants::usage::Usage as GrantUsage;
+use crate::kernel::Fault;
 use crate::platform::clock::Clock;
 use crate::platform::db::Db;
 use crate::signing::Keys;
 
-/// How often the notes of which grants were used are written.
-const NOTES: Duration = Duration::from_secs(1);
-
 /// How often the signing keys are looked after.
 const KEYS: Duration = Duration::from_secs(1);
+
+/// How often it is looked for credentials that end soon.
+const ENDS: Duration = Duration::from_secs(3600);
 
 /// The tasks, and what is to be done at their end.
 pub(super) struct Background {
     partitions: Partitions,
-    calendar: JoinHandle<()>,
-    notes: JoinHandle<()>,
-    keys: JoinHandle<()>,
-    over: Arc<Notify>,
+    /// Those that may break off at any moment.
+    tasks: Vec<JoinHandle<()>>,
+    /// Those that write once more when they are told that it is over.
+    notes: Vec<(Arc<Notify>, JoinHandle<()>)>,
 }
 
 impl Background {
@@ -34,52 +38,88 @@ impl Background {
     pub(super) fn start(
         db: Db,
         clock: Clock,
-        usage: Arc<Usage>,
+        memory: impl IntoIterator<Item = Noted>,
         keys: Arc<Keys>,
         partitions: Partitions,
     ) -> Self {
-        let over = Arc::new(Notify::new());
-        let notes = Notes { usage, ledger: Ledger::new(db), clock: clock.clone() };
+        let ledger = Ledger::new(db);
+        let notes = memory.into_iter().map(|noted| {
+            let over = Arc::new(Notify::new());
+            let way = Way { noted, ledger: ledger.clone(), clock: clock.clone() };
+            (Arc::clone(&over), tokio::spawn(way.write_until(over)))
+        });
         Self {
-            keys: tokio::spawn(tend_keys(keys, clock)),
-            calendar: tokio::spawn(partitions.clone().look_after()),
+            notes: notes.collect(),
+            tasks: vec![
+                tokio::spawn(partitions.clone().look_after()),
+                tokio::spawn(tend_keys(keys, clock.clone())),
+                tokio::spawn(look_for_ends(ledger, clock)),
+            ],
             partitions,
-            notes: tokio::spawn(notes.write_until(Arc::clone(&over))),
-            over,
         }
     }
 
     /// Ends them, once nothing more is answered.
     pub(super) async fn end(self) {
         self.partitions.end();
-        self.calendar.abort();
-        self.keys.abort();
-        self.over.notify_one();
-        if let Err(error) = self.notes.await {
-            log::error!("the notes of which apps were used: {error}");
+        self.tasks.iter().for_each(JoinHandle::abort);
+        for (over, notes) in self.notes {
+            over.notify_one();
+            if let Err(error) = notes.await {
+                log::error!("the notes of what was used: {error}");
+            }
         }
     }
 }
 
-/// When grants were used, on its way from memory to the database.
-struct Notes {
-    usage: Arc<Usage>,
+/// What is noted in memory while requests are answered.
+pub(super) enum Noted {
+    /// When grants were used.
+    Grants(Arc<GrantUsage>),
+    /// When, from where and how often credentials were.
+    Credentials(Arc<CredentialUsage>),
+}
+
+impl Noted {
+    /// How often it is written. Uses of credentials are counted, so that each that was used is written anew.
+    fn every(&self) -> Duration {
+        match self {
+            Self::Grants(_) => Duration::from_secs(1),
+            Self::Credentials(_) => Duration::from_secs(5),
+        }
+    }
+
+    async fn flush(&self, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), Fault> {
+        match self {
+            Self::Grants(usage) => usage.flush(ledger, now).await,
+            Self::Credentials(usage) => usage.flush(ledger, now).await,
+        }
+    }
+}
+
+/// The way of notes from memory to the database.
+struct Way {
+    noted: Noted,
     ledger: Ledger,
     clock: Clock,
 }
 
-impl Notes {
-    /// Every second, and once more when it is over.
+impl Way {
+    /// Every so often, and once more when it is over.
     async fn write_until(self, over: Arc<Notify>) {
-        while timeout(NOTES, over.notified()).await.is_err() {
+        while timeout(self.noted.every(), over.notified()).await.is_err() {
             self.write().await;
         }
         self.write().await;
     }
 
     async fn write(&self) {
-        if let Err(fault) = self.usage.flush(&self.ledger, self.clock.now()).await {
-            log::warn!("noting which apps were used: {fault}");
+        if let Err(fault) = self.noted.flush(&self.ledger, self.clock.now()).await {
+            let what = match self.noted {
+                Noted::Grants(_) => "apps",
+                Noted::Credentials(_) => "keys",
+            };
+            log::warn!("noting which {what} were used: {fault}");
         }
     }
 }
@@ -96,5 +136,15 @@ async fn tend_keys(keys: Arc<Keys>, clock: Clock) {
             _ => {}
         }
         well = tended.is_ok();
+    }
+}
+
+/// Tells which credentials end soon, soon after the start and hourly.
+async fn look_for_ends(ledger: Ledger, clock: Clock) {
+    loop {
+        if let Err(fault) = tell_expiring(&ledger, clock.now()).await {
+            log::warn!("telling which keys and tokens end soon: {fault}");
+        }
+        sleep(ENDS).await;
     }
 }

@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, web};
 use crate::app::{assets, health};
 use crate::kernel::Denial;
 use crate::platform::faces::{PageFace, only};
-use crate::{accounts, grants, limits, oauth};
+use crate::{accounts, credentials, grants, limits, oauth};
 
 /// The front listener: OAuth and pages.
 pub(super) fn front(config: &mut web::ServiceConfig) {
@@ -20,6 +20,7 @@ pub(super) fn front(config: &mut web::ServiceConfig) {
         .configure(machines)
         .configure(accounts::sign_in::http::routes)
         .configure(accounts::profile::http::routes)
+        .configure(credentials::tokens::http::routes)
         .configure(grants::apps::http::routes)
         .configure(grants::ending::http::routes)
         .default_service(web::to(not_found));

@@ -14,7 +14,7 @@ use crate::accounts::passwords::Passwords;
 use crate::accounts::sessions::CookieJar;
 use crate::accounts::sign_in::Turns;
 use crate::accounts::{self, Accounts, Standings};
-use crate::app::background::Background;
+use crate::app::background::{Background, Noted};
 use crate::app::database::master_key;
 use crate::app::neighbours::cannot_listen;
 use crate::app::partitions::Partitions;
@@ -24,6 +24,8 @@ use crate::app::signals::Signals;
 use crate::audit::Ledger;
 use crate::clients::Directory;
 use crate::clients::authentication::Clients;
+use crate::credentials::usage::Usage as CredentialUsage;
+use crate::credentials::{self, Credentials, Reuses};
 use crate::decision::Bearers;
 use crate::grants::access_tokens::AccessTokens;
 use crate::grants::usage::Usage;
@@ -49,6 +51,7 @@ struct Shared {
     accounts: web::Data<Accounts>,
     oauth: web::Data<OAuth>,
     usage: Arc<Usage>,
+    credentials: web::Data<Credentials>,
     keys: Arc<Keys>,
     metrics: Arc<Metrics>,
     ledger: Ledger,
@@ -82,6 +85,13 @@ impl Shared {
             &caches,
         );
         let keys = Arc::new(keys);
+        let credentials = Credentials {
+            ledger: ledger.clone(),
+            settings: settings.credentials.clone(),
+            directory: credentials::Directory::new(ledger.clone(), &caches),
+            usage: Arc::new(CredentialUsage::default()),
+            reuses: Arc::new(Reuses::default()),
+        };
         let bearers = Bearers {
             access_tokens: AccessTokens::new(ledger.clone(), &caches),
             keys: Arc::clone(&keys),
@@ -114,6 +124,7 @@ impl Shared {
             accounts: web::Data::from(accounts),
             oauth: web::Data::new(oauth),
             usage,
+            credentials: web::Data::new(credentials),
             keys,
             metrics,
             ledger,
@@ -130,6 +141,8 @@ pub struct Running {
     pub ops: Option<SocketAddr>,
     /// Its signing keys.
     pub keys: Arc<Keys>,
+    /// Its API keys and personal tokens.
+    pub credentials: Arc<Credentials>,
     /// Through which this server acts: what is done through it is known to this server at once.
     pub ledger: Ledger,
     /// Caches are bypassed without it.
@@ -181,11 +194,14 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
     let today = clock.now().date_naive();
     db.run(move |connection| db::reach_ahead(connection, lifetime, today)).await?;
     let partitions = Partitions::new(db.clone(), clock.clone(), settings.audit.retention(), &shared.metrics);
-    let background = Background::start(db, clock, shared.usage, Arc::clone(&shared.keys), partitions);
+    let credentials = shared.credentials.into_inner();
+    let noted = [Noted::Grants(shared.usage), Noted::Credentials(Arc::clone(&credentials.usage))];
+    let background = Background::start(db, clock, noted, Arc::clone(&shared.keys), partitions);
     Ok(Running {
         front,
         ops,
         keys: shared.keys,
+        credentials,
         ledger: shared.ledger,
         _listener: listener,
         servers,
@@ -199,6 +215,7 @@ type Servers = Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>;
 fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> Result<SocketAddr, Fault> {
     let (door, db, guard) = (shared.door.clone(), shared.db.clone(), shared.guard.clone());
     let (accounts, oauth, limit) = (shared.accounts.clone(), shared.oauth.clone(), settings.body_limit);
+    let credentials = shared.credentials.clone();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(door.clone())
@@ -206,6 +223,7 @@ fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> 
             .app_data(guard.clone())
             .app_data(accounts.clone())
             .app_data(oauth.clone())
+            .app_data(credentials.clone())
             .app_data(web::PayloadConfig::new(limit))
             .wrap(from_fn(door::pass))
             .configure(routes::front)

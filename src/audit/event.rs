@@ -99,6 +99,20 @@ kinds! {
     ClientDisabled = "client.disabled", "success";
     /// An operator let a disabled client act again.
     ClientEnabled = "client.enabled", "success";
+    /// An API key or a personal token was made; `data` says for whom, and what it may do.
+    CredentialCreated = "credential.created", "success";
+    /// An operator brought an API key along from elsewhere.
+    CredentialImported = "credential.imported", "success";
+    /// An API key or a personal token got a successor; it ends after the overlap.
+    CredentialRotated = "credential.rotated", "success";
+    /// An API key or a personal token was taken back.
+    CredentialRevoked = "credential.revoked", "success";
+    /// Somebody found an API key or a personal token where it does not belong; it is revoked.
+    CredentialLeaked = "credential.leaked", "success";
+    /// An API key or a personal token ends soon; `data.days` says within how many days.
+    CredentialExpiring = "credential.expiring", "success";
+    /// An API key or a personal token that has a successor came again after its end.
+    CredentialReused = "credential.reused", "denied";
     /// A signing key was made, by schedule or by an operator; `data` says when it signs.
     KeyCreated = "key.created", "success";
     /// A signing key got a successor, and signs until that one does.

@@ -4,10 +4,12 @@ pub mod event;
 mod lane;
 mod ledger;
 mod metrics;
+mod notes;
 mod store;
 mod work;
 
 pub use event::{Actor, Event, Kind};
 pub use ledger::{Ledger, Lookup, WriteValue};
+pub use notes::Notes;
 pub use store::{Listed, list};
 pub use work::Work;

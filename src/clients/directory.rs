@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::audit::Ledger;
 use crate::clients::Client;
 use crate::clients::store::Find;
-use crate::credentials::Credential;
+use crate::credentials::client_secrets::ClientSecret;
 use crate::kernel::{ClientId, Fault, PrincipalId, Stale};
 use crate::platform::cache::{Cache, Caches};
 
@@ -15,7 +15,7 @@ pub struct Known {
     /// The client.
     pub client: Arc<Client>,
     /// Those that were not revoked.
-    pub secrets: Vec<Credential>,
+    pub secrets: Vec<ClientSecret>,
 }
 
 /// Knows the clients.

@@ -9,7 +9,7 @@ use crate::accounts::hold_account;
 use crate::accounts::store::{insert_owned_client, insert_principal, lock_principal, set_disabled};
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::clients::{AuthMethod, Client, GrantType, store};
-use crate::credentials::store::{client_secrets, end_others, insert_client_secret};
+use crate::credentials::client_secrets::store::{client_secrets, end_others, insert_client_secret};
 use crate::kernel::{
     AccessTokenFormat, ClientId, CredentialId, DisplayText, Fault, LastingTag, Origin, PlainSecret,
     PrincipalId, PrincipalKind, RedirectUri, Scope,

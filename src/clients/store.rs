@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::accounts::store::{Principal, find_principals};
 use crate::audit::{Lookup, Work};
 use crate::clients::{AuthMethod, Client, GrantType, Known};
-use crate::credentials::Credential;
-use crate::credentials::store::secrets_of_clients;
+use crate::credentials::client_secrets::ClientSecret;
+use crate::credentials::client_secrets::store::secrets_of_clients;
 use crate::kernel::{AccessTokenFormat, ClientId, Fault, PrincipalId, RedirectUri, Scope};
 use crate::platform::db::{Connection, reach_ahead};
 use crate::schema::{client_redirect_uris, clients};
@@ -128,7 +128,7 @@ impl Lookup for Find {
 fn with_secrets(connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<Arc<Known>>, Fault> {
     let clients = complete(connection, rows)?;
     let ids: Vec<PrincipalId> = clients.iter().map(|client| client.principal).collect();
-    let mut secrets_of = HashMap::<PrincipalId, Vec<Credential>>::new();
+    let mut secrets_of = HashMap::<PrincipalId, Vec<ClientSecret>>::new();
     for (owner, secret) in secrets_of_clients(connection, &ids)? {
         secrets_of.entry(owner).or_default().push(secret);
     }

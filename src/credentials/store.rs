@@ -1,99 +1,277 @@
-//! The table `credentials`.
+//! The table `credentials`, as far as it holds API keys and personal tokens.
 
-use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{Array, SmallInt, Text, Timestamptz, Uuid as SqlUuid, Varchar};
+use ipnet::IpNet;
 use uuid::Uuid;
 
-use crate::audit::Work;
-use crate::credentials::Credential;
-use crate::kernel::{CredentialId, Fault, PlainSecret, PrincipalId, SecretHash, Stale};
+use crate::audit::{Lookup, Work};
+use crate::credentials::expiring::Expiring;
+use crate::credentials::usage::Use;
+use crate::credentials::{Credential, CredentialKind, Environment};
+use crate::kernel::{CredentialId, Fault, PrincipalId, Scope, SecretHash, Stale};
 use crate::platform::db::Connection;
-use crate::schema::credentials;
+use crate::schema::{credential_stats, credentials};
 
-const CLIENT_SECRET: &str = "client_secret";
-
-/// The secrets of a client that were not revoked, newest first.
-pub fn client_secrets(connection: &mut Connection, owner: PrincipalId) -> Result<Vec<Credential>, Fault> {
-    Ok(secrets_of_clients(connection, &[owner])?.into_iter().map(|(_, secret)| secret).collect())
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = credentials)]
+struct Row {
+    id: Uuid,
+    kind: String,
+    principal_id: Uuid,
+    secret_hash: Vec<u8>,
+    name: Option<String>,
+    token_prefix: String,
+    last4: String,
+    scopes: Option<Vec<Option<String>>>,
+    environment: String,
+    ip_allow: Vec<Option<IpNet>>,
+    imported: bool,
+    created_at: DateTime<Utc>,
+    created_by: Option<Uuid>,
+    expires_at: Option<DateTime<Utc>>,
+    revoked_at: Option<DateTime<Utc>>,
+    revoke_reason: Option<String>,
+    rotated_at: Option<DateTime<Utc>>,
+    rotated_from: Option<Uuid>,
 }
 
-/// The secrets of several clients that were not revoked, newest first, each with whose it is.
-pub fn secrets_of_clients(
-    connection: &mut Connection,
-    owners: &[PrincipalId],
-) -> Result<Vec<(PrincipalId, Credential)>, Fault> {
-    type Row = (Uuid, Uuid, Vec<u8>, String, String, DateTime<Utc>, Option<DateTime<Utc>>);
-    let owners: Vec<Uuid> = owners.iter().map(|owner| owner.uuid()).collect();
-    let rows: Vec<Row> = credentials::table
-        .filter(credentials::principal_id.eq_any(owners))
-        .filter(credentials::kind.eq(CLIENT_SECRET))
-        .filter(credentials::revoked_at.is_null())
-        .order((credentials::created_at.desc(), credentials::id.desc()))
-        .select((
-            credentials::principal_id,
-            credentials::id,
-            credentials::secret_hash,
-            credentials::token_prefix,
-            credentials::last4,
-            credentials::created_at,
-            credentials::expires_at,
-        ))
-        .load(connection)?;
-    rows.into_iter()
-        .map(|(owner, id, hash, prefix, last4, created_at, expires_at)| {
-            let hash: [u8; 32] = hash.try_into().map_err(|_| Fault::internal("a hash is not 32 bytes"))?;
-            let (id, hash) = (CredentialId::from_uuid(id), SecretHash::from_bytes(hash));
-            let secret = Credential { id, hash, prefix, last4, created_at, expires_at };
-            Ok((PrincipalId::from_uuid(owner), secret))
+impl TryFrom<Row> for Credential {
+    type Error = Fault;
+
+    fn try_from(row: Row) -> Result<Self, Fault> {
+        let hash: [u8; 32] =
+            row.secret_hash.try_into().map_err(|_| Fault::internal("a hash is not 32 bytes"))?;
+        let kind = CredentialKind::parse(&row.kind);
+        Ok(Self {
+            id: CredentialId::from_uuid(row.id),
+            kind: kind.ok_or_else(|| Fault::internal("a credential of no kind"))?,
+            owner: PrincipalId::from_uuid(row.principal_id),
+            hash: SecretHash::from_bytes(hash),
+            name: row.name.unwrap_or_default(),
+            prefix: row.token_prefix,
+            last4: row.last4.trim_end().to_owned(),
+            scope: Scope::from_stored(row.scopes.unwrap_or_default().into_iter().flatten().collect()),
+            environment: Environment::parse(&row.environment).unwrap_or_default(),
+            ip_allow: row.ip_allow.into_iter().flatten().collect(),
+            imported: row.imported,
+            created_at: row.created_at,
+            created_by: row.created_by.map(PrincipalId::from_uuid),
+            expires_at: row.expires_at,
+            revoked_at: row.revoked_at,
+            revoke_reason: row.revoke_reason,
+            rotated_at: row.rotated_at,
+            rotated_from: row.rotated_from.map(CredentialId::from_uuid),
         })
-        .collect()
+    }
 }
 
-/// Stores a client's new secret, by its hash. `false`: this client had the very same secret before.
-pub fn insert_client_secret(
-    work: &mut Work<'_>,
-    id: CredentialId,
-    owner: PrincipalId,
-    secret: &PlainSecret,
-    rotated_from: Option<CredentialId>,
-) -> Result<bool, Fault> {
-    let now = work.now();
-    let characters: Vec<char> = secret.expose().chars().collect();
-    // An imported secret may be short: never show more than a third of it.
-    let shown = characters.len() / 3;
-    let prefix: String = characters.iter().take(shown.min(8)).collect();
-    let last4: String = characters.iter().skip(characters.len().saturating_sub(shown.min(4))).collect();
+fn bearers() -> [&'static str; 2] {
+    CredentialKind::ALL.map(CredentialKind::as_str)
+}
+
+/// A credential, to be found by the hash of its text.
+pub struct Find(pub SecretHash);
+
+impl Lookup for Find {
+    type Found = Option<Arc<Credential>>;
+
+    fn find(keys: &[&Self], connection: &mut Connection) -> Result<Vec<Self::Found>, Fault> {
+        let hashes: Vec<SecretHash> = keys.iter().map(|Self(hash)| *hash).collect();
+        let found: HashMap<SecretHash, Arc<Credential>> = find_by_hashes(connection, &hashes)?
+            .into_iter()
+            .map(|credential| (credential.hash, Arc::new(credential)))
+            .collect();
+        Ok(hashes.iter().map(|hash| found.get(hash).cloned()).collect())
+    }
+}
+
+fn find_by_hashes(connection: &mut Connection, hashes: &[SecretHash]) -> Result<Vec<Credential>, Fault> {
+    let hashes: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.as_bytes().to_vec()).collect();
+    let rows: Vec<Row> = credentials::table
+        .filter(credentials::secret_hash.eq_any(hashes))
+        // As the index says it, so that the planner knows it is meant.
+        .filter(sql::<diesel::sql_types::Bool>("kind IN ('api_key', 'pat')"))
+        .select(Row::as_select())
+        .load(connection)?;
+    rows.into_iter().map(Credential::try_from).collect()
+}
+
+/// Finds a credential by the hash of its text.
+pub fn find_by_hash(connection: &mut Connection, hash: SecretHash) -> Result<Option<Credential>, Fault> {
+    Ok(find_by_hashes(connection, &[hash])?.pop())
+}
+
+/// Finds a credential by its id.
+pub fn find(connection: &mut Connection, id: CredentialId) -> Result<Option<Credential>, Fault> {
+    let row: Option<Row> = credentials::table
+        .find(id.uuid())
+        .filter(credentials::kind.eq_any(bearers()))
+        .select(Row::as_select())
+        .first(connection)
+        .optional()?;
+    row.map(Credential::try_from).transpose()
+}
+
+/// The credentials that begin so; a prefix is what lists and scanners show.
+pub fn find_by_prefix(connection: &mut Connection, prefix: &str) -> Result<Vec<Credential>, Fault> {
+    let rows: Vec<Row> = credentials::table
+        .filter(credentials::token_prefix.eq(prefix))
+        .filter(credentials::kind.eq_any(bearers()))
+        .order((credentials::created_at.desc(), credentials::id.desc()))
+        .select(Row::as_select())
+        .load(connection)?;
+    rows.into_iter().map(Credential::try_from).collect()
+}
+
+/// Credentials of a kind, of one owner or of all, newest first, and how each was used.
+pub fn list(
+    connection: &mut Connection,
+    kind: CredentialKind,
+    owner: Option<PrincipalId>,
+) -> Result<Vec<(Credential, Option<Use>)>, Fault> {
+    let mut query = credentials::table
+        .filter(credentials::kind.eq(kind.as_str()))
+        .order((credentials::created_at.desc(), credentials::id.desc()))
+        .select(Row::as_select())
+        .into_boxed();
+    if let Some(owner) = owner {
+        query = query.filter(credentials::principal_id.eq(owner.uuid()));
+    }
+    let rows: Vec<Row> = query.load(connection)?;
+    let mut uses = uses_of(connection, &rows.iter().map(|row| row.id).collect::<Vec<_>>())?;
+    let with_use = |row: Row| {
+        let its_use = uses.remove(&row.id);
+        Ok((Credential::try_from(row)?, its_use))
+    };
+    rows.into_iter().map(with_use).collect()
+}
+
+/// How a credential was used, if it ever was.
+pub fn find_use(connection: &mut Connection, id: CredentialId) -> Result<Option<Use>, Fault> {
+    Ok(uses_of(connection, &[id.uuid()])?.remove(&id.uuid()))
+}
+
+fn uses_of(connection: &mut Connection, ids: &[Uuid]) -> Result<HashMap<Uuid, Use>, Fault> {
+    type Row = (Uuid, DateTime<Utc>, Option<IpNet>, i64);
+    let rows: Vec<Row> =
+        credential_stats::table.filter(credential_stats::credential_id.eq_any(ids)).load(connection)?;
+    let used = |(id, last_used_at, ip, count): Row| {
+        (id, Use { last_used_at, last_used_ip: ip.map(|ip| -> IpAddr { ip.addr() }), count })
+    };
+    Ok(rows.into_iter().map(used).collect())
+}
+
+/// Stores a new credential, by its hash. `false`: there is one of the very same text.
+pub(super) fn insert(work: &mut Work<'_>, new: &Credential) -> Result<bool, Fault> {
     let made = diesel::insert_into(credentials::table)
         .values((
-            credentials::id.eq(id.uuid()),
-            credentials::principal_id.eq(owner.uuid()),
-            credentials::kind.eq(CLIENT_SECRET),
-            credentials::secret_hash.eq(secret.hash().as_bytes().to_vec()),
-            credentials::token_prefix.eq(prefix),
-            credentials::last4.eq(last4),
-            credentials::rotated_from.eq(rotated_from.map(|id| id.uuid())),
-            credentials::created_at.eq(now),
+            credentials::id.eq(new.id.uuid()),
+            credentials::kind.eq(new.kind.as_str()),
+            credentials::principal_id.eq(new.owner.uuid()),
+            credentials::secret_hash.eq(new.hash.as_bytes().to_vec()),
+            credentials::name.eq(&new.name),
+            credentials::token_prefix.eq(&new.prefix),
+            credentials::last4.eq(&new.last4),
+            credentials::scopes.eq(new.scope.to_vec()),
+            credentials::environment.eq(new.environment.as_str()),
+            credentials::ip_allow.eq(&new.ip_allow),
+            credentials::imported.eq(new.imported),
+            credentials::created_at.eq(new.created_at),
+            credentials::created_by.eq(new.created_by.map(PrincipalId::uuid)),
+            credentials::expires_at.eq(new.expires_at),
+            credentials::rotated_from.eq(new.rotated_from.map(CredentialId::uuid)),
         ))
         .on_conflict_do_nothing()
         .execute(&mut **work)?;
-    work.stale(Stale::Client(owner));
     Ok(made == 1)
 }
 
-/// Ends every other secret of a client at `end`, unless it ends earlier anyway.
-pub fn end_others(
-    work: &mut Work<'_>,
-    owner: PrincipalId,
-    kept: CredentialId,
-    end: DateTime<Utc>,
-) -> Result<(), Fault> {
-    diesel::update(credentials::table)
-        .filter(credentials::principal_id.eq(owner.uuid()))
-        .filter(credentials::kind.eq(CLIENT_SECRET))
-        .filter(credentials::id.ne(kept.uuid()))
-        .filter(credentials::expires_at.is_null().or(credentials::expires_at.gt(end)))
-        .set(credentials::expires_at.eq(end))
+/// Ends a credential that gets a successor. `false`: it has one, was revoked or has expired; of two who try at once,
+/// the second learns of the first here.
+pub(super) fn retire(work: &mut Work<'_>, old: &Credential, end: DateTime<Utc>) -> Result<bool, Fault> {
+    let now = work.now();
+    let retired = diesel::update(credentials::table.find(old.id.uuid()))
+        .filter(credentials::rotated_at.is_null())
+        .filter(credentials::revoked_at.is_null())
+        .filter(credentials::expires_at.is_null().or(credentials::expires_at.gt(now)))
+        .set((credentials::rotated_at.eq(now), credentials::expires_at.eq(end)))
         .execute(&mut **work)?;
-    work.stale(Stale::Client(owner));
-    Ok(())
+    work.stale(Stale::Credential(old.hash));
+    Ok(retired == 1)
+}
+
+/// Takes a credential back. `false`: it was taken back before.
+pub(super) fn revoke(work: &mut Work<'_>, credential: &Credential, reason: &str) -> Result<bool, Fault> {
+    let now = work.now();
+    let revoked = diesel::update(credentials::table.find(credential.id.uuid()))
+        .filter(credentials::revoked_at.is_null())
+        .set((credentials::revoked_at.eq(now), credentials::revoke_reason.eq(reason)))
+        .execute(&mut **work)?;
+    work.stale(Stale::Credential(credential.hash));
+    Ok(revoked == 1)
+}
+
+/// Marks that it is told now that a credential came again after its end. `false`: that was told since `since`.
+pub(super) fn mark_reuse(work: &mut Work<'_>, id: CredentialId, since: DateTime<Utc>) -> Result<bool, Fault> {
+    let now = work.now();
+    let marked = diesel::update(credentials::table.find(id.uuid()))
+        .filter(credentials::reuse_told_at.is_null().or(credentials::reuse_told_at.le(since)))
+        .set(credentials::reuse_told_at.eq(now))
+        .execute(&mut **work)?;
+    Ok(marked == 1)
+}
+
+#[derive(QueryableByName)]
+struct ExpiringRow {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = SqlUuid)]
+    principal_id: Uuid,
+    #[diesel(sql_type = Varchar)]
+    name: String,
+    #[diesel(sql_type = Timestamptz)]
+    expires_at: DateTime<Utc>,
+}
+
+/// Marks credentials that end within so many days, and of which that was not told yet; so many at once. One that was
+/// made for no longer than that is left out, as is one that has a successor. What another node is marking is its own.
+pub(super) fn mark_expiring(work: &mut Work<'_>, days: i16, most: i64) -> Result<Vec<Expiring>, Fault> {
+    let span = Duration::days(days.into());
+    let (now, end) = (work.now(), work.now() + span);
+    let rows: Vec<ExpiringRow> = diesel::sql_query(
+        "UPDATE credentials SET expiry_told = $1 WHERE id IN ( \
+             SELECT id FROM credentials \
+             WHERE expires_at > $2 AND expires_at <= $3 AND created_at < expires_at - ($3 - $2) \
+               AND revoked_at IS NULL AND rotated_at IS NULL AND (expiry_told IS NULL OR expiry_told > $1) \
+               AND kind = ANY($4) \
+             ORDER BY expires_at, id LIMIT $5 FOR UPDATE SKIP LOCKED) \
+         RETURNING id, kind, principal_id, name, expires_at",
+    )
+    .bind::<SmallInt, _>(days)
+    .bind::<Timestamptz, _>(now)
+    .bind::<Timestamptz, _>(end)
+    .bind::<Array<Text>, _>(bearers().to_vec())
+    .bind::<diesel::sql_types::BigInt, _>(most)
+    .load(&mut **work)?;
+    Ok(rows.into_iter().map(|row| expiring(row, days)).collect())
+}
+
+fn expiring(row: ExpiringRow, days: i16) -> Expiring {
+    Expiring {
+        id: CredentialId::from_uuid(row.id),
+        kind: row.kind,
+        owner: PrincipalId::from_uuid(row.principal_id),
+        name: row.name,
+        expires_at: row.expires_at,
+        days,
+    }
 }

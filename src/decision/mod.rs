@@ -126,7 +126,11 @@ impl Bearers {
                 Some(found) => self.refresh_token(found, now).await,
                 None => Ok(Err(NotGood::Unknown)),
             },
-            Tag::AuthorizationCode | Tag::ClientSecret | Tag::BrowserSession => Ok(Err(NotGood::NotABearer)),
+            Tag::AuthorizationCode
+            | Tag::ClientSecret
+            | Tag::BrowserSession
+            | Tag::ApiKey
+            | Tag::PersonalToken => Ok(Err(NotGood::NotABearer)),
         }
     }
 

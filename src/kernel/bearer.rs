@@ -10,17 +10,17 @@ use rand::CryptoRng;
 use thiserror::Error;
 
 mod base62;
+mod key_tag;
 mod tag;
 
 use crate::kernel::secret::{PlainSecret, SecretHash};
 
+pub use key_tag::{InvalidKeyTag, KeyTag};
 pub use tag::{DatedTag, LastingTag, Tag};
 
-/// `gat_` and the thirty: what the checksum covers.
-const BODY_LEN: usize = 34;
+const RANDOM_LEN: usize = 30;
 const DAY_LEN: usize = 3;
 const CRC_LEN: usize = 6;
-const LEN: usize = BODY_LEN + CRC_LEN;
 /// The last day that three base62 digits can say, in the year 2622.
 const LAST_DAY: u32 = 62 * 62 * 62 - 1;
 
@@ -44,25 +44,41 @@ impl Bearer {
     /// that fits: a lookup then goes to a partition that does not exist, and finds nothing.
     pub fn mint_dated(tag: DatedTag, day: NaiveDate, rng: &mut (impl CryptoRng + ?Sized)) -> PlainSecret {
         let days = u32::try_from((day - epoch()).num_days().max(0)).unwrap_or(LAST_DAY).min(LAST_DAY);
-        finish(tag.into(), Some(days), rng)
+        finish(Tag::from(tag).as_str(), Some(days), rng)
     }
 
     /// A new bearer that carries no day.
     pub fn mint(tag: LastingTag, rng: &mut (impl CryptoRng + ?Sized)) -> PlainSecret {
-        finish(tag.into(), None, rng)
+        finish(Tag::from(tag).as_str(), None, rng)
+    }
+
+    /// A new API key, under the operator's own tag.
+    pub fn mint_key(tag: &KeyTag, rng: &mut (impl CryptoRng + ?Sized)) -> PlainSecret {
+        finish(tag.as_str(), None, rng)
     }
 
     /// Reads a received string. Nothing is trimmed, nothing is case-folded.
     pub fn parse(text: &str) -> Result<Bearer, MalformedBearer> {
-        let (body, crc) = text.split_at_checked(BODY_LEN).ok_or(MalformedBearer)?;
-        let (tag, random) = body.split_once('_').ok_or(MalformedBearer)?;
-        let tag = Tag::parse(tag).ok_or(MalformedBearer)?;
-        let sound = text.len() == LEN && random.bytes().all(|b| b.is_ascii_alphanumeric());
+        Self::parse_with(text, &KeyTag::default())
+    }
+
+    /// The same where API keys have a tag of the operator's own.
+    pub fn parse_with(text: &str, key_tag: &KeyTag) -> Result<Bearer, MalformedBearer> {
+        let (tag, rest) = text.split_once('_').ok_or(MalformedBearer)?;
+        let tag = key_tag.read(tag).ok_or(MalformedBearer)?;
+        let (random, crc) = rest.split_at_checked(RANDOM_LEN).ok_or(MalformedBearer)?;
+        let body = text.strip_suffix(crc).ok_or(MalformedBearer)?;
+        let sound = random.bytes().all(|b| b.is_ascii_alphanumeric());
         if !sound || crc != base62::encode(crc32fast::hash(body.as_bytes()), CRC_LEN) {
             return Err(MalformedBearer);
         }
         let day = random.get(..DAY_LEN).filter(|_| tag.carries_day()).and_then(read_day);
         Ok(Bearer { tag, day, hash: SecretHash::of(text) })
+    }
+
+    /// Whether a string begins as one of ours does: if it is none, somebody mistyped it.
+    pub fn is_meant(text: &str, key_tag: &KeyTag) -> bool {
+        text.split_once('_').is_some_and(|(tag, _)| key_tag.read(tag).is_some())
     }
 
     /// What kind it claims to be.
@@ -82,15 +98,16 @@ impl Bearer {
     }
 }
 
-fn finish(tag: Tag, days: Option<u32>, rng: &mut (impl CryptoRng + ?Sized)) -> PlainSecret {
+fn finish(tag: &str, days: Option<u32>, rng: &mut (impl CryptoRng + ?Sized)) -> PlainSecret {
     // Sized in full from the start: a string that grows leaves copies of itself behind.
-    let mut text = String::with_capacity(LEN);
-    text.push_str(tag.as_str());
+    let body = tag.len() + 1 + RANDOM_LEN;
+    let mut text = String::with_capacity(body + CRC_LEN);
+    text.push_str(tag);
     text.push('_');
     if let Some(days) = days {
         text.push_str(&base62::encode(days, DAY_LEN));
     }
-    while text.len() < BODY_LEN {
+    while text.len() < body {
         // Six bits say 0..=63; 62 and 63 have no digit and are thrown away, so that no character is likelier.
         text.extend(base62::digit(rng.next_u32() >> 26));
     }
@@ -113,6 +130,9 @@ mod tests {
     use proptest::prelude::*;
     use rand::{SeedableRng, rngs::StdRng};
     use std::collections::BTreeSet;
+
+    /// As long as one with three letters is.
+    const LEN: usize = 4 + RANDOM_LEN + CRC_LEN;
 
     const DATED: [DatedTag; 4] = [
         DatedTag::AccessToken,
@@ -164,6 +184,21 @@ mod tests {
             let read = Bearer::parse(lasting.expose()).unwrap();
             prop_assert_eq!((read.tag(), read.day()), (Tag::ClientSecret, None));
             prop_assert_eq!(lasting.expose().len(), LEN);
+        }
+
+        #[test]
+        fn an_api_key_has_the_tag_that_the_operator_chose(seed: u64, tag in "[a-z]{2,6}") {
+            prop_assume!(Tag::parse(&tag).is_none());
+            let tag = KeyTag::parse(&tag).unwrap();
+            let minted = Bearer::mint_key(&tag, &mut StdRng::seed_from_u64(seed));
+            let read = Bearer::parse_with(minted.expose(), &tag).unwrap();
+            prop_assert_eq!((read.tag(), read.day(), read.hash()), (Tag::ApiKey, None, minted.hash()));
+            prop_assert!(Bearer::parse(minted.expose()).is_err());
+            prop_assert!(Bearer::is_meant(minted.expose(), &tag));
+            prop_assert!(!Bearer::is_meant(minted.expose(), &KeyTag::default()));
+            // Those that were made before it was chosen stay what they are.
+            let before = Bearer::mint(LastingTag::ApiKey, &mut StdRng::seed_from_u64(seed));
+            prop_assert_eq!(Bearer::parse_with(before.expose(), &tag).unwrap().tag(), Tag::ApiKey);
         }
 
         #[test]

@@ -24,7 +24,7 @@ pub mod denial;
 pub mod fault;
 
 pub use basic::{BasicCredentials, MalformedBasic};
-pub use bearer::{Bearer, DatedTag, LastingTag, MalformedBearer, Tag};
+pub use bearer::{Bearer, DatedTag, InvalidKeyTag, KeyTag, LastingTag, MalformedBearer, Tag};
 pub use denial::{Denial, Outcome, UNNAMED};
 pub use fault::{Fault, FaultKind};
 pub use format::AccessTokenFormat;

@@ -28,6 +28,8 @@ pub enum Stale {
     Family(FamilyId),
     /// Whether an access token was revoked.
     AccessToken(SecretHash),
+    /// An API key or a personal token: whether it is good.
+    Credential(SecretHash),
     /// Services and their scopes.
     Catalogue,
     /// Which services a principal may call.
@@ -49,6 +51,7 @@ impl Stale {
             Self::Grant(id) => format!("g{}", id.uuid().simple()),
             Self::Family(id) => format!("f{}", id.uuid().simple()),
             Self::AccessToken(hash) => format!("t{}", URL_SAFE_NO_PAD.encode(hash.as_bytes())),
+            Self::Credential(hash) => format!("b{}", URL_SAFE_NO_PAD.encode(hash.as_bytes())),
             Self::Catalogue => "s".to_owned(),
             Self::ServiceGrants(id) => format!("p{}", id.uuid().simple()),
             Self::SigningKeys => "k".to_owned(),
@@ -64,6 +67,10 @@ impl Stale {
     fn read(text: &str) -> Option<Self> {
         let (what, about) = text.split_at_checked(1)?;
         let id = || Uuid::try_parse(about).ok();
+        let hash = || {
+            let bytes = URL_SAFE_NO_PAD.decode(about).ok()?;
+            Some(SecretHash::from_bytes(bytes.try_into().ok()?))
+        };
         match what {
             "c" => id().map(|id| Self::Client(PrincipalId::from_uuid(id))),
             "u" => id().map(|id| Self::User(PrincipalId::from_uuid(id))),
@@ -71,11 +78,9 @@ impl Stale {
             "m" => paired(about).map(|(org, user)| Self::Membership { org, user }),
             "g" => id().map(|id| Self::Grant(GrantId::from_uuid(id))),
             "f" => id().map(|id| Self::Family(FamilyId::from_uuid(id))),
-            "t" => {
-                let bytes = URL_SAFE_NO_PAD.decode(about).ok()?;
-                Some(Self::AccessToken(SecretHash::from_bytes(bytes.try_into().ok()?)))
-            }
             "p" => id().map(|id| Self::ServiceGrants(PrincipalId::from_uuid(id))),
+            "t" => hash().map(Self::AccessToken),
+            "b" => hash().map(Self::Credential),
             "s" if about.is_empty() => Some(Self::Catalogue),
             "k" if about.is_empty() => Some(Self::SigningKeys),
             _ => None,
@@ -113,6 +118,7 @@ mod tests {
             Stale::Grant(GrantId::from_uuid(id)),
             Stale::Family(FamilyId::from_uuid(id)),
             Stale::AccessToken(SecretHash::of("gat")),
+            Stale::Credential(SecretHash::of("gak")),
             Stale::Catalogue,
             Stale::ServiceGrants(PrincipalId::from_uuid(id)),
             Stale::SigningKeys,

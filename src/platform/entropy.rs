@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rand::Rng as _;
 use uuid::Uuid;
 
-use crate::kernel::{Bearer, DatedTag, LastingTag, PlainSecret};
+use crate::kernel::{Bearer, DatedTag, KeyTag, LastingTag, PlainSecret};
 
 /// The operating system's randomness, by way of a cryptographic generator a thread.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,6 +20,11 @@ impl Entropy {
     /// A new bearer without a day.
     pub fn bearer(self, tag: LastingTag) -> PlainSecret {
         Bearer::mint(tag, &mut rand::rng())
+    }
+
+    /// A new API key.
+    pub fn api_key(self, tag: &KeyTag) -> PlainSecret {
+        Bearer::mint_key(tag, &mut rand::rng())
     }
 
     /// A new id, ordered by time (UUIDv7, RFC 9562 §5.7).

@@ -103,7 +103,7 @@ async fn every_page_has_the_headers_that_keep_it_ours_rfc9700_4_16() {
     let wrong = browser.submit(&form, &[("identifier", "ada"), ("password", "wrong")]).await;
     is_dressed(&wrong, "");
     browser.sign_in(ADA).await;
-    for path in ["/account", "/account/apps", "/account/password", "/logout"] {
+    for path in ["/account", "/account/apps", "/account/tokens", "/account/password", "/logout"] {
         is_dressed(&browser.get_once(path).await, "");
     }
     let page = browser.get("/logout").await;

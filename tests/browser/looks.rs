@@ -66,7 +66,7 @@ async fn main_pages(look: Look) {
     tab.press(&format!("Disconnect {LONG}")).await;
     tab.press("Disconnect Shop").await;
     tab.says("No app is connected").await;
-    for page in ["/account", "/account/password"] {
+    for page in ["/account", "/account/tokens", "/account/password"] {
         tab.go(page).await;
     }
     for field in ["current", "new", "again"] {

@@ -32,5 +32,6 @@ mod looks;
 mod origins;
 mod screenshots;
 mod session;
+mod tokens;
 mod two_tabs;
 mod weight;

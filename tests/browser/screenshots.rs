@@ -22,9 +22,10 @@ const OUTSIDE: [Picture; 2] =
     [("sign-in", None, 200), ("error", Some("/oauth/authorize?client_id=unknown"), 400)];
 
 /// What somebody sees who is signed in.
-const INSIDE: [Picture; 4] = [
+const INSIDE: [Picture; 5] = [
     ("consent", None, 200),
     ("connected-apps", Some("/account/apps"), 200),
+    ("personal-tokens", Some("/account/tokens"), 200),
     ("account", Some("/account"), 200),
     ("password", Some("/account/password"), 200),
 ];

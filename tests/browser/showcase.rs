@@ -1,7 +1,11 @@
 //! A server as a company would have it: names that could be real, for pictures.
 
 use chrono::Duration;
+use grantor::audit::Actor;
 use grantor::clients::registration::Registration;
+use grantor::credentials::CredentialKind;
+use grantor::credentials::making::{Maker, create};
+use grantor::credentials::wish::Wish;
 use grantor::kernel::{ScopeToken, ServiceId};
 use grantor::services::{Service, ServiceScope, store};
 use uuid::Uuid;
@@ -23,6 +27,7 @@ pub async fn furnish(stage: &Stage) -> TestClient {
         }
         Ok(Ok(()))
     });
+    make_token(stage);
     for (used, name, publisher, verified, scope, pause) in [
         (1, "Parcel Board", "Nordlicht Logistics", true, "shipments:read", Duration::days(12)),
         (2, "Timesheets", "Kestrel Software", true, "calendar:read calendar:write", Duration::hours(3)),
@@ -39,6 +44,19 @@ pub async fn furnish(stage: &Stage) -> TestClient {
         app.advance(pause);
     }
     app.register(&registration("Ledgerly", "Ledgerly GmbH", true))
+}
+
+/// A token of Ada's, for a script of hers.
+fn make_token(stage: &Stage) {
+    let (app, ada) = (&stage.app, ADA.id());
+    let maker = Maker { actor: Actor::User(ada), settings: &app.settings.credentials };
+    let wish = Wish {
+        name: "Invoice archive".into(),
+        scope: "invoices:read customers:read".into(),
+        ..Wish::default()
+    };
+    let made = app.operator(|work| create(work, maker, CredentialKind::PersonalToken, ada, &wish).map(Ok));
+    assert!(made.is_ok());
 }
 
 fn registration(name: &str, publisher: &str, verified: bool) -> Registration {

@@ -4,11 +4,11 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
 use crate::accounts::find_account;
-use crate::app::commands::{Refusal, Shell, org, plan, secret, table, with};
+use crate::app::commands::{Refusal, Shell, in_words, org, plan, secret, table, with};
 use crate::clients::registration::{Registration, disable, register, rotate_secret};
 use crate::clients::{Client, GrantType, store};
-use crate::credentials::Credential;
-use crate::credentials::store::client_secrets;
+use crate::credentials::client_secrets::ClientSecret;
+use crate::credentials::client_secrets::store::client_secrets;
 use crate::kernel::{AccessTokenFormat, ClientId};
 
 #[derive(clap::Subcommand)]
@@ -194,18 +194,7 @@ fn show(shell: &Shell, id: &str) -> Result<(), Refusal> {
     })
 }
 
-/// A value as people read it.
-fn in_words(value: &Value) -> String {
-    match value {
-        Value::Null => "none".to_owned(),
-        Value::Array(list) if list.is_empty() => "none".to_owned(),
-        Value::String(text) if text.is_empty() => "none".to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-fn described(client: &Client, secrets: &[Credential], now: DateTime<Utc>) -> Value {
+fn described(client: &Client, secrets: &[ClientSecret], now: DateTime<Utc>) -> Value {
     let secrets = secrets.iter().filter(|secret| secret.lives(now)).map(|secret| {
         json!({
             "id": secret.id, "prefix": secret.prefix, "last4": secret.last4,

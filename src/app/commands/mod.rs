@@ -1,13 +1,16 @@
 //! The commands. They work on the database itself, so they do with the server up or down.
 
+mod api_key;
 mod audit;
 mod client;
+mod credential;
 mod demo;
 mod doctor;
 mod key;
 mod migrate;
 mod org;
 mod plan;
+mod pat;
 mod secret;
 mod serve;
 mod service;
@@ -67,6 +70,12 @@ enum Command {
     /// Resource servers and their scopes.
     #[command(subcommand)]
     Service(service::Command),
+    /// API keys, of orgs and clients.
+    #[command(subcommand)]
+    ApiKey(api_key::Command),
+    /// Personal tokens, of people.
+    #[command(subcommand)]
+    Pat(pat::Command),
     /// Keys that sign JWTs.
     #[command(subcommand)]
     Key(key::Command),
@@ -137,6 +146,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Refusal> {
         Command::Plan(command) => plan::run(&shell, command)?,
         Command::Client(command) => client::run(&shell, command)?,
         Command::Service(command) => service::run(&shell, command)?,
+        Command::ApiKey(command) => api_key::run(&shell, command)?,
+        Command::Pat(command) => pat::run(&shell, command)?,
         Command::Key(command) => key::run(&shell, command)?,
         Command::Audit(command) => audit::run(&shell, &command)?,
         Command::Doctor => return Ok(doctor::run(&shell)),
@@ -187,6 +198,17 @@ impl Shell {
         let text =
             if self.json { serde_json::to_string_pretty(value).map_err(Refusal::new)? } else { words() };
         print(&text)
+    }
+}
+
+/// A value as people read it.
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::Array(list) if list.is_empty() => "none".to_owned(),
+        Value::String(text) if text.is_empty() => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

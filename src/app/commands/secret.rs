@@ -13,11 +13,16 @@ pub(super) fn read(what: &str) -> Result<PlainSecret, Refusal> {
 }
 
 fn piped(what: &str) -> Result<PlainSecret, Refusal> {
+    first_line(std::io::stdin(), what, "standard input")
+}
+
+/// The secret in the first line of a file, by its name.
+pub(super) fn first_line(file: impl Read, what: &str, name: &str) -> Result<PlainSecret, Refusal> {
     let mut text = String::new();
-    std::io::stdin().take(MOST).read_to_string(&mut text).map_err(Refusal::new)?;
+    file.take(MOST).read_to_string(&mut text).map_err(Refusal::new)?;
     let line = text.lines().next().unwrap_or_default().to_owned();
     if line.is_empty() {
-        return Err(Refusal(format!("standard input holds no {what}")));
+        return Err(Refusal(format!("{name} holds no {what}")));
     }
     Ok(PlainSecret::new(line))
 }

@@ -23,6 +23,7 @@ pub use self::way::Way;
 
 use crate::accounts::passwords::PasswordSettings;
 use crate::accounts::sessions::SessionSettings;
+use crate::credentials::CredentialSettings;
 use crate::grants::TokenSettings;
 use crate::limits::guard::GuardSettings;
 use crate::platform::cache::CacheSettings;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// Section `tokens`.
     pub tokens: TokenSettings,
+    /// Section `credentials`.
+    pub credentials: CredentialSettings,
     /// Section `signing`.
     pub signing: SigningSettings,
     /// Section `sessions`.
@@ -242,6 +245,12 @@ impl Settings {
         demand(
             self.tokens.refresh_grace_s <= self.tokens.access_lifetime_s.min(300),
             "tokens.refresh_grace_s must be 0 to 300, and no more than access_lifetime_s",
+        );
+        let credentials = &self.credentials;
+        let days = [credentials.key_days, credentials.token_days, credentials.most_days];
+        demand(
+            days.iter().all(|days| *days <= 36_500),
+            "credentials.key_days, token_days and most_days must be 0 to 36500",
         );
         demand(
             (3600..=31_536_000).contains(&self.signing.rotation_s),

@@ -4,13 +4,13 @@ use chrono::{DateTime, Utc};
 
 use crate::clients::authentication::Presented;
 use crate::clients::{AuthMethod, Client};
-use crate::credentials::Credential;
+use crate::credentials::client_secrets::ClientSecret;
 use crate::kernel::{Denial, Standing};
 
 /// Decides whether a client proved who it is (RFC 6749 §2.3, §3.2.1).
 pub fn authenticate(
     client: &Client,
-    secrets: &[Credential],
+    secrets: &[ClientSecret],
     presented: &Presented,
     now: DateTime<Utc>,
 ) -> Result<(), Denial> {

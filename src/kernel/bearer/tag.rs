@@ -13,6 +13,10 @@ pub enum Tag {
     ClientSecret,
     /// `gbs`: a person's session in a browser, the value of our cookie.
     BrowserSession,
+    /// `gak`, or what the operator would rather have ([`KeyTag`](super::KeyTag)): an API key.
+    ApiKey,
+    /// `gap`: a personal token.
+    PersonalToken,
 }
 
 impl Tag {
@@ -24,6 +28,8 @@ impl Tag {
             Tag::AuthorizationCode => "gac",
             Tag::ClientSecret => "gcs",
             Tag::BrowserSession => "gbs",
+            Tag::ApiKey => "gak",
+            Tag::PersonalToken => "gap",
         }
     }
 
@@ -35,13 +41,15 @@ impl Tag {
             "gac" => Some(Tag::AuthorizationCode),
             "gcs" => Some(Tag::ClientSecret),
             "gbs" => Some(Tag::BrowserSession),
+            "gak" => Some(Tag::ApiKey),
+            "gap" => Some(Tag::PersonalToken),
             _ => None,
         }
     }
 
     /// Whether it begins with its day of expiry, so that a lookup touches one partition.
     pub fn carries_day(self) -> bool {
-        !matches!(self, Tag::ClientSecret)
+        !matches!(self, Tag::ClientSecret | Tag::ApiKey | Tag::PersonalToken)
     }
 }
 
@@ -74,12 +82,18 @@ impl From<DatedTag> for Tag {
 pub enum LastingTag {
     /// See [`Tag::ClientSecret`].
     ClientSecret,
+    /// See [`Tag::ApiKey`].
+    ApiKey,
+    /// See [`Tag::PersonalToken`].
+    PersonalToken,
 }
 
 impl From<LastingTag> for Tag {
     fn from(tag: LastingTag) -> Tag {
         match tag {
             LastingTag::ClientSecret => Tag::ClientSecret,
+            LastingTag::ApiKey => Tag::ApiKey,
+            LastingTag::PersonalToken => Tag::PersonalToken,
         }
     }
 }
@@ -89,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_read_back_and_only_the_client_secret_lasts() {
+    fn tags_read_back_and_say_what_lasts() {
         for tag in [
             DatedTag::AccessToken,
             DatedTag::RefreshToken,
@@ -101,8 +115,14 @@ mod tests {
             assert_eq!(Tag::parse(tag.as_str()), Some(tag));
             assert!(tag.carries_day());
         }
-        assert_eq!(Tag::parse("gcs"), Some(LastingTag::ClientSecret.into()));
-        assert!(!Tag::ClientSecret.carries_day());
+        for (text, tag) in [
+            ("gcs", LastingTag::ClientSecret),
+            ("gak", LastingTag::ApiKey),
+            ("gap", LastingTag::PersonalToken),
+        ] {
+            assert_eq!(Tag::parse(text), Some(tag.into()));
+            assert!(!Tag::from(tag).carries_day());
+        }
         assert_eq!(Tag::parse("GAT"), None);
     }
 }

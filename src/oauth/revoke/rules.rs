@@ -20,9 +20,13 @@ pub(super) fn target(bearer: Option<&Bearer>) -> Result<Target, Denial> {
         None => Ok(Target::Nothing),
         Some(Tag::AccessToken) => Ok(Target::AccessToken),
         Some(Tag::RefreshToken) => Ok(Target::RefreshToken),
-        Some(Tag::AuthorizationCode | Tag::ClientSecret | Tag::BrowserSession) => {
-            Err(Denial::TokenTypeUnsupported)
-        }
+        Some(
+            Tag::AuthorizationCode
+            | Tag::ClientSecret
+            | Tag::BrowserSession
+            | Tag::ApiKey
+            | Tag::PersonalToken,
+        ) => Err(Denial::TokenTypeUnsupported),
     }
 }
 

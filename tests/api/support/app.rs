@@ -11,6 +11,7 @@ use grantor::app::settings::{Settings, Sources};
 use grantor::app::startup::{self, Running};
 use grantor::audit::{Actor, Event, Kind, Ledger};
 use grantor::clients::registration::{self, Registration, register};
+use grantor::credentials::Credentials;
 use grantor::kernel::{
     ClientId, Fault, Password, PrincipalId, PrincipalKind, ScopeToken, ServiceId, UserIdentifier,
 };
@@ -228,6 +229,11 @@ impl App {
             running: None,
             database: None,
         }
+    }
+
+    /// What this node knows of API keys and personal tokens.
+    pub fn credentials(&self) -> &Credentials {
+        &self.running.as_ref().expect("a server in this process").credentials
     }
 
     /// Has this node look at the signing keys now, as it does every second.

@@ -1,0 +1,255 @@
+//! `grantor api-key …`
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::app::commands::credential::{self, Owner, as_json, lines, moment, rows};
+use crate::app::commands::{Open, Refusal, Shell, secret};
+use crate::audit::Actor;
+use crate::credentials::lifetime::{Lifetime, Overlap};
+use crate::credentials::making::{Imported, Maker, create, import, rotate};
+use crate::credentials::revoking::revoke;
+use crate::credentials::store::{find_use, list};
+use crate::credentials::wish::Wish;
+use crate::credentials::{Credential, CredentialKind};
+use crate::kernel::SecretHash;
+
+const KIND: CredentialKind = CredentialKind::ApiKey;
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Make an API key; it is shown once.
+    Create(Box<Create>),
+    /// List the API keys, newest first.
+    List {
+        #[command(flatten)]
+        owner: MaybeOwner,
+    },
+    /// Show one API key, and how it was used.
+    Show {
+        /// Its id, or its first characters as the list shows them.
+        key: String,
+    },
+    /// Give an API key a successor that may do the same; the old one works on for a while.
+    Rotate {
+        /// Its id, or its first characters.
+        key: String,
+        /// How long the old one works on: 0, 1m, 15m, 1h, 6h or 24h.
+        #[arg(long, default_value = "24h")]
+        overlap: String,
+    },
+    /// Revoke an API key: it is refused within a second.
+    Revoke {
+        /// Its id, or its first characters.
+        key: String,
+        /// Why, for the record.
+        #[arg(long, default_value = "revoked by an operator")]
+        reason: String,
+    },
+    /// Bring an API key along from elsewhere, by its hash or as it stands.
+    Import(Box<Import>),
+}
+
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct TheOwner {
+    /// The client that it is for, by its `client_id`.
+    #[arg(long, value_name = "CLIENT_ID")]
+    client: Option<String>,
+    /// The org or client that it is for, by its principal's id.
+    #[arg(long, value_name = "ID")]
+    owner: Option<String>,
+}
+
+#[derive(clap::Args)]
+#[group(required = false, multiple = false)]
+pub(super) struct MaybeOwner {
+    /// Only those of a client, by its `client_id`.
+    #[arg(long, value_name = "CLIENT_ID")]
+    client: Option<String>,
+    /// Only those of an org or client, by its principal's id.
+    #[arg(long, value_name = "ID")]
+    owner: Option<String>,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Create {
+    #[command(flatten)]
+    owner: TheOwner,
+    #[command(flatten)]
+    wish: Wished,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Import {
+    #[command(flatten)]
+    owner: TheOwner,
+    #[command(flatten)]
+    wish: Wished,
+    /// Its SHA-256, as 64 hexadecimal digits. Without it the key itself is read from standard input (or asked for).
+    #[arg(long, value_name = "SHA256")]
+    hash: Option<String>,
+    /// Read the key itself from this file.
+    #[arg(long, value_name = "FILE", conflicts_with = "hash")]
+    file: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Wished {
+    /// Its name, as people read it.
+    #[arg(long)]
+    name: String,
+    /// What it may do, with spaces between; may be given several times.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// How long it lives: 90d, 12h, 30m or never; as the settings say, if not given.
+    #[arg(long, value_name = "LIFETIME")]
+    expires: Option<String>,
+    /// A network or address that it may come from; may be given several times. Everywhere, if none is given.
+    #[arg(long = "ip", value_name = "CIDR")]
+    networks: Vec<String>,
+    /// Whether it is in earnest: live or test.
+    #[arg(long, value_name = "ENVIRONMENT", default_value = "live")]
+    env: String,
+}
+
+impl Wished {
+    fn read(self) -> Result<Wish, Refusal> {
+        let lifetime = self.expires.as_deref().map(Lifetime::typed).transpose().map_err(Refusal::new)?;
+        Ok(Wish {
+            name: self.name,
+            scope: self.scopes.join(" "),
+            environment: Some(self.env),
+            ip_allow: self.networks,
+            lifetime: lifetime.unwrap_or_default(),
+        })
+    }
+}
+
+pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
+    match command {
+        Command::Create(command) => make(shell, *command),
+        Command::List { owner } => list_all(shell, Owner::read(owner.client, owner.owner)?.as_ref()),
+        Command::Show { key } => show(shell, &key),
+        Command::Rotate { key, overlap } => renew(shell, &key, &overlap),
+        Command::Revoke { key, reason } => take_back(shell, &key, &reason),
+        Command::Import(command) => bring(shell, *command),
+    }
+}
+
+fn maker(shell: &Shell) -> Maker<'_> {
+    Maker { actor: Actor::Operator, settings: &shell.settings.credentials }
+}
+
+fn make(shell: &Shell, command: Create) -> Result<(), Refusal> {
+    let wish = command.wish.read()?;
+    let open = shell.open()?;
+    let owner = owner_of(&open, command.owner)?;
+    let made = open.try_act(shell, |work| create(work, maker(shell), KIND, owner, &wish))?;
+    let mut value = as_json(&made.credential, None, shell.clock.now());
+    credential::put(&mut value, "api_key", made.secret.expose());
+    shell.say(&value, || {
+        let (id, key) = (made.credential.id, made.secret.expose());
+        format!(
+            "id       {id}\napi_key  {key}\n\nKeep the key: it is not shown again.{}",
+            ending(&made.credential)
+        )
+    })
+}
+
+/// A sentence about its end, if it has one.
+fn ending(credential: &Credential) -> String {
+    credential.expires_at.map(|end| format!(" It ends at {}.", moment(end))).unwrap_or_default()
+}
+
+fn owner_of(open: &Open, owner: TheOwner) -> Result<crate::kernel::PrincipalId, Refusal> {
+    match Owner::read(owner.client, owner.owner)? {
+        Some(owner) => owner.find(open),
+        None => Err(Refusal::new("say whose it is: --client or --owner")),
+    }
+}
+
+fn list_all(shell: &Shell, owner: Option<&Owner>) -> Result<(), Refusal> {
+    let open = shell.open()?;
+    let owner = owner.map(|owner| owner.find(&open)).transpose()?;
+    let keys = open.ledger.read_here(|connection| list(connection, KIND, owner))?;
+    let now = shell.clock.now();
+    let values: Vec<Value> = keys.iter().map(|(key, used)| as_json(key, used.as_ref(), now)).collect();
+    shell.say(&values, || rows(&keys, now))
+}
+
+fn show(shell: &Shell, key: &str) -> Result<(), Refusal> {
+    let open = shell.open()?;
+    let key = credential::named(&open, KIND, key)?;
+    let used = open.ledger.read_here(|connection| find_use(connection, key.id))?;
+    let value = as_json(&key, used.as_ref(), shell.clock.now());
+    shell.say(&value, || lines(&value))
+}
+
+fn renew(shell: &Shell, key: &str, overlap: &str) -> Result<(), Refusal> {
+    let overlap = Overlap::typed(overlap).map_err(Refusal::new)?;
+    let open = shell.open()?;
+    let id = credential::named(&open, KIND, key)?.id;
+    let (made, end) = open.try_act(shell, |work| rotate(work, maker(shell), id, overlap))?;
+    let mut value = as_json(&made.credential, None, shell.clock.now());
+    credential::put(&mut value, "api_key", made.secret.expose());
+    credential::put(&mut value, "old_key_ends_at", end);
+    shell.say(&value, || {
+        let (new, key) = (made.credential.id, made.secret.expose());
+        let end = moment(end);
+        format!("id       {new}\napi_key  {key}\n\nKeep the key: it is not shown again. The old one works until {end}.")
+    })
+}
+
+fn take_back(shell: &Shell, key: &str, reason: &str) -> Result<(), Refusal> {
+    let open = shell.open()?;
+    let key = credential::named(&open, KIND, key)?;
+    credential::check_reason(reason)?;
+    let revoked = open.act(shell, |work| Ok(Ok(revoke(work, Actor::Operator, &key, reason)?)))?;
+    shell.say(&json!({ "id": key.id, "revoked": true, "changed": revoked }), || {
+        let name = &key.name;
+        if revoked {
+            format!("The key {name} is revoked.")
+        } else {
+            format!("The key {name} was revoked already.")
+        }
+    })
+}
+
+fn bring(shell: &Shell, command: Import) -> Result<(), Refusal> {
+    let secret = match (command.hash, command.file) {
+        (Some(hash), _) => Imported::Hash(parse_hash(&hash)?),
+        (None, Some(file)) => Imported::Literal(from_file(&file)?),
+        (None, None) => Imported::Literal(secret::read("key")?),
+    };
+    let wish = command.wish.read()?;
+    let open = shell.open()?;
+    let owner = owner_of(&open, command.owner)?;
+    let (key, warning) = open.try_act(shell, |work| import(work, maker(shell), owner, &wish, &secret))?;
+    let mut value = as_json(&key, None, shell.clock.now());
+    credential::put(&mut value, "warning", &warning);
+    shell.say(&value, || {
+        let warning = warning.map(|warning| format!("\n\nNote: {warning}.")).unwrap_or_default();
+        format!("id  {}{warning}", key.id)
+    })
+}
+
+fn from_file(file: &Path) -> Result<crate::kernel::PlainSecret, Refusal> {
+    let open = std::fs::File::open(file);
+    let open = open.map_err(|error| Refusal::new(format!("{}: {error}", file.display())))?;
+    secret::first_line(open, "key", &file.display().to_string())
+}
+
+fn parse_hash(text: &str) -> Result<SecretHash, Refusal> {
+    let wrong = || Refusal::new("a hash is 64 hexadecimal digits: the SHA-256 of the whole key");
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(wrong());
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
+    }
+    Ok(SecretHash::from_bytes(bytes))
+}

@@ -1,0 +1,145 @@
+//! What `grantor api-key` and `grantor pat` have in common: whose one is, which one is meant, and how it is shown.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::app::commands::{Open, Refusal, in_words, table};
+use crate::clients;
+use crate::credentials::usage::Use;
+use crate::credentials::{Credential, CredentialKind, store};
+use crate::kernel::{ClientId, CredentialId, DisplayText, PrincipalId};
+
+/// Characters that a reason has at most.
+const MOST_OF_A_REASON: usize = 200;
+
+/// Whose it is, as typed.
+pub(super) enum Owner {
+    /// A client, by the id it goes by on the wire.
+    Client(ClientId),
+    /// Any principal.
+    Principal(PrincipalId),
+}
+
+impl Owner {
+    /// Reads what was typed, if anything was.
+    pub(super) fn read(client: Option<String>, owner: Option<String>) -> Result<Option<Self>, Refusal> {
+        match (client, owner) {
+            (Some(id), _) => {
+                let id = ClientId::parse(&id).map_err(|problem| Refusal(format!("{id}: {problem}")))?;
+                Ok(Some(Self::Client(id)))
+            }
+            (None, Some(id)) => {
+                let parsed = PrincipalId::parse(&id);
+                let parsed = parsed.ok_or_else(|| Refusal(format!("{id} is no principal's id")))?;
+                Ok(Some(Self::Principal(parsed)))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The principal.
+    pub(super) fn find(&self, open: &Open) -> Result<PrincipalId, Refusal> {
+        match self {
+            Self::Principal(id) => Ok(*id),
+            Self::Client(id) => {
+                let found = open.ledger.read_here(|connection| clients::store::find(connection, id))?;
+                let found = found.ok_or_else(|| Refusal(format!("there is no client {id}")))?;
+                Ok(found.principal)
+            }
+        }
+    }
+}
+
+/// The credential of this kind that is meant, by its id or by its first characters.
+pub(super) fn named(open: &Open, kind: CredentialKind, typed: &str) -> Result<Credential, Refusal> {
+    let found = open.ledger.read_here(|connection| match CredentialId::parse(typed) {
+        Some(id) => Ok(store::find(connection, id)?.into_iter().collect()),
+        None => store::find_by_prefix(connection, typed),
+    })?;
+    let mut found = found.into_iter().filter(|credential| credential.kind == kind);
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => Err(Refusal(format!("several begin with {typed}; name one by its id"))),
+        (None, _) => Err(Refusal(format!("there is no {} {typed}", kind.in_words()))),
+    }
+}
+
+/// Refuses a reason that is no line of text.
+pub(super) fn check_reason(reason: &str) -> Result<(), Refusal> {
+    let sound = DisplayText::parse(reason, MOST_OF_A_REASON);
+    sound.map(drop).map_err(|problem| Refusal(format!("reason: {problem}")))
+}
+
+/// How it stands, in a word.
+fn state(credential: &Credential, now: DateTime<Utc>) -> &'static str {
+    if credential.revoked_at.is_some() {
+        "revoked"
+    } else if credential.expires_at.is_some_and(|end| end <= now) {
+        "expired"
+    } else if credential.rotated_at.is_some() {
+        "rotating"
+    } else {
+        "active"
+    }
+}
+
+/// A credential for programs.
+pub(super) fn as_json(credential: &Credential, used: Option<&Use>, now: DateTime<Utc>) -> Value {
+    json!({
+        "id": credential.id,
+        "kind": credential.kind.as_str(),
+        "name": credential.name,
+        "state": state(credential, now),
+        "owner": credential.owner,
+        "prefix": credential.prefix,
+        "last4": credential.last4,
+        "scope": credential.scope,
+        "environment": credential.environment.as_str(),
+        "ip_allow": credential.ip_allow,
+        "imported": credential.imported,
+        "created_at": credential.created_at,
+        "created_by": credential.created_by,
+        "expires_at": credential.expires_at,
+        "revoked_at": credential.revoked_at,
+        "revoke_reason": credential.revoke_reason,
+        "rotated_from": credential.rotated_from,
+        "last_used_at": used.map(|used| used.last_used_at),
+        "last_used_ip": used.and_then(|used| used.last_used_ip),
+        "request_count": used.map_or(0, |used| used.count),
+    })
+}
+
+/// Adds a member to what is told.
+pub(super) fn put(value: &mut Value, member: &str, what: impl Serialize) {
+    if let (Value::Object(members), Ok(what)) = (value, serde_json::to_value(what)) {
+        members.insert(member.to_owned(), what);
+    }
+}
+
+/// A credential for people, a line a member.
+pub(super) fn lines(value: &Value) -> String {
+    let members = value.as_object().into_iter().flatten();
+    members.map(|(name, value)| format!("{name:14} {}", in_words(value))).collect::<Vec<_>>().join("\n")
+}
+
+/// Credentials for people, a row each.
+pub(super) fn rows(credentials: &[(Credential, Option<Use>)], now: DateTime<Utc>) -> String {
+    let row = |(credential, used): &(Credential, Option<Use>)| {
+        let last = used.map_or_else(|| "never".to_owned(), |used| moment(used.last_used_at));
+        let end = credential.expires_at.map_or_else(|| "never".to_owned(), moment);
+        let shown = match credential.prefix.as_str() {
+            "" => "?".to_owned(),
+            prefix => format!("{prefix}…{}", credential.last4),
+        };
+        let state = state(credential, now).to_owned();
+        vec![credential.name.clone(), shown, state, end, last, credential.id.to_string()]
+    };
+    let heads = ["NAME", "BEGINS", "STATE", "ENDS", "LAST USED", "ID"];
+    table(&heads, &credentials.iter().map(row).collect::<Vec<_>>())
+}
+
+/// A moment, to the second.
+pub(super) fn moment(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}

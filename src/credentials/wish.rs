@@ -1,0 +1,168 @@
+//! What somebody wants of a new credential: checked as a whole, before anything is made.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::accounts::store::find_kind;
+use crate::audit::Work;
+use crate::credentials::lifetime::Lifetime;
+use crate::credentials::making::Maker;
+use crate::credentials::{Credential, CredentialKind, CredentialProblem, Environment, Making};
+use crate::kernel::{CredentialId, DisplayText, PrincipalId, PrincipalKind, Scope, SecretHash};
+use crate::platform::entropy::Entropy;
+use crate::services::store::catalogue;
+
+/// Characters that a name has at most.
+pub const MOST_OF_A_NAME: usize = 100;
+/// Networks that a credential may be confined to, at most.
+const MOST_NETWORKS: usize = 100;
+
+/// What somebody wants of a new credential, as typed.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// What its owner calls it.
+    pub name: String,
+    /// What it may do.
+    pub scope: String,
+    /// `live` or `test`; live, if nothing is said.
+    pub environment: Option<String>,
+    /// The networks it may come from, or single addresses; everywhere, if none.
+    pub ip_allow: Vec<String>,
+    /// How long it shall live.
+    pub lifetime: Lifetime,
+}
+
+/// What was wished for, checked as a whole; its text is put in by whoever has it.
+pub(super) fn draft(
+    work: &mut Work<'_>,
+    maker: Maker<'_>,
+    kind: CredentialKind,
+    owner: PrincipalId,
+    wish: &Wish,
+) -> Making<Credential> {
+    if let Err(problem) = check_owner(work, kind, owner)? {
+        return Ok(Err(problem));
+    }
+    let known = catalogue(work)?.scope();
+    let now = work.now();
+    let check = || {
+        Ok(Credential {
+            id: CredentialId::from_uuid(Entropy.id(now)),
+            kind,
+            owner,
+            hash: SecretHash::from_bytes([0; 32]),
+            name: name(&wish.name)?,
+            prefix: String::new(),
+            last4: String::new(),
+            scope: scope(kind, &wish.scope, &known)?,
+            environment: environment(wish.environment.as_deref())?,
+            ip_allow: networks(&wish.ip_allow)?,
+            imported: false,
+            created_at: now,
+            created_by: maker.actor.id(),
+            expires_at: maker.settings.end(kind, wish.lifetime, now)?,
+            revoked_at: None,
+            revoke_reason: None,
+            rotated_at: None,
+            rotated_from: None,
+        })
+    };
+    Ok(check())
+}
+
+/// API keys are of orgs and clients, personal tokens of people; all of them may act.
+fn check_owner(work: &mut Work<'_>, kind: CredentialKind, owner: PrincipalId) -> Making<()> {
+    let say = |words: &str| Ok(Err(CredentialProblem::new(words)));
+    match (kind, find_kind(work, owner)?) {
+        (_, None) => say("there is no such principal"),
+        (_, Some((_, false))) => say("its owner is disabled"),
+        (CredentialKind::ApiKey, Some((PrincipalKind::User, _))) => {
+            say("an API key is of an org or a client; a person has personal tokens")
+        }
+        (CredentialKind::PersonalToken, Some((PrincipalKind::Client | PrincipalKind::Org, _))) => {
+            say("a personal token is of a person; an org or a client has API keys")
+        }
+        _ => Ok(Ok(())),
+    }
+}
+
+fn name(typed: &str) -> Result<String, CredentialProblem> {
+    DisplayText::parse(typed, MOST_OF_A_NAME)
+        .map(|name| name.as_str().to_owned())
+        .map_err(|problem| CredentialProblem::new(format!("name: {problem}")))
+}
+
+/// A key may be given scopes of our own management by an operator; a person can give those to nobody.
+fn scope(kind: CredentialKind, typed: &str, known: &Scope) -> Result<Scope, CredentialProblem> {
+    let say = |words: String| Err(CredentialProblem::new(words));
+    let scope = Scope::parse(typed).map_err(CredentialProblem::new)?;
+    let is_token = kind == CredentialKind::PersonalToken;
+    if is_token && scope.is_empty() {
+        return say("a personal token needs something that it may do".to_owned());
+    }
+    if let Some(management) = scope.iter().find(|token| is_token && token.is_management()) {
+        return say(format!("{management} is a scope of this server's own management"));
+    }
+    match scope.difference(known).iter().find(|token| !token.is_management()) {
+        Some(unknown) => say(format!("no service has the scope {unknown}; make the service first")),
+        None => Ok(scope),
+    }
+}
+
+fn environment(typed: Option<&str>) -> Result<Environment, CredentialProblem> {
+    let Some(word) = typed else { return Ok(Environment::default()) };
+    Environment::parse(word)
+        .ok_or_else(|| CredentialProblem::new(format!("{word} is no environment; there are live and test")))
+}
+
+/// Networks by their own addresses: `192.0.2.7/24` is `192.0.2.0/24`, and an address alone is a network of one.
+fn networks(typed: &[String]) -> Result<Vec<IpNet>, CredentialProblem> {
+    if typed.len() > MOST_NETWORKS {
+        return Err(CredentialProblem::new(format!("there can be {MOST_NETWORKS} networks at most")));
+    }
+    let mut networks: Vec<IpNet> = typed.iter().map(|text| network(text)).collect::<Result<_, _>>()?;
+    networks.sort_unstable();
+    networks.dedup();
+    Ok(networks)
+}
+
+fn network(text: &str) -> Result<IpNet, CredentialProblem> {
+    let parsed = text.parse::<IpNet>().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)));
+    let network = parsed.ok_or_else(|| {
+        CredentialProblem::new(format!("{text} is no network: write it like 192.0.2.0/24 or 2001:db8::/32"))
+    })?;
+    canonical(network).ok_or_else(|| {
+        CredentialProblem::new(format!("{text} is wider than IPv4 dressed as IPv6: write the IPv4 network"))
+    })
+}
+
+/// IPv4 dressed as IPv6 is IPv4, as it is where addresses are compared.
+fn canonical(network: IpNet) -> Option<IpNet> {
+    let IpNet::V6(v6) = network else { return Some(network.trunc()) };
+    let Some(v4) = v6.addr().to_ipv4_mapped() else { return Some(network.trunc()) };
+    let length = v6.prefix_len().checked_sub(96)?;
+    IpNet::new(v4.into(), length).ok().map(|network| network.trunc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_known_by_its_own_address() {
+        for (typed, meant) in [
+            ("192.0.2.7/24", "192.0.2.0/24"),
+            ("192.0.2.7", "192.0.2.7/32"),
+            ("::ffff:192.0.2.7/120", "192.0.2.0/24"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
+            ("2001:DB8::1/32", "2001:db8::/32"),
+            ("::/0", "::/0"),
+        ] {
+            assert_eq!(network(typed).unwrap().to_string(), meant, "{typed}");
+        }
+        for bad in ["", "x", "192.0.2.0/33", "192.0.2", "::ffff:0.0.0.0/90", "192.0.2.1 "] {
+            assert!(network(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Personal tokens: made, looked at and taken back on the page of one's account.
+
+use chrono::Duration;
+use grantor::credentials::Credential;
+use grantor::credentials::rules::NotGood;
+use grantor::kernel::{Bearer, Tag};
+use grantor::platform::context::Context;
+use serde_json::json;
+
+use crate::commands::Grantor;
+use crate::support::{ADA, App, BOB, Browser, Page, count, dump, eventually, hexadecimal, told, within};
+
+const TOKENS: &str = "/account/tokens";
+
+/// What a form says: fields that come once, and the scopes that are ticked.
+fn filled(page: &Page, name: &str, scopes: &[&str], lifetime: &str) -> Vec<(String, String)> {
+    let mut fields = page.form(TOKENS).filled(&[("name", name), ("lifetime", lifetime)]);
+    fields.extend(scopes.iter().map(|scope| ("scope".to_owned(), (*scope).to_owned())));
+    fields
+}
+
+async fn make(browser: &mut Browser<'_>, name: &str, scopes: &[&str], lifetime: &str) -> Page {
+    let page = browser.get(TOKENS).await;
+    let fields = filled(&page, name, scopes, lifetime);
+    browser.post(TOKENS, &fields).await
+}
+
+/// The token that a page shows.
+#[track_caller]
+fn shown(page: &Page) -> String {
+    let rest = page.body.split("<p class=\"shown\"><code>").nth(1);
+    let rest = rest.unwrap_or_else(|| panic!("no token ({}): {}", page.status, page.body));
+    rest.split("</code>").next().expect("its end").to_owned()
+}
+
+async fn judge(app: &App, token: &str) -> Option<Result<Credential, NotGood>> {
+    let context = Context::operator(app.clock.now());
+    let judged = app.credentials().judge(token, None, &context).await.expect("a database");
+    judged.map(|judged| judged.map(|credential| Credential::clone(&credential)))
+}
+
+#[tokio::test]
+async fn a_token_is_made_and_shown_once_and_may_do_what_was_ticked() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let page = make(&mut browser, " Backup script ", &["orders:read", "people:read"], "30d").await;
+    assert_eq!((page.status, page.answer.header("cache-control").as_str()), (200, "no-store"));
+    let token = shown(&page);
+    assert_eq!(Bearer::parse(&token).expect("of our form").tag(), Tag::PersonalToken);
+    let found = judge(&app, &token).await.expect("a token").expect("a good one");
+    assert_eq!(
+        (found.owner, found.created_by, found.name.as_str()),
+        (ADA.id(), Some(ADA.id()), "Backup script")
+    );
+    assert_eq!(found.scope.to_string(), "orders:read people:read");
+    assert_eq!(found.expires_at, Some(app.clock.now() + Duration::days(30)));
+
+    let later = browser.get(TOKENS).await;
+    assert!(!later.body.contains(&token), "it is shown once");
+    let (first, last) = (&token[..8], &token[36..]);
+    for words in [
+        "<bdi>Backup script</bdi>",
+        &format!("<code>{first}…{last}</code>"),
+        "<li>Read your orders</li>",
+        "<li>See the people you know</li>",
+        "21 December 2026",
+        "<dt>Last used</dt><dd>never</dd>",
+    ] {
+        assert!(later.body.contains(words), "{words}: {}", later.body);
+    }
+    let rows = dump(&app.db);
+    assert!(!rows.contains(&token[4..34]) && !rows.contains(&hexadecimal(&token[4..34])));
+    let event = told(&app.db, "credential.created").pop().expect("an event");
+    assert_eq!((event.actor_kind.as_str(), event.actor_id), ("user", Some(ADA.id().uuid())));
+    assert_eq!(event.ip, Some(browser.ip.clone()));
+    assert_eq!(event.data["kind"], "pat");
+
+    // Nobody else sees it, and nobody who is not signed in sees anything.
+    let mut bob = app.browser();
+    bob.sign_in(BOB).await;
+    assert!(!bob.get(TOKENS).await.body.contains("Backup script"));
+    assert!(app.browser().get(TOKENS).await.is_login());
+}
+
+#[tokio::test]
+async fn the_page_says_when_and_from_where_a_token_was_used() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let token = shown(&make(&mut browser, "script", &["orders:read"], "").await);
+    let found = judge(&app, &token).await.expect("a token").expect("a good one");
+    assert_eq!(found.expires_at, Some(app.clock.now() + Duration::days(90)), "as the settings say");
+    for _ in 0..2 {
+        app.credentials().used(&found, Some("203.0.113.9".parse().expect("an address")), app.clock.now());
+    }
+    eventually("noted", || async { count(&app.db, "credential_stats") == 1 }).await;
+    app.clock.advance(Duration::minutes(5));
+    let page = browser.get(TOKENS).await;
+    for words in ["5 minutes ago</time> from 203.0.113.9", "<dt>Used</dt><dd>2 times</dd>"] {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_said_at_its_field_and_keeps_what_was_typed() {
+    let app = App::with(|settings| settings.credentials.most_days = 90).await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    shown(&make(&mut browser, "script", &["orders:read"], "30d").await);
+    let long = "x".repeat(101);
+    let read = &["orders:read"][..];
+    for (name, scopes, lifetime, words) in [
+        ("", read, "30d", "Enter a name."),
+        (long.as_str(), read, "30d", "A name has at most 100 characters."),
+        ("a\u{202e}b", read, "30d", "A name is one line, without invisible characters."),
+        ("script", read, "30d", "You have a token of this name."),
+        ("other", &[], "30d", "Tick at least one thing that it may do."),
+        ("other", &["keys:write"], "30d", "keys:write is a scope of this server&#39;s own management"),
+        ("other", &["orders:eat"], "30d", "no service has the scope orders:eat"),
+        ("other", read, "soon", "Choose one of these."),
+        ("other", read, "91d", "personal tokens live 90 days at most"),
+        ("other", read, "never", "personal tokens live 90 days at most"),
+    ] {
+        let page = make(&mut browser, name, scopes, lifetime).await;
+        assert_eq!(page.status, 400, "{words}");
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+        assert!(page.body.contains("<title>Error: "), "{words}");
+        assert!(page.body.contains(&format!("value=\"{name}\"")), "{words}: what was typed");
+        let ticked = page.form(TOKENS).field("scope").map(str::to_owned);
+        assert_eq!(
+            ticked.as_deref(),
+            scopes.first().copied().filter(|scope| *scope == "orders:read"),
+            "{words}"
+        );
+    }
+    assert_eq!(count(&app.db, "credentials WHERE kind = 'pat'"), 1);
+    assert!(!browser.get(TOKENS).await.body.contains("value=\"365d\""), "no more is offered than may be");
+}
+
+/// A form that is sent twice makes one token.
+#[tokio::test]
+async fn of_one_form_sent_many_times_at_once_there_is_one_token() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let page = browser.get(TOKENS).await;
+    let fields = filled(&page, "script", &["orders:read"], "30d");
+    let sends = (0..6).map(|_| {
+        let mut again = app.browser();
+        again.cookies = browser.cookies.clone();
+        let fields = fields.clone();
+        async move { again.post(TOKENS, &fields).await.status }
+    });
+    let mut answers = futures_util::future::join_all(sends).await;
+    answers.sort_unstable();
+    assert_eq!(answers, [200, 400, 400, 400, 400, 400]);
+    assert_eq!(count(&app.db, "credentials WHERE kind = 'pat'"), 1);
+}
+
+#[tokio::test]
+async fn a_token_is_taken_back_on_every_node_within_a_second() {
+    let app = App::start().await;
+    let other = app.second_node().await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let token = shown(&make(&mut browser, "script", &["orders:read"], "30d").await);
+    let kept = shown(&make(&mut browser, "kept", &["orders:read"], "30d").await);
+    assert!(judge(&other, &token).await.expect("a token").is_ok());
+    let page = browser.get(TOKENS).await;
+    let id = judge(&app, &token).await.expect("a token").expect("a good one").id;
+    let revoke = page.form(&format!("{TOKENS}/{id}/revoke"));
+
+    // Neither another person, nor a form of another page.
+    let mut bob = app.browser();
+    bob.sign_in(BOB).await;
+    let csrf = bob.get(TOKENS).await.form("/logout").field("csrf").expect("a token").to_owned();
+    bob.submit(&revoke, &[("csrf", &csrf)]).await.is_error_page(404);
+    browser.submit(&revoke, &[("csrf", "nonsense")]).await.is_error_page(403);
+    let foreign = browser.post_as(&revoke.action, &revoke.fields, Some("https://shop.example")).await;
+    foreign.is_error_page(403);
+    let making = filled(&page, "forged", &["orders:read"], "30d");
+    browser.post_as(TOKENS, &making, Some("https://shop.example")).await.is_error_page(403);
+    assert!(judge(&app, &token).await.expect("a token").is_ok());
+
+    let page = browser.submit(&revoke, &[]).await;
+    assert!(
+        page.body.contains("The token is revoked.") && !page.body.contains("<bdi>script</bdi>"),
+        "{}",
+        page.body
+    );
+    assert_eq!(judge(&app, &token).await, Some(Err(NotGood::Revoked)));
+    within(std::time::Duration::from_secs(1), "revoked elsewhere", || async {
+        judge(&other, &token).await == Some(Err(NotGood::Revoked))
+    })
+    .await;
+    assert!(judge(&other, &kept).await.expect("a token").is_ok());
+    assert_eq!(browser.submit(&revoke, &[]).await.status, 200, "twice is once");
+    let events = told(&app.db, "credential.revoked");
+    assert_eq!(events.len(), 1);
+    assert_eq!(
+        (events[0].actor_id, &events[0].data["reason"]),
+        (Some(ADA.id().uuid()), &json!("revoked by its owner"))
+    );
+    // Its name is free again.
+    shown(&make(&mut browser, "script", &["orders:read"], "30d").await);
+}
+
+/// What stopped is shown for a while, so that nobody wonders why.
+#[tokio::test]
+async fn a_token_that_has_ended_is_shown_so_for_a_month() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    shown(&make(&mut browser, "script", &["orders:read"], "7d").await);
+    app.advance(Duration::days(8));
+    browser.sign_in(ADA).await;
+    let page = browser.get(TOKENS).await;
+    assert!(page.body.contains("<span class=\"tag warn\">Expired</span>"), "{}", page.body);
+    shown(&make(&mut browser, "script", &["orders:read"], "7d").await);
+    app.advance(Duration::days(30));
+    browser.sign_in(ADA).await;
+    assert_eq!(browser.get(TOKENS).await.body.matches("<bdi>script</bdi>").count(), 1);
+}
+
+#[tokio::test]
+async fn an_operator_lists_and_revokes_the_tokens_of_people() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    browser.sign_in(ADA).await;
+    let token = shown(&make(&mut browser, "script", &["orders:read"], "30d").await);
+    let grantor = Grantor::over(&app.settings.database.url);
+    let listed = grantor.json(&["pat", "list", "--user", ADA.identifier]);
+    assert_eq!((&listed[0]["name"], &listed[0]["prefix"]), (&json!("script"), &json!(token[..8])));
+    assert_eq!(grantor.json(&["pat", "list", "--user", BOB.identifier]), json!([]));
+    let said = grantor.run(&["pat", "revoke", &token[..8]]);
+    said.is_done();
+    assert_eq!(said.out, "The token script is revoked.\n");
+    within(std::time::Duration::from_secs(1), "revoked here", || async {
+        judge(&app, &token).await == Some(Err(NotGood::Revoked))
+    })
+    .await;
+}
