@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::app::partitions::Partitions;
 use crate::audit::Ledger;
+use crate::audit::chain::Sealer;
 use crate::grants::usage::Usage;
 use crate::platform::clock::Clock;
 use crate::platform::db::Db;
@@ -26,6 +27,7 @@ pub(super) struct Background {
     calendar: JoinHandle<()>,
     notes: JoinHandle<()>,
     keys: JoinHandle<()>,
+    seals: JoinHandle<()>,
     over: Arc<Notify>,
 }
 
@@ -37,11 +39,13 @@ impl Background {
         usage: Arc<Usage>,
         keys: Arc<Keys>,
         partitions: Partitions,
+        sealer: Sealer,
     ) -> Self {
         let over = Arc::new(Notify::new());
         let notes = Notes { usage, ledger: Ledger::new(db), clock: clock.clone() };
         Self {
             keys: tokio::spawn(tend_keys(keys, clock)),
+            seals: tokio::spawn(sealer.seal_for_ever()),
             calendar: tokio::spawn(partitions.clone().look_after()),
             partitions,
             notes: tokio::spawn(notes.write_until(Arc::clone(&over))),
@@ -54,6 +58,7 @@ impl Background {
         self.partitions.end();
         self.calendar.abort();
         self.keys.abort();
+        self.seals.abort();
         self.over.notify_one();
         if let Err(error) = self.notes.await {
             log::error!("the notes of which apps were used: {error}");

@@ -14,6 +14,7 @@ use crate::accounts::sessions::CookieJar;
 use crate::accounts::sign_in::Turns;
 use crate::accounts::{Accounts, Standings};
 use crate::app::background::Background;
+use crate::app::checkpoints;
 use crate::app::database::master_key;
 use crate::app::neighbours::cannot_listen;
 use crate::app::partitions::Partitions;
@@ -176,7 +177,8 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
         _ => Some(Listener::start(db.clone(), Arc::clone(shared.ledger.invalidation()))?),
     };
     let partitions = Partitions::new(db.clone(), clock.clone(), settings.audit.retention(), &shared.metrics);
-    let background = Background::start(db, clock, shared.usage, Arc::clone(&shared.keys), partitions);
+    let sealer = checkpoints::sealer(settings, &shared.ledger, &clock, &shared.keys, &shared.metrics);
+    let background = Background::start(db, clock, shared.usage, Arc::clone(&shared.keys), partitions, sealer);
     Ok(Running {
         front,
         ops,

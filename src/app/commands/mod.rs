@@ -48,7 +48,7 @@ enum Command {
     /// Try it: a server with a person, an app and an API, all gone at the end.
     Demo(demo::Args),
     /// Bring the database up to date.
-    Migrate,
+    Migrate(migrate::Args),
     /// People who sign in.
     #[command(subcommand)]
     User(user::Command),
@@ -122,12 +122,12 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Refusal> {
     match cli.command {
         Command::Serve(_) => return serve::run(&shell).map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => demo::run(&shell, &args)?,
-        Command::Migrate => migrate::run(&shell)?,
+        Command::Migrate(args) => migrate::run(&shell, &args)?,
         Command::User(command) => user::run(&shell, command)?,
         Command::Client(command) => client::run(&shell, command)?,
         Command::Service(command) => service::run(&shell, command)?,
         Command::Key(command) => key::run(&shell, command)?,
-        Command::Audit(command) => audit::run(&shell, &command)?,
+        Command::Audit(command) => return audit::run(&shell, &command),
         Command::Doctor => return Ok(doctor::run(&shell)),
     }
     Ok(ExitCode::SUCCESS)
