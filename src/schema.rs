@@ -113,6 +113,41 @@ diesel::table! {
 }
 
 diesel::table! {
+    event_chain (batch) {
+        batch -> Int8,
+        first_seq -> Int8,
+        last_seq -> Int8,
+        month -> Date,
+        until_transaction -> Int8,
+        until_at -> Timestamptz,
+        until_id -> Uuid,
+        digest -> Bytea,
+        previous -> Bytea,
+        hash -> Bytea,
+        sealed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    event_checkpoints (batch) {
+        batch -> Int8,
+        seq -> Int8,
+        hash -> Bytea,
+        signature -> Text,
+        kid -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    event_leaves (month, batch) {
+        month -> Date,
+        batch -> Int8,
+        leaves -> Bytea,
+    }
+}
+
+diesel::table! {
     events (occurred_at, id) {
         occurred_at -> Timestamptz,
         id -> Uuid,
@@ -127,6 +162,7 @@ diesel::table! {
         ip -> Nullable<Text>,
         user_agent -> Nullable<Text>,
         data -> Jsonb,
+        transaction -> Int8,
     }
 }
 
@@ -355,6 +391,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     clients,
     credential_stats,
     credentials,
+    event_chain,
+    event_checkpoints,
+    event_leaves,
     events,
     families,
     grant_usage,

@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::app::partitions::Partitions;
 use crate::audit::Ledger;
+use crate::audit::chain::Sealer;
 use crate::credentials::expiring::tell_expiring;
 use crate::credentials::usage::Usage as CredentialUsage;
 use crate::grants::usage::Usage as GrantUsage;
@@ -41,6 +42,7 @@ impl Background {
         memory: impl IntoIterator<Item = Noted>,
         keys: Arc<Keys>,
         partitions: Partitions,
+        sealer: Sealer,
     ) -> Self {
         let ledger = Ledger::new(db);
         let notes = memory.into_iter().map(|noted| {
@@ -53,6 +55,7 @@ impl Background {
             tasks: vec![
                 tokio::spawn(partitions.clone().look_after()),
                 tokio::spawn(tend_keys(keys, clock.clone())),
+                tokio::spawn(sealer.seal_for_ever()),
                 tokio::spawn(look_for_ends(ledger, clock)),
             ],
             partitions,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 
 use crate::app::settings::{DatabaseSettings, Settings};
+use crate::audit::chain::heed_restored;
 use crate::kernel::Fault;
 use crate::platform::db::{self, Db, Distance};
 use crate::platform::private_postgres::{PrivatePostgres, Settings as PrivateSettings};
@@ -55,6 +56,11 @@ impl Database {
         }
         let prepared = db.run_here(|connection| {
             is_up_to_date(&db::distance(connection)?)?;
+            if heed_restored(connection)? {
+                log::warn!(
+                    "this database was restored from a dump: the audit log goes on after what came with it"
+                );
+            }
             db::make_partitions(connection, today)
         });
         prepared.map(drop).map_err(say_whose_it_must_be)
@@ -74,6 +80,14 @@ pub fn master_key(settings: &Settings) -> Result<Option<MasterKey>, Fault> {
         return Ok(settings.signing.master_key.clone());
     }
     MasterKey::beside_postgres(&settings.database.data_dir).map(Some)
+}
+
+/// The same, without making one.
+pub(super) fn known_master_key(settings: &Settings) -> Result<Option<MasterKey>, Fault> {
+    if settings.signing.master_key.is_some() || !settings.database.url.is_empty() {
+        return Ok(settings.signing.master_key.clone());
+    }
+    MasterKey::in_file(&MasterKey::path_in(&settings.database.data_dir))
 }
 
 /// Where the private one lives, by the settings.

@@ -2,6 +2,7 @@
 
 mod assets;
 mod background;
+mod checkpoints;
 pub mod commands;
 pub mod database;
 mod health;

@@ -15,6 +15,7 @@ use crate::accounts::sessions::CookieJar;
 use crate::accounts::sign_in::Turns;
 use crate::accounts::{self, Accounts, Standings};
 use crate::app::background::{Background, Noted};
+use crate::app::checkpoints;
 use crate::app::database::master_key;
 use crate::app::neighbours::cannot_listen;
 use crate::app::partitions::Partitions;
@@ -194,9 +195,10 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
     let today = clock.now().date_naive();
     db.run(move |connection| db::reach_ahead(connection, lifetime, today)).await?;
     let partitions = Partitions::new(db.clone(), clock.clone(), settings.audit.retention(), &shared.metrics);
+    let sealer = checkpoints::sealer(settings, &shared.ledger, &clock, &shared.keys, &shared.metrics);
     let credentials = shared.credentials.into_inner();
     let noted = [Noted::Grants(shared.usage), Noted::Credentials(Arc::clone(&credentials.usage))];
-    let background = Background::start(db, clock, noted, Arc::clone(&shared.keys), partitions);
+    let background = Background::start(db, clock, noted, Arc::clone(&shared.keys), partitions, sealer);
     Ok(Running {
         front,
         ops,

@@ -1,6 +1,8 @@
 //! What was done: the append-only event log, and the only door to a transaction.
 
+pub mod chain;
 pub mod event;
+pub mod export;
 mod lane;
 mod ledger;
 mod metrics;
@@ -11,5 +13,11 @@ mod work;
 pub use event::{Actor, Event, Kind};
 pub use ledger::{Ledger, Lookup, WriteValue};
 pub use notes::Notes;
-pub use store::{Listed, list};
+pub use store::{Filter, Listed, list, page};
 pub use work::Work;
+
+/// The column of the log that the database fills, and nobody else: by it the sealer knows what is complete.
+pub const FILLED: (&str, &str) = ("events", "transaction");
+
+/// The tables that only grow.
+pub const LOGS: &[&str] = &["events", "event_chain", "event_leaves", "event_checkpoints"];

@@ -1,8 +1,9 @@
 //! The table `events`.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -110,4 +111,74 @@ pub fn list(connection: &mut Connection, kind: Option<&str>, most: i64) -> Resul
         query = query.filter(events::kind.eq(kind.to_owned()));
     }
     Ok(query.load(connection)?)
+}
+
+/// Where an event stands: its transaction, its moment, its id.
+type Standing = (i64, DateTime<Utc>, Uuid);
+
+/// The events after one place and up to another, in the order of the chain: some are skipped, and so many follow.
+pub(super) fn listed_between(
+    connection: &mut Connection,
+    after: Standing,
+    until: Standing,
+    (skipped, most): (i64, i64),
+) -> Result<Vec<Listed>, Fault> {
+    let place = (events::transaction, events::occurred_at, events::id);
+    let is_within = sql::<Bool>("(transaction, occurred_at, id) > (")
+        .bind::<BigInt, _>(after.0)
+        .sql(", ")
+        .bind::<Timestamptz, _>(after.1)
+        .sql(", ")
+        .bind::<SqlUuid, _>(after.2)
+        .sql(") AND (transaction, occurred_at, id) <= (")
+        .bind::<BigInt, _>(until.0)
+        .sql(", ")
+        .bind::<Timestamptz, _>(until.1)
+        .sql(", ")
+        .bind::<SqlUuid, _>(until.2)
+        .sql(")");
+    let query = events::table.filter(is_within).order(place).offset(skipped).limit(most);
+    Ok(query.select(Listed::as_select()).load(connection)?)
+}
+
+/// The transaction that wrote an event.
+pub(super) fn transaction_of(
+    connection: &mut Connection,
+    key: (DateTime<Utc>, Uuid),
+) -> Result<Option<i64>, Fault> {
+    Ok(events::table.find(key).select(events::transaction).first(connection).optional()?)
+}
+
+/// The events of a time and, if one is named, of a kind, oldest first, after one of them; at most so many.
+pub fn page(connection: &mut Connection, filter: &Filter, most: i64) -> Result<Vec<Listed>, Fault> {
+    let mut query = events::table
+        .filter(events::occurred_at.lt(filter.to))
+        .order((events::occurred_at, events::id))
+        .limit(most)
+        .select(Listed::as_select())
+        .into_boxed();
+    if let Some(from) = filter.from {
+        query = query.filter(events::occurred_at.ge(from));
+    }
+    if let Some(kind) = &filter.kind {
+        query = query.filter(events::kind.eq(kind.clone()));
+    }
+    if let Some((at, id)) = filter.after {
+        let is_later = sql::<Bool>("(occurred_at, id) > (").bind::<Timestamptz, _>(at).sql(", ");
+        query = query.filter(is_later.bind::<SqlUuid, _>(id).sql(")"));
+    }
+    Ok(query.load(connection)?)
+}
+
+/// Which events.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// Not before this.
+    pub from: Option<DateTime<Utc>>,
+    /// Before this.
+    pub to: DateTime<Utc>,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// After this one.
+    pub after: Option<(DateTime<Utc>, Uuid)>,
 }

@@ -12,6 +12,7 @@ mod notification;
 mod statement;
 mod partitions;
 mod retention;
+mod roles;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +34,7 @@ pub use self::partitions::{
     LogRetention, Partition, detached_partitions, make_partitions, partitions, reach_ahead,
 };
 pub use self::retention::{Round, agreed_day, drop_expired};
+pub use self::roles::admit_role;
 pub use self::statement::{Statement, by_day};
 use crate::kernel::Fault;
 
@@ -290,6 +292,11 @@ pub fn connect(url: &str) -> Result<Connection, ConnectionError> {
 
 fn reach(url: &str) -> Result<Connection, Fault> {
     connect(&bounded(url)).map_err(|error| Fault::unavailable(failure::words(&error.to_string())))
+}
+
+/// A name as SQL takes it, whatever is in it.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// Adds the bounds on a dead network to a connection string, in either of libpq's two forms.

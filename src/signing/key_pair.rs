@@ -6,9 +6,11 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
 };
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{DecodingKey, crypto};
-use serde_json::Value;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::kernel::Fault;
@@ -108,6 +110,12 @@ impl PublicKey {
         let key = DecodingKey::from_jwk(&read).ok()?;
         let is_of_family = key.family() == jsonwebtoken::Algorithm::from(algorithm).family();
         (is_itself && is_for && is_of_family).then(|| Self { kid: kid.to_owned(), algorithm, jwk, key })
+    }
+
+    /// The first part of a JWS of this type that it signs.
+    pub(super) fn header(&self, typ: &str) -> String {
+        let header = json!({ "typ": typ, "alg": self.algorithm.as_str(), "kid": self.kid });
+        URL_SAFE_NO_PAD.encode(header.to_string())
     }
 
     /// Whether a signature is this key's, by this key's algorithm and no other.

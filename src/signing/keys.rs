@@ -132,6 +132,17 @@ impl Keys {
         Ok(Signed::new(text, end))
     }
 
+    /// Signs what is no token, as a JWS of another type; its text, and the name of the key. `None`: nothing is signed, by
+    /// the operator's choice.
+    pub fn sign_as(
+        &self,
+        typ: &str,
+        payload: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(String, String)>, Fault> {
+        if self.is_on() { self.read()?.sign_as(typ, payload, now).map(Some) } else { Ok(None) }
+    }
+
     /// The claims of a JWT, if we signed it and its key still counts. Whether its time is over is not judged here.
     pub async fn verified(&self, presented: &str, now: DateTime<Utc>) -> Result<Option<Verified>, Fault> {
         let Some(jwt) = Presented::parse(presented) else { return Ok(None) };

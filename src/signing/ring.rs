@@ -116,16 +116,25 @@ impl Ring {
 
     /// Signs the claims of an access token; the text, and the end of what is signed within it.
     pub(super) fn sign(&self, claims: &str, now: DateTime<Utc>) -> Result<(String, usize), Fault> {
+        let key = self.signing_key(now)?;
+        key.sign(&key.header, claims)
+    }
+
+    /// Signs what is no token, as a JWS of another type; its text, and the name of the key.
+    pub(super) fn sign_as(
+        &self,
+        typ: &str,
+        payload: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(String, String), Fault> {
+        let key = self.signing_key(now)?;
+        let (text, _) = key.sign(&key.public.header(typ), payload)?;
+        Ok((text, key.public.kid.clone()))
+    }
+
+    fn signing_key(&self, now: DateTime<Utc>) -> Result<&Key, Fault> {
         let signer = self.signer(now).ok_or_else(|| Fault::unavailable("there is no key that signs now"))?;
-        let pair = signer.key.pair.as_ref();
-        let pair = pair.ok_or_else(|| Fault::unavailable("the key that signs now cannot be opened"))?;
-        let mut text = format!("{}.", signer.key.header);
-        URL_SAFE_NO_PAD.encode_string(claims, &mut text);
-        let end = text.len();
-        let signature = pair.sign(text.as_bytes())?;
-        text.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut text);
-        Ok((text, end))
+        Ok(&signer.key)
     }
 
     /// Whether a key of ours that counts now has this name, this algorithm, and made this signature.
@@ -154,8 +163,20 @@ impl Key {
         let pair = private
             .and_then(|private| KeyPair::read(algorithm, &private))
             .filter(|pair| pair.public().is_ok_and(|public| public.kid == *kid));
-        let header = json!({ "typ": TYPE, "alg": algorithm.as_str(), "kid": kid }).to_string();
-        Some(Self { public, pair, header: URL_SAFE_NO_PAD.encode(header) })
+        let header = public.header(TYPE);
+        Some(Self { public, pair, header })
+    }
+
+    fn sign(&self, header: &str, payload: &str) -> Result<(String, usize), Fault> {
+        let pair = self.pair.as_ref();
+        let pair = pair.ok_or_else(|| Fault::unavailable("the key that signs now cannot be opened"))?;
+        let mut text = format!("{header}.");
+        URL_SAFE_NO_PAD.encode_string(payload, &mut text);
+        let end = text.len();
+        let signature = pair.sign(text.as_bytes())?;
+        text.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut text);
+        Ok((text, end))
     }
 }
 

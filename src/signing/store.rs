@@ -11,6 +11,7 @@ use crate::kernel::{Fault, Stale};
 use crate::platform::db::Connection;
 use crate::platform::seal::Sealed;
 use crate::schema::signing_keys;
+use crate::signing::key_pair::PublicKey;
 use crate::signing::{Algorithm, Life, MasterKey};
 
 /// A key at rest.
@@ -32,6 +33,16 @@ impl StoredKey {
     /// Whether this master key opens its private part.
     pub fn opens_under(&self, master: &MasterKey) -> bool {
         master.open(&self.kid, self.algorithm, &self.private_key).is_some()
+    }
+
+    /// Whether it signed this JWS, which is of this type, whatever the key may do by now.
+    pub fn signed(&self, typ: &str, jws: &str) -> bool {
+        let Some(public) = PublicKey::read(&self.kid, self.algorithm, self.public_jwk.clone()) else {
+            return false;
+        };
+        let Some((message, signature)) = jws.rsplit_once('.') else { return false };
+        let is_headed = message.split_once('.').is_some_and(|(header, _)| header == public.header(typ));
+        is_headed && public.verifies(signature, message.as_bytes())
     }
 }
 

@@ -122,9 +122,14 @@ fn a_database_that_is_well_is_found_so() {
     found.says("partitions", "ok", "made ahead as ");
     found.says("accounts", "ok", "no client yet: `grantor client add ");
     found.says("signing", "ok", "no JWTs: they need signing.master_key");
+    found.says(
+        "audit",
+        "ok",
+        "none of them signed yet (that needs a signing key); 1 wait until a server seals them",
+    );
     let mut names = vec!["settings", "limits", "proxies", "exposure", "transport", "files", "front", "ops"];
     names.extend(["database", "durability", "role", "connections", "migrations", "permissions"]);
-    names.extend(["partitions", "retention", "tables", "accounts", "signing", "clock"]);
+    names.extend(["partitions", "retention", "tables", "accounts", "signing", "audit", "clock"]);
     names.sort_unstable();
     assert_eq!(found.names(), names);
 

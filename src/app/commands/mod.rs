@@ -54,7 +54,7 @@ enum Command {
     /// Try it: a server with a person, an app and an API, all gone at the end.
     Demo(demo::Args),
     /// Bring the database up to date.
-    Migrate,
+    Migrate(migrate::Args),
     /// People who sign in.
     #[command(subcommand)]
     User(user::Command),
@@ -140,7 +140,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Refusal> {
     match cli.command {
         Command::Serve(_) => return serve::run(&shell).map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => demo::run(&shell, &args)?,
-        Command::Migrate => migrate::run(&shell)?,
+        Command::Migrate(args) => migrate::run(&shell, &args)?,
         Command::User(command) => user::run(&shell, command)?,
         Command::Org(command) => org::run(&shell, command)?,
         Command::Plan(command) => plan::run(&shell, command)?,
@@ -149,7 +149,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Refusal> {
         Command::ApiKey(command) => api_key::run(&shell, command)?,
         Command::Pat(command) => pat::run(&shell, command)?,
         Command::Key(command) => key::run(&shell, command)?,
-        Command::Audit(command) => audit::run(&shell, &command)?,
+        Command::Audit(command) => return audit::run(&shell, &command),
         Command::Doctor => return Ok(doctor::run(&shell)),
     }
     Ok(ExitCode::SUCCESS)

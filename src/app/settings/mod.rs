@@ -68,6 +68,8 @@ pub struct Settings {
 pub struct AuditSettings {
     /// Days that events are kept; 0: for ever.
     pub retention_days: u32,
+    /// Seconds between two checkpoints.
+    pub checkpoint_s: u32,
 }
 
 impl AuditSettings {
@@ -285,6 +287,7 @@ impl Settings {
             self.audit.retention_days == 0 || (2..=36_500).contains(&self.audit.retention_days),
             "audit.retention_days must be 2 to 36500, or 0",
         );
+        demand((1..=86_400).contains(&self.audit.checkpoint_s), "audit.checkpoint_s must be 1 to 86400");
         demand(self.cache.entries <= 10_000_000, "cache.entries must be 0 to 10000000");
         demand((1..=60).contains(&self.cache.lifetime_s), "cache.lifetime_s must be 1 to 60");
         complaints.extend(self.database.way.complaint(self.database.allow_plaintext));

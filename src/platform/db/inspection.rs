@@ -84,6 +84,7 @@ pub fn database_time(connection: &mut Connection) -> Result<DateTime<Utc>, Fault
 
 /// What our role may do.
 #[derive(Debug, QueryableByName)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a right of its own")]
 pub struct Rights {
     /// Make tables in the schema `public`, as migrations do; before the first, also a schema.
     #[diesel(sql_type = Bool)]
@@ -94,6 +95,9 @@ pub struct Rights {
     /// Attach them: it owns every partitioned table.
     #[diesel(sql_type = Bool)]
     pub own: bool,
+    /// Have them made by the function that works for their owner.
+    #[diesel(sql_type = Bool)]
+    pub is_admitted: bool,
 }
 
 /// Asks for [`Rights`]. What is not there yet, whoever migrates will own.
@@ -102,7 +106,9 @@ pub fn rights(connection: &mut Connection) -> Result<Rights, Fault> {
         "SELECT has_schema_privilege('public', 'CREATE') AND (to_regnamespace('partitions') IS NOT NULL \
                     OR has_database_privilege(current_database(), 'CREATE')) AS migrate, \
                 coalesce(has_schema_privilege(to_regnamespace('partitions'), 'CREATE'), true) AS make, \
-                coalesce(bool_and(pg_has_role(relowner, 'USAGE')), true) AS own \
+                coalesce(bool_and(pg_has_role(relowner, 'USAGE')), true) AS own, \
+                coalesce(has_function_privilege(to_regprocedure('make_partitions(date)'), 'EXECUTE'), false) \
+                    AS is_admitted \
          FROM pg_class WHERE relkind = 'p' AND relnamespace = 'public'::regnamespace",
     );
     Ok(rights.get_result(connection)?)

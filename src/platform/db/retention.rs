@@ -12,7 +12,7 @@ use diesel::sql_types::{Bool, Text};
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 
 use super::partitions::{LogRetention, MARK, Partition, detached_partitions, partitions};
-use super::{Connection, database_time};
+use super::{Connection, database_time, quoted};
 use crate::kernel::Fault;
 
 /// How far our clock and the database's may be apart: whose is right nobody knows, and what is dropped is gone.
@@ -171,10 +171,6 @@ fn detach(connection: &mut Connection, partition: &Partition) -> Result<(), Faul
 
 fn drop_table(connection: &mut Connection, name: &str) -> Result<(), Fault> {
     Ok(connection.batch_execute(&format!("DROP TABLE partitions.{}", quoted(name)))?)
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! The database: whether it is reached and up to date, and what our role may do in it.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 
 use super::finding::{Finding, Level};
 use super::partitions::Seen;
-use super::{contents, partitions, postgres, signing};
+use super::{audit, contents, partitions, postgres, signing};
 use crate::app::commands::Shell;
 use crate::app::database::Database;
+use crate::audit::chain::standing;
 use crate::kernel::Fault;
 use crate::platform::db::{self, Connection, Db, Distance, Rights};
 use crate::platform::logging;
@@ -52,6 +53,10 @@ fn contents_of(shell: &Shell, database: &Database, db: &Db, is_serving: bool) ->
         }
         findings.push(ask(db, "accounts", contents::check));
         findings.push(ask(db, "signing", |connection| signing::check(shell, connection)));
+        findings.push(ask(db, "audit", |connection| {
+            let every = TimeDelta::seconds(shell.settings.audit.checkpoint_s.into());
+            Ok(audit::check(&standing(connection)?, shell.clock.now(), is_serving, every))
+        }));
     }
     findings
 }
@@ -97,6 +102,11 @@ fn migrations(distance: &Distance, is_private: bool) -> Finding {
 
 /// Partitions are made by the role we connect as: without that right the server would stop one day.
 fn permissions(rights: &Rights, is_migrated: bool) -> Finding {
+    if !rights.own && rights.is_admitted {
+        let words = "may read, write and have partitions made, and only add to the logs. Its owner drops what expired: \
+                     `grantor migrate --drop-expired`, daily";
+        return Finding::ok("permissions", words);
+    }
     if !rights.own || !rights.make {
         let words =
             "the database role may not make partitions: it must own the tables and the schema partitions";

@@ -3,6 +3,7 @@
 //! A check that cannot be made says why, and the others go on. None of them changes anything, but that a private
 //! Postgres which is down runs for their while.
 
+mod audit;
 mod contents;
 mod database;
 mod files;

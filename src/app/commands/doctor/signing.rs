@@ -2,12 +2,13 @@
 
 use super::finding::Finding;
 use crate::app::commands::Shell;
+use crate::app::database::known_master_key;
 use crate::app::settings::Settings;
 use crate::kernel::Fault;
 use crate::platform::db::Connection;
+use crate::signing::State;
 use crate::signing::rotation::wrong_master_key;
 use crate::signing::store::{StoredKey, all};
-use crate::signing::{MasterKey, State};
 
 pub(super) fn check(shell: &Shell, connection: &mut Connection) -> Result<Finding, Fault> {
     let (now, keys) = (shell.clock.now(), all(connection)?);
@@ -37,14 +38,6 @@ pub(super) fn check(shell: &Shell, connection: &mut Connection) -> Result<Findin
             Finding::warn("signing", "no key signs now: a server makes one at its start, and every second")
         }
     })
-}
-
-/// The master key, without making one.
-fn known_master_key(settings: &Settings) -> Result<Option<MasterKey>, Fault> {
-    if settings.signing.master_key.is_some() || !settings.database.url.is_empty() {
-        return Ok(settings.signing.master_key.clone());
-    }
-    MasterKey::in_file(&MasterKey::path_in(&settings.database.data_dir))
 }
 
 fn without_master_key(settings: &Settings, living: usize) -> Finding {

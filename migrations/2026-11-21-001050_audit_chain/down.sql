@@ -1,0 +1,12 @@
+GRANT EXECUTE ON FUNCTION make_partitions(date) TO PUBLIC;
+ALTER FUNCTION make_partitions(date) RESET search_path;
+ALTER FUNCTION make_partitions(date) SECURITY INVOKER;
+DELETE FROM partition_plans WHERE parent = 'event_leaves';
+DROP TABLE event_checkpoints;
+DROP TABLE event_leaves;
+DROP TABLE event_chain;
+DROP FUNCTION refuse_change_of_event_chain();
+DROP FUNCTION heed_restored_events();
+DROP FUNCTION event_horizon();
+ALTER TABLE events DROP COLUMN transaction;
+DROP FUNCTION event_offset();
