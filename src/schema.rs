@@ -159,6 +159,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    limits (id) {
+        id -> Uuid,
+        plan_id -> Nullable<Text>,
+        principal_id -> Nullable<Uuid>,
+        credential_id -> Nullable<Uuid>,
+        service_id -> Nullable<Uuid>,
+        route_id -> Nullable<Uuid>,
+        name -> Text,
+        kind -> Text,
+        quota -> Nullable<Int8>,
+        window_s -> Int8,
+        unit -> Text,
+        on_error -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     partition_plans (parent) {
         parent -> Text,
         grain -> Text,
@@ -174,6 +193,26 @@ diesel::table! {
         name -> Text,
         created_at -> Timestamptz,
         disabled_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    quota_counters (key, cell, slot) {
+        slot -> Int2,
+        key -> Uuid,
+        cell -> Int8,
+        used -> Int8,
+        told -> Int2,
+    }
+}
+
+diesel::table! {
+    rate_counters (key, cell, slot) {
+        slot -> Int2,
+        key -> Uuid,
+        cell -> Int8,
+        used -> Int8,
+        told -> Int2,
     }
 }
 
@@ -274,8 +313,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     grant_usage,
     grants,
     interactions,
+    limits,
     partition_plans,
     principals,
+    quota_counters,
+    rate_counters,
     refresh_answers,
     refresh_tokens,
     scopes,

@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use crate::app::partitions::Partitions;
 use crate::audit::Ledger;
 use crate::grants::usage::Usage;
+use crate::limits::Limits;
 use crate::platform::clock::Clock;
 use crate::platform::db::Db;
 use crate::signing::Keys;
@@ -20,12 +21,18 @@ const NOTES: Duration = Duration::from_secs(1);
 /// How often the signing keys are looked after.
 const KEYS: Duration = Duration::from_secs(1);
 
+/// How often leases of limits are looked after, and after how many times room is made in the store.
+const LEASES: Duration = Duration::from_secs(1);
+const TIDY_EVERY: u32 = 600;
+
 /// The tasks, and what is to be done at their end.
 pub(super) struct Background {
     partitions: Partitions,
     calendar: JoinHandle<()>,
     notes: JoinHandle<()>,
     keys: JoinHandle<()>,
+    leases: JoinHandle<()>,
+    limits: Arc<Limits>,
     over: Arc<Notify>,
 }
 
@@ -37,6 +44,7 @@ impl Background {
         usage: Arc<Usage>,
         keys: Arc<Keys>,
         partitions: Partitions,
+        limits: Arc<Limits>,
     ) -> Self {
         let over = Arc::new(Notify::new());
         let notes = Notes { usage, ledger: Ledger::new(db), clock: clock.clone() };
@@ -44,6 +52,8 @@ impl Background {
             keys: tokio::spawn(tend_keys(keys, clock)),
             calendar: tokio::spawn(partitions.clone().look_after()),
             partitions,
+            leases: tokio::spawn(tend_limits(Arc::clone(&limits))),
+            limits,
             notes: tokio::spawn(notes.write_until(Arc::clone(&over))),
             over,
         }
@@ -54,6 +64,10 @@ impl Background {
         self.partitions.end();
         self.calendar.abort();
         self.keys.abort();
+        self.leases.abort();
+        if let Err(fault) = self.limits.end().await {
+            log::warn!("giving back what was taken of limits: {fault}");
+        }
         self.over.notify_one();
         if let Err(error) = self.notes.await {
             log::error!("the notes of which apps were used: {error}");
@@ -80,6 +94,22 @@ impl Notes {
     async fn write(&self) {
         if let Err(fault) = self.usage.flush(&self.ledger, self.clock.now()).await {
             log::warn!("noting which apps were used: {fault}");
+        }
+    }
+}
+
+/// Gives back what leases of limits had left; what that needs of the store is no more than calls need, who say if it is
+/// away.
+async fn tend_limits(limits: Arc<Limits>) {
+    for round in 1u32.. {
+        sleep(LEASES).await;
+        if let Err(fault) = limits.tend().await {
+            log::debug!("giving back what was taken of limits: {fault}");
+        }
+        if round % TIDY_EVERY == 0
+            && let Err(fault) = limits.tidy().await
+        {
+            log::warn!("making room in the store of limits: {fault}");
         }
     }
 }

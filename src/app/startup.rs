@@ -27,6 +27,7 @@ use crate::decision::Bearers;
 use crate::grants::access_tokens::AccessTokens;
 use crate::grants::usage::Usage;
 use crate::kernel::Fault;
+use crate::limits::Limits;
 use crate::limits::guard::Guard;
 use crate::oauth::OAuth;
 use crate::platform::cache::Caches;
@@ -48,6 +49,7 @@ struct Shared {
     accounts: web::Data<Accounts>,
     oauth: web::Data<OAuth>,
     usage: Arc<Usage>,
+    limits: Arc<Limits>,
     keys: Arc<Keys>,
     metrics: Arc<Metrics>,
     ledger: Ledger,
@@ -70,6 +72,7 @@ impl Shared {
             origin: settings.issuer.clone(),
         });
         let usage = Arc::new(Usage::default());
+        let limits = Arc::new(Limits::open(&settings.limits, &settings.redis, &ledger, &clock)?);
         ledger.register(&metrics);
         let caches = Caches::new(&settings.cache, Arc::clone(ledger.invalidation()), &metrics);
         let keys = Keys::new(
@@ -112,6 +115,7 @@ impl Shared {
             accounts: web::Data::from(accounts),
             oauth: web::Data::new(oauth),
             usage,
+            limits,
             keys,
             metrics,
             ledger,
@@ -176,7 +180,8 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
         _ => Some(Listener::start(db.clone(), Arc::clone(shared.ledger.invalidation()))?),
     };
     let partitions = Partitions::new(db.clone(), clock.clone(), settings.audit.retention(), &shared.metrics);
-    let background = Background::start(db, clock, shared.usage, Arc::clone(&shared.keys), partitions);
+    let background =
+        Background::start(db, clock, shared.usage, Arc::clone(&shared.keys), partitions, shared.limits);
     Ok(Running {
         front,
         ops,

@@ -61,6 +61,10 @@ kinds! {
     ClientDisabled = "client.disabled", "success";
     /// An operator let a disabled client act again.
     ClientEnabled = "client.enabled", "success";
+    /// A limit was set, anew or instead of what it said before; `data` says whose it is and what it says.
+    LimitSet = "limit.set", "success";
+    /// A limit was deleted; `data` says what it said.
+    LimitDeleted = "limit.deleted", "success";
     /// A signing key was made, by schedule or by an operator; `data` says when it signs.
     KeyCreated = "key.created", "success";
     /// A signing key got a successor, and signs until that one does.

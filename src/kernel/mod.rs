@@ -33,7 +33,7 @@ pub use identity::{
 pub use origin::{InvalidOrigin, Origin};
 pub use pkce::{CodeChallenge, CodeVerifier, MalformedPkce};
 pub use principal::{
-    AttemptId, ClientId, CredentialId, EventId, FamilyId, GrantId, InteractionId, InvalidClientId,
+    AttemptId, ClientId, CredentialId, EventId, FamilyId, GrantId, InteractionId, InvalidClientId, LimitId,
     PrincipalId, PrincipalKind, RequestId, ServiceId, SessionId, TokenId,
 };
 pub use redirect_uri::{RedirectUri, RedirectUriProblem, with_params};

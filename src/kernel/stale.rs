@@ -21,6 +21,10 @@ pub enum Stale {
     AccessToken(SecretHash),
     /// Services and their scopes.
     Catalogue,
+    /// The limits of plans and services.
+    Limits,
+    /// Those of one principal or credential.
+    LimitsOf(Uuid),
     /// The signing keys: which there are, and what each may do.
     SigningKeys,
     /// All of it: more than is worth naming.
@@ -37,6 +41,8 @@ impl Stale {
             Self::Family(id) => format!("f{}", id.uuid().simple()),
             Self::AccessToken(hash) => format!("t{}", URL_SAFE_NO_PAD.encode(hash.as_bytes())),
             Self::Catalogue => "s".to_owned(),
+            Self::Limits => "l".to_owned(),
+            Self::LimitsOf(owner) => format!("o{}", owner.simple()),
             Self::SigningKeys => "k".to_owned(),
             Self::Everything => "*".to_owned(),
         }
@@ -60,6 +66,8 @@ impl Stale {
                 Some(Self::AccessToken(SecretHash::from_bytes(bytes.try_into().ok()?)))
             }
             "s" if about.is_empty() => Some(Self::Catalogue),
+            "l" if about.is_empty() => Some(Self::Limits),
+            "o" => id().map(Self::LimitsOf),
             "k" if about.is_empty() => Some(Self::SigningKeys),
             _ => None,
         }
@@ -80,6 +88,8 @@ mod tests {
             Stale::Family(FamilyId::from_uuid(id)),
             Stale::AccessToken(SecretHash::of("gat")),
             Stale::Catalogue,
+            Stale::Limits,
+            Stale::LimitsOf(id),
             Stale::SigningKeys,
             Stale::Everything,
         ] {

@@ -37,6 +37,7 @@ mod introspection;
 mod jwt;
 mod killed;
 mod lanes;
+mod limits;
 mod metadata;
 mod nodes;
 mod pages;
