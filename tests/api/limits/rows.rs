@@ -50,14 +50,20 @@ fn limit(whose: Whose, place: Place, quota: Option<i64>) -> Limit {
     Limit { id: LimitId::from_uuid(Uuid::now_v7()), owner, terms }
 }
 
+/// Events of one moment have no order.
+fn next_moment(app: &App) -> Context {
+    app.clock.advance(TimeDelta::seconds(1));
+    Context::operator(app.clock.now())
+}
+
 fn set(app: &App, limit: &Limit) -> LimitId {
-    let context = Context::operator(app.clock.now());
+    let context = next_moment(app);
     let act = app.ledger.act_here(&context, |work| Ok(Ok(store::set(work, limit, Actor::Operator)?)));
     act.expect("no fault").expect("no denial")
 }
 
 fn delete(app: &App, id: LimitId) -> bool {
-    let context = Context::operator(app.clock.now());
+    let context = next_moment(app);
     let act = app.ledger.act_here(&context, |work| {
         work.nothing_to_tell("there may be no such limit");
         Ok(Ok(store::remove(work, id, Actor::Operator)?))
@@ -91,7 +97,6 @@ async fn what_is_set_binds_at_once_and_is_told() {
     let of_key = Whose::Credential(caller.credential.expect("a key"));
     let id = set(&app, &limit(of_key.clone(), Place::Anywhere, Some(3)));
     assert_eq!(binds(&directory, &caller, target).await, "minute=3 day=100");
-    app.clock.advance(TimeDelta::seconds(1));
     assert_eq!(set(&app, &limit(of_key, Place::Anywhere, None)), id, "it is the same one");
     assert_eq!(binds(&directory, &caller, target).await, "day=100");
 
