@@ -215,6 +215,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    limits (id) {
+        id -> Uuid,
+        plan_id -> Nullable<Text>,
+        principal_id -> Nullable<Uuid>,
+        credential_id -> Nullable<Uuid>,
+        service_id -> Nullable<Uuid>,
+        route_id -> Nullable<Uuid>,
+        name -> Text,
+        kind -> Text,
+        quota -> Nullable<Int8>,
+        window_s -> Int8,
+        unit -> Text,
+        on_error -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     memberships (org_id, user_id) {
         org_id -> Uuid,
         user_id -> Uuid,
@@ -264,6 +283,26 @@ diesel::table! {
         plan_id -> Nullable<Text>,
         updated_at -> Timestamptz,
         version -> Int8,
+    }
+}
+
+diesel::table! {
+    quota_counters (key, cell, slot) {
+        slot -> Int2,
+        key -> Uuid,
+        cell -> Int8,
+        used -> Int8,
+        told -> Int2,
+    }
+}
+
+diesel::table! {
+    rate_counters (key, cell, slot) {
+        slot -> Int2,
+        key -> Uuid,
+        cell -> Int8,
+        used -> Int8,
+        told -> Int2,
     }
 }
 
@@ -399,11 +438,14 @@ diesel::allow_tables_to_appear_in_same_query!(
     grant_usage,
     grants,
     interactions,
+    limits,
     memberships,
     organizations,
     partition_plans,
     plans,
     principals,
+    quota_counters,
+    rate_counters,
     refresh_answers,
     refresh_tokens,
     scopes,

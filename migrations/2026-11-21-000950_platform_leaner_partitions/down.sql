@@ -1,3 +1,4 @@
+DROP FUNCTION reach_ahead(integer, date);
 CREATE OR REPLACE FUNCTION make_partitions(today date) RETURNS integer LANGUAGE plpgsql
     SET timezone = 'UTC' AS $$
 DECLARE

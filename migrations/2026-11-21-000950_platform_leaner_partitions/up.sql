@@ -45,6 +45,20 @@ BEGIN
 END
 $$;
 
+-- Has the rows of a life so long find their partitions. What was reached once is kept: another node or client may need
+-- it. (By the owner's right: a server may work as a role that only reads the plans.)
+CREATE FUNCTION reach_ahead(days integer, today date) RETURNS void LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE partition_plans SET ahead = make_interval(days => days)
+        WHERE lives_as = 'refresh_token' AND ahead < make_interval(days => days);
+    IF FOUND THEN
+        PERFORM make_partitions(today);
+    END IF;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION reach_ahead(integer, date) FROM PUBLIC;
+
 UPDATE partition_plans SET fillfactor = 60 WHERE parent IN ('authorization_codes', 'refresh_tokens', 'refresh_answers');
 UPDATE partition_plans SET lives_as = 'refresh_token', ahead = (
         SELECT make_interval(days => 39 + coalesce(max(refresh_token_lifetime), 0) / 86400) FROM clients)

@@ -15,6 +15,7 @@ use crate::credentials::expiring::tell_expiring;
 use crate::credentials::usage::Usage as CredentialUsage;
 use crate::grants::usage::Usage as GrantUsage;
 use crate::kernel::Fault;
+use crate::limits::Limits;
 use crate::platform::clock::Clock;
 use crate::platform::db::Db;
 use crate::signing::Keys;
@@ -25,6 +26,10 @@ const KEYS: Duration = Duration::from_secs(1);
 /// How often it is looked for credentials that end soon.
 const ENDS: Duration = Duration::from_secs(3600);
 
+/// How often leases of limits are looked after, and after how many times room is made in the store.
+const LEASES: Duration = Duration::from_secs(1);
+const TIDY_EVERY: u32 = 600;
+
 /// The tasks, and what is to be done at their end.
 pub(super) struct Background {
     partitions: Partitions,
@@ -32,6 +37,7 @@ pub(super) struct Background {
     tasks: Vec<JoinHandle<()>>,
     /// Those that write once more when they are told that it is over.
     notes: Vec<(Arc<Notify>, JoinHandle<()>)>,
+    limits: Arc<Limits>,
 }
 
 impl Background {
@@ -43,6 +49,7 @@ impl Background {
         keys: Arc<Keys>,
         partitions: Partitions,
         sealer: Sealer,
+        limits: Arc<Limits>,
     ) -> Self {
         let ledger = Ledger::new(db);
         let notes = memory.into_iter().map(|noted| {
@@ -57,8 +64,10 @@ impl Background {
                 tokio::spawn(tend_keys(keys, clock.clone())),
                 tokio::spawn(sealer.seal_for_ever()),
                 tokio::spawn(look_for_ends(ledger, clock)),
+                tokio::spawn(tend_limits(Arc::clone(&limits))),
             ],
             partitions,
+            limits,
         }
     }
 
@@ -66,6 +75,9 @@ impl Background {
     pub(super) async fn end(self) {
         self.partitions.end();
         self.tasks.iter().for_each(JoinHandle::abort);
+        if let Err(fault) = self.limits.end().await {
+            log::warn!("giving back what was taken of limits: {fault}");
+        }
         for (over, notes) in self.notes {
             over.notify_one();
             if let Err(error) = notes.await {
@@ -123,6 +135,22 @@ impl Way {
                 Noted::Credentials(_) => "keys",
             };
             log::warn!("noting which {what} were used: {fault}");
+        }
+    }
+}
+
+/// Gives back what leases of limits had left; what that needs of the store is no more than calls need, who say if it is
+/// away.
+async fn tend_limits(limits: Arc<Limits>) {
+    for round in 1u32.. {
+        sleep(LEASES).await;
+        if let Err(fault) = limits.tend().await {
+            log::debug!("giving back what was taken of limits: {fault}");
+        }
+        if round % TIDY_EVERY == 0
+            && let Err(fault) = limits.tidy().await
+        {
+            log::warn!("making room in the store of limits: {fault}");
         }
     }
 }

@@ -31,6 +31,7 @@ use crate::decision::Bearers;
 use crate::grants::access_tokens::AccessTokens;
 use crate::grants::usage::Usage;
 use crate::kernel::Fault;
+use crate::limits::Limits;
 use crate::limits::guard::Guard;
 use crate::oauth::OAuth;
 use crate::platform::cache::Caches;
@@ -53,6 +54,7 @@ struct Shared {
     oauth: web::Data<OAuth>,
     usage: Arc<Usage>,
     credentials: web::Data<Credentials>,
+    limits: Arc<Limits>,
     keys: Arc<Keys>,
     metrics: Arc<Metrics>,
     ledger: Ledger,
@@ -77,6 +79,7 @@ impl Shared {
             origin: settings.issuer.clone(),
         });
         let usage = Arc::new(Usage::default());
+        let limits = Arc::new(Limits::open(&settings.limits, &settings.redis, &ledger, &clock)?);
         ledger.register(&metrics);
         let keys = Keys::new(
             ledger.clone(),
@@ -126,6 +129,7 @@ impl Shared {
             oauth: web::Data::new(oauth),
             usage,
             credentials: web::Data::new(credentials),
+            limits,
             keys,
             metrics,
             ledger,
@@ -198,7 +202,8 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
     let sealer = checkpoints::sealer(settings, &shared.ledger, &clock, &shared.keys, &shared.metrics);
     let credentials = shared.credentials.into_inner();
     let noted = [Noted::Grants(shared.usage), Noted::Credentials(Arc::clone(&credentials.usage))];
-    let background = Background::start(db, clock, noted, Arc::clone(&shared.keys), partitions, sealer);
+    let keys = Arc::clone(&shared.keys);
+    let background = Background::start(db, clock, noted, keys, partitions, sealer, shared.limits);
     Ok(Running {
         front,
         ops,

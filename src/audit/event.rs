@@ -113,6 +113,10 @@ kinds! {
     CredentialExpiring = "credential.expiring", "success";
     /// An API key or a personal token that has a successor came again after its end.
     CredentialReused = "credential.reused", "denied";
+    /// A limit was set, anew or instead of what it said before; `data` says whose it is and what it says.
+    LimitSet = "limit.set", "success";
+    /// A limit was deleted; `data` says what it said.
+    LimitDeleted = "limit.deleted", "success";
     /// A signing key was made, by schedule or by an operator; `data` says when it signs.
     KeyCreated = "key.created", "success";
     /// A signing key got a successor, and signs until that one does.

@@ -27,6 +27,8 @@ pub struct Ledger {
 struct Lanes {
     writes: OnceLock<Lane<Trails>>,
     reads: OnceLock<Lane<()>>,
+    counts: OnceLock<Lane<()>>,
+    count_metrics: Arc<LaneMetrics>,
     write_metrics: Arc<LaneMetrics>,
     read_metrics: Arc<LaneMetrics>,
     invalidation: Arc<Invalidation>,
@@ -107,6 +109,16 @@ impl Ledger {
         self.lanes.reads.get_or_init(start).ask(Looked(key)).await
     }
 
+    /// Counts something, in a lane of its own: such a lookup leaves a mark, and is not done again when a connection is
+    /// lost.
+    pub async fn count<L: Lookup>(&self, key: L) -> Result<L::Found, Fault> {
+        let start = || {
+            let metrics = Arc::clone(&self.lanes.count_metrics);
+            Lane::start("grantor-counts", &self.db, Arc::new(find_all), Repeats::Never, metrics)
+        };
+        self.lanes.counts.get_or_init(start).ask(Looked(key)).await
+    }
+
     /// Executes a write value and its events in one commit, shared with whatever others write at the moment; the
     /// answer comes after it.
     pub async fn write<W: WriteValue>(&self, context: &Context, value: W) -> Result<W::Verdict, Fault> {
@@ -129,6 +141,7 @@ impl Ledger {
     pub fn register(&self, metrics: &Metrics) {
         self.lanes.write_metrics.register("writes", metrics);
         self.lanes.read_metrics.register("lookups", metrics);
+        self.lanes.count_metrics.register("counts", metrics);
     }
 }
 

@@ -37,7 +37,7 @@ pub use path::{AmbiguousPath, RequestPath};
 pub use pkce::{CodeChallenge, CodeVerifier, MalformedPkce};
 pub use plan::{InvalidPlanId, PlanId};
 pub use principal::{
-    AttemptId, ClientId, CredentialId, EventId, FamilyId, GrantId, InteractionId, InvalidClientId,
+    AttemptId, ClientId, CredentialId, EventId, FamilyId, GrantId, InteractionId, InvalidClientId, LimitId,
     PrincipalId, PrincipalKind, RequestId, ServiceId, SessionId, TokenId,
 };
 pub use redirect_uri::{RedirectUri, RedirectUriProblem, with_params};

@@ -51,6 +51,8 @@ uuid_id! {
     CredentialId;
     /// An upstream API.
     ServiceId;
+    /// A limit on what somebody may do.
+    LimitId;
     /// A person's session in one browser.
     SessionId;
     /// One authorization request that waits for a person to sign in or to consent.

@@ -34,6 +34,10 @@ pub enum Stale {
     Catalogue,
     /// Which services a principal may call.
     ServiceGrants(PrincipalId),
+    /// The limits of plans and services.
+    Limits,
+    /// Those of one principal or credential.
+    LimitsOf(Uuid),
     /// The signing keys: which there are, and what each may do.
     SigningKeys,
     /// All of it: more than is worth naming.
@@ -54,6 +58,8 @@ impl Stale {
             Self::Credential(hash) => format!("b{}", URL_SAFE_NO_PAD.encode(hash.as_bytes())),
             Self::Catalogue => "s".to_owned(),
             Self::ServiceGrants(id) => format!("p{}", id.uuid().simple()),
+            Self::Limits => "l".to_owned(),
+            Self::LimitsOf(owner) => format!("o{}", owner.simple()),
             Self::SigningKeys => "k".to_owned(),
             Self::Everything => "*".to_owned(),
         }
@@ -82,6 +88,8 @@ impl Stale {
             "t" => hash().map(Self::AccessToken),
             "b" => hash().map(Self::Credential),
             "s" if about.is_empty() => Some(Self::Catalogue),
+            "l" if about.is_empty() => Some(Self::Limits),
+            "o" => id().map(Self::LimitsOf),
             "k" if about.is_empty() => Some(Self::SigningKeys),
             _ => None,
         }
@@ -121,6 +129,8 @@ mod tests {
             Stale::Credential(SecretHash::of("gak")),
             Stale::Catalogue,
             Stale::ServiceGrants(PrincipalId::from_uuid(id)),
+            Stale::Limits,
+            Stale::LimitsOf(id),
             Stale::SigningKeys,
             Stale::Everything,
         ] {

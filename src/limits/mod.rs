@@ -1,4 +1,21 @@
-//! How much is too much. For now the first of its three hooks: the guard, before a body is read.
+//! How much is too much: the guard, before a body is read, and the limits of plans, people, keys and services.
 
+mod asked;
+mod circuit;
+mod decide;
+pub mod directory;
 pub mod guard;
+pub mod headers;
 pub mod http;
+mod leases;
+pub mod limit;
+mod open;
+pub mod owner;
+pub mod rules;
+pub mod store;
+pub mod stores;
+pub mod verdict;
+
+pub use decide::{Limits, Manner};
+pub use directory::LimitDirectory;
+pub use open::{LimitSettings, RedisSettings};

@@ -39,6 +39,7 @@ mod introspection;
 mod jwt;
 mod killed;
 mod lanes;
+mod limits;
 mod metadata;
 mod nodes;
 mod organizations;

@@ -27,7 +27,7 @@ impl Sources {
 }
 
 fn holds_a_secret(table: &toml::Table) -> bool {
-    [("database", "url"), ("signing", "master_key")].iter().any(|(section, name)| {
+    [("database", "url"), ("signing", "master_key"), ("redis", "url")].iter().any(|(section, name)| {
         let text = table.get(*section).and_then(|section| section.get(*name));
         text.and_then(|text| text.as_str()).is_some_and(|text| !text.is_empty())
     })

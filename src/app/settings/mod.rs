@@ -26,6 +26,7 @@ use crate::accounts::sessions::SessionSettings;
 use crate::credentials::CredentialSettings;
 use crate::grants::TokenSettings;
 use crate::limits::guard::GuardSettings;
+use crate::limits::{LimitSettings, RedisSettings};
 use crate::platform::cache::CacheSettings;
 use crate::platform::db::{LogRetention, PoolSettings};
 use crate::platform::logging;
@@ -57,6 +58,10 @@ pub struct Settings {
     pub passwords: PasswordSettings,
     /// Section `guard`.
     pub guard: GuardSettings,
+    /// Section `limits`.
+    pub limits: LimitSettings,
+    /// Section `redis`.
+    pub redis: RedisSettings,
     /// Section `cache`.
     pub cache: CacheSettings,
     /// Section `audit`.
@@ -288,6 +293,8 @@ impl Settings {
             "audit.retention_days must be 2 to 36500, or 0",
         );
         demand((1..=86_400).contains(&self.audit.checkpoint_s), "audit.checkpoint_s must be 1 to 86400");
+        let limits = self.limits.complaint(&self.redis);
+        demand(limits.is_none(), limits.unwrap_or_default());
         demand(self.cache.entries <= 10_000_000, "cache.entries must be 0 to 10000000");
         demand((1..=60).contains(&self.cache.lifetime_s), "cache.lifetime_s must be 1 to 60");
         complaints.extend(self.database.way.complaint(self.database.allow_plaintext));

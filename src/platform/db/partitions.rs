@@ -16,12 +16,21 @@ struct Made {
 
 /// Makes the partitions that will be needed, for a while ahead; returns how many were missing.
 pub fn make_partitions(connection: &mut Connection, today: NaiveDate) -> Result<i32, Fault> {
-    connection.transaction(|connection| {
-        // A new database gets a hundred of them, and a slow disk its time.
-        connection.batch_execute("SET LOCAL statement_timeout = '60s'")?;
+    in_its_time(connection, |connection| {
         let made: Made =
             sql_query("SELECT make_partitions($1) AS made").bind::<Date, _>(today).get_result(connection)?;
         Ok(made.made)
+    })
+}
+
+/// A new database gets dozens of them, and a slow disk its time.
+fn in_its_time<T>(
+    connection: &mut Connection,
+    make: impl FnOnce(&mut Connection) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    connection.transaction(|connection| {
+        connection.batch_execute("SET LOCAL statement_timeout = '60s'")?;
+        make(connection)
     })
 }
 
@@ -32,16 +41,10 @@ const SPARE: TimeDelta = TimeDelta::days(8);
 /// What was reached once is kept, since another node or client may need it.
 pub fn reach_ahead(connection: &mut Connection, lifetime: TimeDelta, today: NaiveDate) -> Result<(), Fault> {
     let days = i32::try_from((lifetime + SPARE).num_days() + 1).map_err(Fault::internal)?;
-    let raised = sql_query(
-        "UPDATE partition_plans SET ahead = make_interval(days => $1) \
-         WHERE lives_as = 'refresh_token' AND ahead < make_interval(days => $1)",
-    )
-    .bind::<Integer, _>(days)
-    .execute(connection)?;
-    if raised > 0 {
-        make_partitions(connection, today)?;
-    }
-    Ok(())
+    in_its_time(connection, |connection| {
+        let reach = sql_query("SELECT reach_ahead($1, $2)").bind::<Integer, _>(days).bind::<Date, _>(today);
+        Ok(reach.execute(connection).map(drop)?)
+    })
 }
 
 /// How long logs are kept: plans that say nothing of it leave it to the operator.

@@ -57,7 +57,8 @@ fn grant(connection: &mut Connection, role: &str, logs: &[&str]) -> Result<(), F
          GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}; \
          REVOKE INSERT, UPDATE, DELETE ON partition_plans, __diesel_schema_migrations FROM {role}; \
          REVOKE UPDATE, DELETE, TRUNCATE ON {} FROM {role}; \
-         GRANT EXECUTE ON FUNCTION make_partitions(date), heed_restored_events() TO {role}",
+         GRANT EXECUTE ON FUNCTION make_partitions(date), reach_ahead(integer, date), \
+             heed_restored_events() TO {role}",
         logs.join(", ")
     ))?)
 }

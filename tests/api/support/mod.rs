@@ -19,6 +19,7 @@ mod node;
 mod told;
 mod own_postgres;
 mod ports;
+mod redis;
 mod relay;
 mod rows;
 mod traveller;
@@ -36,6 +37,7 @@ pub use jwt::{Forger, MASTER_KEY, claims_of, header_of, parts, signing, verifies
 pub use node::Node;
 pub use own_postgres::{OwnPostgres, Scratch};
 pub use ports::free_addresses;
+pub use redis::{Redis, RedisCluster};
 pub use relay::Relay;
 pub use rows::{Told, count, dump, execute, hexadecimal, told};
 pub use traveller::Traveller;

@@ -1,0 +1,44 @@
+//! In Postgres: for as many nodes as share a database, by its clock. What is asked at the same moment is one call.
+
+mod store;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use crate::audit::Ledger;
+use crate::kernel::Fault;
+use crate::limits::stores::{Answer, Ask, LimitStore, Unused};
+
+/// A store in the database of this ledger.
+pub struct PostgresStore {
+    ledger: Ledger,
+}
+
+impl PostgresStore {
+    /// Over this ledger.
+    pub fn new(ledger: Ledger) -> Self {
+        Self { ledger }
+    }
+}
+
+impl LimitStore for PostgresStore {
+    fn take<'a>(&'a self, asks: &'a [Ask]) -> BoxFuture<'a, Result<Vec<Answer>, Fault>> {
+        self.ledger.count(store::Call { asks: asks.to_vec(), takes: true }).boxed()
+    }
+
+    fn peek<'a>(&'a self, asks: &'a [Ask]) -> BoxFuture<'a, Result<Vec<Answer>, Fault>> {
+        self.ledger.count(store::Call { asks: asks.to_vec(), takes: false }).boxed()
+    }
+
+    fn give_back<'a>(&'a self, unused: &'a [Unused]) -> BoxFuture<'a, Result<(), Fault>> {
+        self.ledger.count(store::GiveBack(unused.to_vec())).boxed()
+    }
+
+    fn reset<'a>(&'a self, asks: &'a [Ask]) -> BoxFuture<'a, Result<(), Fault>> {
+        self.ledger.count(store::Reset(asks.iter().map(|ask| ask.counter).collect())).boxed()
+    }
+
+    fn tidy(&self) -> BoxFuture<'_, Result<(), Fault>> {
+        self.ledger.count(store::Tidy).boxed()
+    }
+}

@@ -1,0 +1,114 @@
+//! In Redis: for as many nodes as share one, or a cluster, by its clock. Each call is one script.
+
+mod connection;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, try_join_all};
+use redis::{Script, Value, cmd};
+
+pub use self::connection::RedisAddress;
+use self::connection::Way;
+use crate::kernel::Fault;
+use crate::limits::owner::Counter;
+use crate::limits::stores::measure::{Measure, Reading};
+use crate::limits::stores::{Answer, Ask, LimitStore, Milestone, Unused};
+
+/// A store in a Redis.
+pub struct RedisStore {
+    way: Way,
+    take: Script,
+    give_back: Script,
+}
+
+impl RedisStore {
+    /// At this address. It is reached when it is first needed.
+    pub fn new(address: RedisAddress) -> Self {
+        Self {
+            way: Way::to(address),
+            take: Script::new(include_str!("take.lua")),
+            give_back: Script::new(include_str!("give_back.lua")),
+        }
+    }
+
+    async fn ask(&self, asks: &[Ask], takes: bool) -> Result<Vec<Answer>, Fault> {
+        if asks.is_empty() {
+            let mut redis = self.way.connection().await?;
+            let pong: Result<Value, _> = cmd("PING").query_async(&mut redis).await;
+            return self.way.heard(pong).await.map(|_| Vec::new());
+        }
+        let mut call = self.take.prepare_invoke();
+        call.arg(i32::from(takes));
+        for ask in asks {
+            call.key(key(ask.counter));
+            let (kind, unit_us) = match ask.measure {
+                Measure::Cells { unit_us, .. } => ("c", unit_us),
+                Measure::Months => ("m", 0),
+                Measure::Bucket { unit_us, .. } => ("b", unit_us),
+            };
+            call.arg(kind).arg(unit_us).arg(ask.measure.before()).arg(ask.quota).arg(ask.amount);
+            call.arg(ask.at_most).arg(ask.share).arg(i32::from(ask.warns)).arg(lasts_ms(ask.measure));
+        }
+        let mut redis = self.way.connection().await?;
+        let rows: Vec<Vec<i64>> = self.way.heard(call.invoke_async(&mut redis).await).await?;
+        let answers: Option<Vec<Answer>> = rows.iter().map(|row| answer(row)).collect();
+        answers
+            .filter(|answers| answers.len() == asks.len())
+            .ok_or_else(|| Fault::internal("Redis answered what was not asked"))
+    }
+
+    async fn take_back(&self, unused: &Unused) -> Result<(), Fault> {
+        let mut call = self.give_back.prepare_invoke();
+        call.key(key(unused.counter)).arg(unused.cell).arg(unused.amount);
+        let mut redis = self.way.connection().await?;
+        self.way.heard(call.invoke_async(&mut redis).await).await
+    }
+
+    async fn forget(&self, counter: Counter) -> Result<(), Fault> {
+        let mut redis = self.way.connection().await?;
+        self.way.heard(cmd("DEL").arg(key(counter)).query_async(&mut redis).await).await
+    }
+}
+
+/// What stands in braces picks the node of a cluster: the account.
+fn key(counter: Counter) -> String {
+    format!("limits:{{{}}}:{}", counter.account.simple(), counter.key.simple())
+}
+
+/// As long as anything counts, and a second for clocks that are not together.
+fn lasts_ms(measure: Measure) -> i64 {
+    measure.lasts_us() / 1000 + 1000
+}
+
+fn answer(row: &[i64]) -> Option<Answer> {
+    let [fits, beyond, milestone, now_us, cells @ ..] = row else { return None };
+    let pairs = cells.chunks_exact(2).filter_map(|pair| Some((*pair.first()?, *pair.last()?)));
+    Some(Answer {
+        fits: *fits == 1,
+        beyond: u64::try_from(*beyond).ok()?,
+        milestone: Milestone::of_percent(i32::try_from(*milestone).ok()?),
+        reading: Reading { now_us: *now_us, cells: pairs.collect() },
+    })
+}
+
+impl LimitStore for RedisStore {
+    fn take<'a>(&'a self, asks: &'a [Ask]) -> BoxFuture<'a, Result<Vec<Answer>, Fault>> {
+        self.ask(asks, true).boxed()
+    }
+
+    fn peek<'a>(&'a self, asks: &'a [Ask]) -> BoxFuture<'a, Result<Vec<Answer>, Fault>> {
+        self.ask(asks, false).boxed()
+    }
+
+    fn give_back<'a>(&'a self, unused: &'a [Unused]) -> BoxFuture<'a, Result<(), Fault>> {
+        try_join_all(unused.iter().map(|unused| self.take_back(unused))).map(|done| done.map(|_| ())).boxed()
+    }
+
+    fn reset<'a>(&'a self, asks: &'a [Ask]) -> BoxFuture<'a, Result<(), Fault>> {
+        try_join_all(asks.iter().map(|ask| self.forget(ask.counter))).map(|done| done.map(|_| ())).boxed()
+    }
+
+    /// Keys that count no more leave by themselves.
+    fn tidy(&self) -> BoxFuture<'_, Result<(), Fault>> {
+        async { Ok(()) }.boxed()
+    }
+}
