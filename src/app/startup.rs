@@ -28,11 +28,12 @@ use crate::clients::authentication::Clients;
 use crate::credentials::usage::Usage as CredentialUsage;
 use crate::credentials::{self, Credentials, Reuses};
 use crate::decision::Bearers;
+use crate::decision::calls::Calls;
 use crate::grants::access_tokens::AccessTokens;
 use crate::grants::usage::Usage;
 use crate::kernel::Fault;
-use crate::limits::Limits;
 use crate::limits::guard::Guard;
+use crate::limits::{LimitDirectory, Limits};
 use crate::oauth::OAuth;
 use crate::platform::cache::Caches;
 use crate::platform::clock::Clock;
@@ -104,8 +105,16 @@ impl Shared {
             services: Services::new(ledger.clone(), &caches),
             ledger: ledger.clone(),
         };
+        let calls = Calls {
+            bearers: bearers.clone(),
+            credentials: credentials.clone(),
+            accounts: accounts.directory.clone(),
+            limit_directory: LimitDirectory::new(ledger.clone(), &caches),
+            limits: Arc::clone(&limits),
+        };
         let oauth = OAuth {
             issuer: settings.issuer.clone(),
+            calls,
             clients: Clients { directory: bearers.clients.clone(), guard: Arc::clone(&guard) },
             bearers,
             ledger: ledger.clone(),

@@ -113,6 +113,10 @@ kinds! {
     CredentialExpiring = "credential.expiring", "success";
     /// An API key or a personal token that has a successor came again after its end.
     CredentialReused = "credential.reused", "denied";
+    /// Most of a quota of a day or month is used; `data` says of which.
+    QuotaWarning = "quota.warning", "success";
+    /// A quota of a day or month is used up.
+    QuotaExceeded = "quota.exceeded", "denied";
     /// A limit was set, anew or instead of what it said before; `data` says whose it is and what it says.
     LimitSet = "limit.set", "success";
     /// A limit was deleted; `data` says what it said.

@@ -1,4 +1,6 @@
-//! Is this bearer good? The one function that says so, whatever asks.
+//! Is this bearer good? The one function that says so, whatever asks. And may it make this call: [`calls`].
+
+pub mod calls;
 
 use std::sync::Arc;
 
@@ -8,6 +10,7 @@ use serde::Serialize;
 use crate::accounts::Standings;
 use crate::audit::Ledger;
 use crate::clients::{Client, Directory};
+use crate::credentials;
 use crate::grants::access_tokens::{AccessToken, AccessTokens, FoundAccessToken};
 use crate::grants::refresh_tokens::{self, FoundRefreshToken};
 use crate::grants::{BearerKey, Lineage};
@@ -84,6 +87,8 @@ pub enum NotGood {
     Consumed,
     /// Somebody or something it depends on may not act.
     Inactive(Inactive),
+    /// It is an API key or a personal token, and not good.
+    Credential(credentials::rules::NotGood),
 }
 
 /// Who judges bearers, and where it learns of them.

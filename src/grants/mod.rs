@@ -199,6 +199,7 @@ impl Lineage {
             grant: Some(self.grant.standing()),
             family: Some(self.family.standing()),
             session: None,
+            account_disabled_at: None,
         }
     }
 }

@@ -122,6 +122,8 @@ fn may_act(connection: &mut Connection, asked: &[Doing]) -> Result<Vec<bool>, Fa
             grant: Some(lineage.grant.standing()),
             family: Some(lineage.family.standing()),
             session: None,
+            // It is told with the principals.
+            account_disabled_at: None,
         };
         standing.may_act(doing.now).ok()
     };

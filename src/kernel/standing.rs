@@ -13,6 +13,8 @@ use thiserror::Error;
 pub struct Standing {
     /// When an operator disabled the client, if one did.
     pub client_disabled_at: Option<DateTime<Utc>>,
+    /// When an operator disabled the account that it belongs to, where that is not told with the above.
+    pub account_disabled_at: Option<DateTime<Utc>>,
     /// The person it acts for.
     pub user: Option<UserStanding>,
     /// What that person has allowed the client.
@@ -64,6 +66,8 @@ pub struct SessionStanding {
 pub enum Inactive {
     /// The client is disabled.
     ClientDisabled,
+    /// The account is disabled.
+    AccountDisabled,
     /// The person is disabled.
     UserDisabled,
     /// The person took the grant back.
@@ -83,6 +87,7 @@ impl Inactive {
     pub fn as_str(self) -> &'static str {
         match self {
             Inactive::ClientDisabled => "client_disabled",
+            Inactive::AccountDisabled => "account_disabled",
             Inactive::UserDisabled => "user_disabled",
             Inactive::GrantWithdrawn => "grant_withdrawn",
             Inactive::FamilyRevoked => "family_revoked",
@@ -99,9 +104,10 @@ impl Standing {
     /// An expiry is exclusive: at `expires_at` it is over. A disabling counts as soon as it is written,
     /// whatever its time says, since the clocks of two nodes differ.
     pub fn may_act(&self, now: DateTime<Utc>) -> Result<(), Inactive> {
-        let Standing { client_disabled_at, user, grant, family, session } = self;
+        let Standing { client_disabled_at, account_disabled_at, user, grant, family, session } = self;
         let refusals = [
             (client_disabled_at.is_some(), Inactive::ClientDisabled),
+            (account_disabled_at.is_some(), Inactive::AccountDisabled),
             (user.is_some_and(|user| user.disabled_at.is_some()), Inactive::UserDisabled),
             (grant.is_some_and(|grant| grant.withdrawn_at.is_some()), Inactive::GrantWithdrawn),
             (family.is_some_and(|family| family.revoked_at.is_some()), Inactive::FamilyRevoked),
@@ -134,6 +140,7 @@ mod tests {
         let end = DateTime::<Utc>::MAX_UTC;
         Standing {
             client_disabled_at: None,
+            account_disabled_at: None,
             user: Some(UserStanding { disabled_at: None }),
             grant: Some(GrantStanding { withdrawn_at: None }),
             family: Some(FamilyStanding { revoked_at: None, expires_at: end }),

@@ -23,7 +23,7 @@ pub fn headers(verdict: &Verdict, now: DateTime<Utc>) -> Vec<(&'static str, Stri
 }
 
 /// The one that will stop the caller first, or that does: the older names have room for one.
-fn tightest(verdict: &Verdict) -> Option<&Policy> {
+pub fn tightest(verdict: &Verdict) -> Option<&Policy> {
     let is_violated = |policy: &Policy| verdict.violated.contains(&policy.name);
     let share = |policy: &Policy| u128::from(policy.remaining) * 1_000_000 / u128::from(policy.quota.max(1));
     let order = |policy: &&Policy| {

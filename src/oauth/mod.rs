@@ -19,6 +19,7 @@ use crate::audit::Ledger;
 use crate::clients::Client;
 use crate::clients::authentication::{Clients, Presented};
 use crate::decision::Bearers;
+use crate::decision::calls::Calls;
 use crate::grants::TokenSettings;
 use crate::grants::usage::Usage;
 use crate::platform::context::Context;
@@ -34,6 +35,8 @@ pub struct OAuth {
     pub ledger: Ledger,
     /// Is a bearer good?
     pub bearers: Bearers,
+    /// May a bearer make a call?
+    pub calls: Calls,
     /// How clients prove who they are.
     pub clients: Clients,
     /// Who is signed in.

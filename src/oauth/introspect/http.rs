@@ -6,7 +6,8 @@ use serde::Serialize;
 use crate::decision::{Active, BearerKind, Subject};
 use crate::kernel::{PlainSecret, Scope, TokenId};
 use crate::oauth::OAuth;
-use crate::oauth::introspect::flow;
+use crate::oauth::introspect::asked::{self, Decided};
+use crate::oauth::introspect::flow::{self, Found};
 use crate::platform::context::Context;
 use crate::platform::faces::{OAuthFace, no_store};
 use crate::platform::form::Form;
@@ -22,12 +23,17 @@ pub async fn post(
     let caller = oauth.client(&context, &request, &form.params).await?;
     form.params.refuse_repeated(&[])?;
     let token = PlainSecret::new(form.params.required("token")?.to_owned());
-    let found = flow::introspect(&oauth, &context, &caller, token).await??;
+    let call = asked::call(&form.params)?;
+    let found = flow::introspect(&oauth, &context, &caller, token, call).await??;
     let mut response = HttpResponse::Ok();
     let response = no_store(&mut response);
     Ok(match found {
         None => response.json(Inactive { active: false }),
-        Some(token) => response.json(Answer::of(&token, &oauth.issuer)),
+        Some(Found::Token(token)) => response.json(Answer::of(&token, &oauth.issuer)),
+        Some(Found::Decided(decided)) => {
+            let (holder, decision) = *decided;
+            response.json(Decided::of(&holder, &decision, &oauth.issuer, context.now))
+        }
     })
 }
 

@@ -2,5 +2,6 @@
 
 pub mod http;
 
+mod asked;
 mod flow;
 mod rules;

@@ -1,8 +1,11 @@
 //! Who may learn what about which token.
 
 use crate::clients::Client;
+use crate::credentials::Credential;
+use crate::decision::calls::Call;
 use crate::decision::{Active, BearerKind};
 use crate::kernel::Denial;
+use crate::services::{Catalogue, Service};
 
 /// The permission to introspect is a property of the client, none by default (RFC 7662 §2.1).
 pub(super) fn may_introspect(caller: &Client) -> Result<(), Denial> {
@@ -16,4 +19,17 @@ pub(super) fn concerns(caller: &Client, token: &Active) -> bool {
         BearerKind::RefreshToken => own,
         BearerKind::AccessToken => own || caller.may_introspect_audience(&token.audience),
     }
+}
+
+/// The same for a key: it is for the services that its holder may call.
+pub(super) fn concerns_credential(caller: &Client, credential: &Credential, services: &[&Service]) -> bool {
+    let audience: Vec<String> = services.iter().map(|service| service.audience.clone()).collect();
+    credential.owner == caller.principal || caller.may_introspect_audience(&audience)
+}
+
+/// A caller asks about the services it stands for: what it asks may count against somebody's limits.
+pub(super) fn may_ask_about(caller: &Client, call: &Call, catalogue: &Catalogue) -> Result<(), Denial> {
+    let Some(name) = &call.service else { return Ok(()) };
+    let audience = catalogue.named(name).map(|service| vec![service.audience.clone()]).unwrap_or_default();
+    if caller.may_introspect_audience(&audience) { Ok(()) } else { Err(Denial::IntrospectionNotAllowed) }
 }

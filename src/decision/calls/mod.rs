@@ -1,0 +1,251 @@
+//! May this bearer make this call, now? Asked by introspection and by forward-auth, answered here alone.
+//!
+//! In this order: is the bearer good, may its holder act, is there such a service, may the holder call it, does the
+//! bearer carry what the call asks for, and is there still enough of every limit.
+
+mod rules;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::accounts::{self, Account};
+use crate::audit::{Actor, Event, Kind};
+use crate::credentials::{Credential, CredentialKind, Credentials};
+use crate::decision::{Active, BearerKind, Bearers, NotGood};
+use crate::kernel::{Fault, PrincipalId, RequestPath, Scope, ServiceId, Standing};
+use crate::limits::owner::{Caller, Target};
+use crate::limits::stores::Milestone;
+use crate::limits::verdict::Verdict;
+use crate::limits::{LimitDirectory, Limits};
+use crate::platform::context::Context;
+use crate::services::{Catalogue, Service};
+
+pub use self::rules::{Cause, Refusal};
+
+/// Who decides, and where they learn of it.
+#[derive(Clone)]
+pub struct Calls {
+    /// Who judges tokens.
+    pub bearers: Bearers,
+    /// Who judges API keys and personal tokens.
+    pub credentials: Credentials,
+    /// Who knows whose account it is.
+    pub accounts: accounts::Directory,
+    /// Who knows the limits.
+    pub limit_directory: LimitDirectory,
+    /// Who counts.
+    pub limits: Arc<Limits>,
+}
+
+/// A call, as it is asked about.
+#[derive(Clone, Debug, Default)]
+pub struct Call {
+    /// The service it is for; none: only whether the bearer is good, and within its limits.
+    pub service: Option<String>,
+    /// Its method and path; none: any, and no scope is asked for.
+    pub target: Option<(String, RequestPath)>,
+    /// Scopes that are asked for on top.
+    pub scope: Option<Scope>,
+    /// From where the bearer came.
+    pub ip: Option<IpAddr>,
+    /// What it costs, if that is not what its route says.
+    pub cost: Option<u64>,
+    /// It is about to be made, and counts.
+    pub consume: bool,
+}
+
+/// A bearer that is good, of whatever kind.
+#[derive(Clone, Debug)]
+pub enum Bearer {
+    /// A token.
+    Token(Active),
+    /// An API key or a personal token.
+    Credential(Arc<Credential>),
+}
+
+/// A bearer that is good, and who holds it.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// What was presented.
+    pub bearer: Bearer,
+    /// Who acts: a person, or the client or organization itself.
+    pub principal: PrincipalId,
+    /// Who pays.
+    pub account: Arc<Account>,
+}
+
+/// What is decided of a call.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// Whether it may go ahead.
+    pub verdict: Result<(), Refusal>,
+    /// The services its holder may call, by name.
+    pub allowed_services: Vec<String>,
+    /// How the limits stand, if it came so far.
+    pub limits: Option<Verdict>,
+    /// The pattern of the route that it takes.
+    pub route: Option<String>,
+    /// What it costs.
+    pub cost: u64,
+}
+
+impl Calls {
+    /// The bearer that is presented, if it is good now and its holder may act.
+    pub async fn good(
+        &self,
+        presented: &str,
+        ip: Option<IpAddr>,
+        context: &Context,
+    ) -> Result<Result<Bearer, NotGood>, Fault> {
+        match self.bearers.decide(presented, context.now).await? {
+            Ok(active) => Ok(Ok(Bearer::Token(active))),
+            Err(reason @ (NotGood::Malformed | NotGood::NotABearer)) => {
+                match self.credentials.judge(presented, ip, context).await? {
+                    None => Ok(Err(reason)),
+                    Some(Err(reason)) => Ok(Err(NotGood::Credential(reason))),
+                    Some(Ok(credential)) => {
+                        let standing = self.standing(&credential).await?.may_act(context.now);
+                        Ok(standing.map(|()| Bearer::Credential(credential)).map_err(NotGood::Inactive))
+                    }
+                }
+            }
+            Err(reason) => Ok(Err(reason)),
+        }
+    }
+
+    /// A key lives as long as whoever it speaks for may act.
+    async fn standing(&self, credential: &Credential) -> Result<Standing, Fault> {
+        let owner = credential.owner;
+        let account_disabled_at = self.accounts.of(owner).await?.disabled_at;
+        let mut standing = Standing { account_disabled_at, ..Standing::default() };
+        match credential.kind {
+            CredentialKind::PersonalToken => standing.user = Some(self.bearers.standings.of(owner).await?),
+            CredentialKind::ApiKey => {
+                let client = self.bearers.clients.find_by_principal(owner).await?;
+                standing.client_disabled_at = client.and_then(|client| client.disabled_at);
+            }
+        }
+        Ok(standing)
+    }
+
+    /// Who holds a bearer, and who pays for it.
+    pub async fn holder(&self, bearer: Bearer) -> Result<Holder, Fault> {
+        let principal = match &bearer {
+            Bearer::Token(active) => active.user.unwrap_or(active.client.principal),
+            Bearer::Credential(credential) => credential.owner,
+        };
+        Ok(Holder { account: self.accounts.of(principal).await?, bearer, principal })
+    }
+
+    /// Decides whether a call may go ahead; if so, and it is about to be made, it counts.
+    pub async fn decide(&self, holder: &Holder, call: &Call, context: &Context) -> Result<Decision, Fault> {
+        let catalogue = self.bearers.services.catalogue().await?;
+        let granted = self.granted(holder, &catalogue).await?;
+        let asked = rules::asked(holder, call, &catalogue, &granted);
+        let mut decision = Decision {
+            verdict: asked.verdict,
+            allowed_services: granted.iter().map(|service| service.name.clone()).collect(),
+            limits: None,
+            route: asked.need.as_ref().and_then(|need| need.pattern).map(str::to_owned),
+            cost: call.cost.or_else(|| asked.need.as_ref().map(|need| need.cost)).unwrap_or(1),
+        };
+        if decision.verdict.is_ok() {
+            let target = Target {
+                service: asked.service.map(|service| service.id),
+                route: asked.need.as_ref().and_then(|need| need.route),
+            };
+            self.limit(holder, call.consume, target, &mut decision, context).await?;
+        }
+        if let (Bearer::Credential(credential), true, true) =
+            (&holder.bearer, call.consume, decision.verdict.is_ok())
+        {
+            self.credentials.used(credential, call.ip, context.now);
+        }
+        Ok(decision)
+    }
+
+    /// The services that a holder may call: by a token those it is for; by a key those that are open, or granted to its
+    /// owner or the owner's account.
+    pub async fn granted<'a>(
+        &self,
+        holder: &Holder,
+        catalogue: &'a Catalogue,
+    ) -> Result<Vec<&'a Service>, Fault> {
+        if let Bearer::Token(active) = &holder.bearer {
+            let is_meant = |service: &&Service| active.audience.contains(&service.audience);
+            return Ok(catalogue.services().filter(is_meant).collect());
+        }
+        let own = self.bearers.services.granted(holder.principal).await?;
+        let shared = self.bearers.services.granted(holder.account.id).await?;
+        let is_granted = |id: &ServiceId| own.contains(id) || shared.contains(id);
+        Ok(catalogue.services().filter(|service| service.is_open || is_granted(&service.id)).collect())
+    }
+
+    async fn limit(
+        &self,
+        holder: &Holder,
+        consume: bool,
+        target: Target,
+        decision: &mut Decision,
+        context: &Context,
+    ) -> Result<(), Fault> {
+        let caller = holder.caller();
+        let applied = self.limit_directory.applied(&caller, target).await?;
+        let verdict = self.limits.decide(&applied, consume, decision.cost).await?;
+        if !verdict.allowed {
+            decision.verdict = Err(Refusal::limited());
+        }
+        self.warn(holder, &verdict, context).await?;
+        decision.limits = Some(verdict);
+        Ok(())
+    }
+
+    /// Tells once a window that most or all of a quota is used.
+    async fn warn(&self, holder: &Holder, verdict: &Verdict, context: &Context) -> Result<(), Fault> {
+        if verdict.warnings.is_empty() {
+            return Ok(());
+        }
+        let (account, warnings) = (holder.account.id, verdict.warnings.clone());
+        let told = self.bearers.ledger.act(context, move |work| {
+            for warning in warnings {
+                let kind = match warning.used {
+                    Milestone::Most => Kind::QuotaWarning,
+                    Milestone::All => Kind::QuotaExceeded,
+                };
+                let data = json!({ "limit": warning.name, "quota": warning.quota });
+                work.tell(Event::new(kind, Actor::Anonymous).on("account", account).with(data));
+            }
+            Ok(Ok(()))
+        });
+        told.await?.map_err(|_| Fault::internal("a warning was refused"))
+    }
+}
+
+impl Holder {
+    /// What the bearer carries.
+    pub fn scope(&self) -> &Scope {
+        match &self.bearer {
+            Bearer::Token(active) => &active.scope,
+            Bearer::Credential(credential) => &credential.scope,
+        }
+    }
+
+    /// Whether it is a token that opens nothing but its own exchange.
+    pub fn is_refresh_token(&self) -> bool {
+        matches!(&self.bearer, Bearer::Token(active) if active.kind == BearerKind::RefreshToken)
+    }
+
+    fn caller(&self) -> Caller {
+        Caller {
+            plan: Some(self.account.plan.as_str().to_owned()),
+            account: self.account.id,
+            principal: self.principal,
+            credential: match &self.bearer {
+                Bearer::Credential(credential) => Some(credential.id),
+                Bearer::Token(_) => None,
+            },
+        }
+    }
+}
