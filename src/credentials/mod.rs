@@ -44,6 +44,15 @@ pub struct CredentialSettings {
     pub most_days: u32,
 }
 
+impl CredentialSettings {
+    /// What is wrong with them, if anything is.
+    pub fn complaint(&self) -> Option<&'static str> {
+        let days = [self.key_days, self.token_days, self.most_days];
+        let fits = days.iter().all(|days| *days <= 36_500);
+        (!fits).then_some("credentials.key_days, token_days and most_days must be 0 to 36500")
+    }
+}
+
 /// The bearers among the credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CredentialKind {

@@ -11,6 +11,7 @@ use crate::credentials::making::Maker;
 use crate::credentials::{Credential, CredentialKind, CredentialProblem, Environment, Making};
 use crate::kernel::{CredentialId, DisplayText, PrincipalId, PrincipalKind, Scope, SecretHash};
 use crate::platform::entropy::Entropy;
+use crate::services::Catalogue;
 use crate::services::store::catalogue;
 
 /// Characters that a name has at most.
@@ -44,7 +45,7 @@ pub(super) fn draft(
     if let Err(problem) = check_owner(work, kind, owner)? {
         return Ok(Err(problem));
     }
-    let known = catalogue(work)?.scope();
+    let known = catalogue(work)?;
     let now = work.now();
     let check = || {
         Ok(Credential {
@@ -94,7 +95,7 @@ fn name(typed: &str) -> Result<String, CredentialProblem> {
 }
 
 /// A key may be given scopes of our own management by an operator; a person can give those to nobody.
-fn scope(kind: CredentialKind, typed: &str, known: &Scope) -> Result<Scope, CredentialProblem> {
+fn scope(kind: CredentialKind, typed: &str, known: &Catalogue) -> Result<Scope, CredentialProblem> {
     let say = |words: String| Err(CredentialProblem::new(words));
     let scope = Scope::parse(typed).map_err(CredentialProblem::new)?;
     let is_token = kind == CredentialKind::PersonalToken;
@@ -104,7 +105,8 @@ fn scope(kind: CredentialKind, typed: &str, known: &Scope) -> Result<Scope, Cred
     if let Some(management) = scope.iter().find(|token| is_token && token.is_management()) {
         return say(format!("{management} is a scope of this server's own management"));
     }
-    match scope.difference(known).iter().find(|token| !token.is_management()) {
+    let unknown = scope.iter().find(|token| !known.understands(token) && !token.is_management()).cloned();
+    match unknown {
         Some(unknown) => say(format!("no service has the scope {unknown}; make the service first")),
         None => Ok(scope),
     }

@@ -276,7 +276,7 @@ fn a_service_is_made_once_with_scopes_of_its_own() {
         made,
         json!({
             "id": null, "name": "mail", "audience": "https://mail.test", "display_name": "Mail",
-            "access_token_format": null,
+            "access_token_format": null, "open": false, "disabled_at": null,
             "scopes": [
                 { "value": "mail:read", "sentence": "Read your mail", "optional": false },
                 { "value": "mail:send", "sentence": "Send mail in your name", "optional": true },

@@ -16,6 +16,7 @@ mod account;
 mod audit;
 mod authorize;
 mod caches;
+mod calls;
 mod chain;
 mod client_authentication;
 mod client_credentials;

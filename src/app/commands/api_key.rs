@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::app::commands::credential::{self, Owner, as_json, lines, moment, rows};
+use crate::app::commands::credential::{self, as_json, lines, moment, rows};
+use crate::app::commands::owner::Owner;
 use crate::app::commands::{Open, Refusal, Shell, secret};
 use crate::audit::Actor;
 use crate::credentials::lifetime::{Lifetime, Overlap};
@@ -54,6 +55,9 @@ pub(super) enum Command {
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct TheOwner {
+    /// The organization that it is for.
+    #[arg(long, value_name = "NAME")]
+    org: Option<String>,
     /// The client that it is for, by its `client_id`.
     #[arg(long, value_name = "CLIENT_ID")]
     client: Option<String>,
@@ -65,6 +69,9 @@ pub(super) struct TheOwner {
 #[derive(clap::Args)]
 #[group(required = false, multiple = false)]
 pub(super) struct MaybeOwner {
+    /// Only those of an organization.
+    #[arg(long, value_name = "NAME")]
+    org: Option<String>,
     /// Only those of a client, by its `client_id`.
     #[arg(long, value_name = "CLIENT_ID")]
     client: Option<String>,
@@ -130,7 +137,9 @@ impl Wished {
 pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
     match command {
         Command::Create(command) => make(shell, *command),
-        Command::List { owner } => list_all(shell, Owner::read(owner.client, owner.owner)?.as_ref()),
+        Command::List { owner: MaybeOwner { org, client, owner } } => {
+            list_all(shell, &Owner { org, client, id: owner, ..Owner::default() })
+        }
         Command::Show { key } => show(shell, &key),
         Command::Rotate { key, overlap } => renew(shell, &key, &overlap),
         Command::Revoke { key, reason } => take_back(shell, &key, &reason),
@@ -164,15 +173,14 @@ fn ending(credential: &Credential) -> String {
 }
 
 fn owner_of(open: &Open, owner: TheOwner) -> Result<crate::kernel::PrincipalId, Refusal> {
-    match Owner::read(owner.client, owner.owner)? {
-        Some(owner) => owner.find(open),
-        None => Err(Refusal::new("say whose it is: --client or --owner")),
-    }
+    let TheOwner { org, client, owner } = owner;
+    let found = Owner { org, client, id: owner, ..Owner::default() }.find(open)?;
+    found.ok_or_else(|| Refusal::new("say whose it is: --org, --client or --owner"))
 }
 
-fn list_all(shell: &Shell, owner: Option<&Owner>) -> Result<(), Refusal> {
+fn list_all(shell: &Shell, owner: &Owner) -> Result<(), Refusal> {
     let open = shell.open()?;
-    let owner = owner.map(|owner| owner.find(&open)).transpose()?;
+    let owner = owner.find(&open)?;
     let keys = open.ledger.read_here(|connection| list(connection, KIND, owner))?;
     let now = shell.clock.now();
     let values: Vec<Value> = keys.iter().map(|(key, used)| as_json(key, used.as_ref(), now)).collect();

@@ -1,55 +1,16 @@
-//! What `grantor api-key` and `grantor pat` have in common: whose one is, which one is meant, and how it is shown.
+//! What `grantor api-key` and `grantor pat` have in common: which one is meant, and how it is shown.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::app::commands::{Open, Refusal, in_words, table};
-use crate::clients;
 use crate::credentials::usage::Use;
 use crate::credentials::{Credential, CredentialKind, store};
-use crate::kernel::{ClientId, CredentialId, DisplayText, PrincipalId};
+use crate::kernel::{CredentialId, DisplayText};
 
 /// Characters that a reason has at most.
 const MOST_OF_A_REASON: usize = 200;
-
-/// Whose it is, as typed.
-pub(super) enum Owner {
-    /// A client, by the id it goes by on the wire.
-    Client(ClientId),
-    /// Any principal.
-    Principal(PrincipalId),
-}
-
-impl Owner {
-    /// Reads what was typed, if anything was.
-    pub(super) fn read(client: Option<String>, owner: Option<String>) -> Result<Option<Self>, Refusal> {
-        match (client, owner) {
-            (Some(id), _) => {
-                let id = ClientId::parse(&id).map_err(|problem| Refusal(format!("{id}: {problem}")))?;
-                Ok(Some(Self::Client(id)))
-            }
-            (None, Some(id)) => {
-                let parsed = PrincipalId::parse(&id);
-                let parsed = parsed.ok_or_else(|| Refusal(format!("{id} is no principal's id")))?;
-                Ok(Some(Self::Principal(parsed)))
-            }
-            (None, None) => Ok(None),
-        }
-    }
-
-    /// The principal.
-    pub(super) fn find(&self, open: &Open) -> Result<PrincipalId, Refusal> {
-        match self {
-            Self::Principal(id) => Ok(*id),
-            Self::Client(id) => {
-                let found = open.ledger.read_here(|connection| clients::store::find(connection, id))?;
-                let found = found.ok_or_else(|| Refusal(format!("there is no client {id}")))?;
-                Ok(found.principal)
-            }
-        }
-    }
-}
 
 /// The credential of this kind that is meant, by its id or by its first characters.
 pub(super) fn named(open: &Open, kind: CredentialKind, typed: &str) -> Result<Credential, Refusal> {

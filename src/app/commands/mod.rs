@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod key;
 mod migrate;
+mod owner;
 mod org;
 mod plan;
 mod pat;

@@ -2,14 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::accounts::store::find_user_by_name;
 use crate::app::commands::credential::{as_json, check_reason, named, rows};
-use crate::app::commands::{Open, Refusal, Shell};
+use crate::app::commands::owner::person;
+use crate::app::commands::{Refusal, Shell};
 use crate::audit::Actor;
 use crate::credentials::CredentialKind;
 use crate::credentials::revoking::revoke;
 use crate::credentials::store::list;
-use crate::kernel::PrincipalId;
 
 const KIND: CredentialKind = CredentialKind::PersonalToken;
 
@@ -45,11 +44,6 @@ fn list_all(shell: &Shell, user: Option<&str>) -> Result<(), Refusal> {
     let now = shell.clock.now();
     let values: Vec<Value> = tokens.iter().map(|(token, used)| as_json(token, used.as_ref(), now)).collect();
     shell.say(&values, || rows(&tokens, now))
-}
-
-fn person(open: &Open, name: &str) -> Result<PrincipalId, Refusal> {
-    let found = open.ledger.read_here(|connection| find_user_by_name(connection, name))?;
-    found.map(|user| user.id).ok_or_else(|| Refusal(format!("there is no user {name}")))
 }
 
 fn take_back(shell: &Shell, token: &str, reason: &str) -> Result<(), Refusal> {

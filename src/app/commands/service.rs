@@ -4,6 +4,7 @@ mod route;
 
 use serde_json::json;
 
+use crate::app::commands::owner::Owner;
 use crate::app::commands::{Refusal, Shell, table};
 use crate::kernel::AccessTokenFormat;
 use crate::services::registration::{Registration, register};
@@ -47,9 +48,37 @@ pub(super) enum Command {
         /// Its name.
         name: String,
     },
+    /// Let an organization, client or person call a service with their keys and personal tokens.
+    Grant {
+        /// The service.
+        service: String,
+        #[command(flatten)]
+        whose: Whose,
+    },
+    /// Take that back.
+    Withdraw {
+        /// The service.
+        service: String,
+        #[command(flatten)]
+        whose: Whose,
+    },
     /// What parts of a service ask for.
     #[command(subcommand)]
     Route(route::Command),
+}
+
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Whose {
+    /// An organization, by its name.
+    #[arg(long, value_name = "NAME")]
+    org: Option<String>,
+    /// A client, by its `client_id`.
+    #[arg(long, value_name = "CLIENT_ID")]
+    client: Option<String>,
+    /// A person, by identifier or e-mail address.
+    #[arg(long)]
+    user: Option<String>,
 }
 
 pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
@@ -79,8 +108,31 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
         Command::List => list(shell),
         Command::Disable { name } => disable(shell, &name, true),
         Command::Enable { name } => disable(shell, &name, false),
+        Command::Grant { service, whose } => grant(shell, &service, whose, true),
+        Command::Withdraw { service, whose } => grant(shell, &service, whose, false),
         Command::Route(command) => route::run(shell, command),
     }
+}
+
+fn grant(shell: &Shell, service: &str, whose: Whose, granted: bool) -> Result<(), Refusal> {
+    let open = shell.open()?;
+    let Whose { org, client, user } = whose;
+    let found = Owner { org, client, user, id: None }.find(&open)?;
+    let principal = found.ok_or_else(|| Refusal::new("say whom: --org, --client or --user"))?;
+    if open.ledger.read_here(catalogue)?.named(service).is_none() {
+        return Err(Refusal(format!("there is no service {service}")));
+    }
+    open.act(shell, |work| {
+        if granted {
+            access::let_call(work, service, principal)
+        } else {
+            access::forbid(work, service, principal)
+        }
+    })?;
+    shell.say(&json!({ "service": service, "principal": principal, "granted": granted }), || {
+        let may = if granted { "may call" } else { "may not call" };
+        format!("{principal} {may} {service}.")
+    })
 }
 
 fn disable(shell: &Shell, name: &str, disabled: bool) -> Result<(), Refusal> {

@@ -253,12 +253,8 @@ impl Settings {
             self.tokens.refresh_grace_s <= self.tokens.access_lifetime_s.min(300),
             "tokens.refresh_grace_s must be 0 to 300, and no more than access_lifetime_s",
         );
-        let credentials = &self.credentials;
-        let days = [credentials.key_days, credentials.token_days, credentials.most_days];
-        demand(
-            days.iter().all(|days| *days <= 36_500),
-            "credentials.key_days, token_days and most_days must be 0 to 36500",
-        );
+        let days = self.credentials.complaint();
+        demand(days.is_none(), days.unwrap_or_default());
         demand(
             (3600..=31_536_000).contains(&self.signing.rotation_s),
             "signing.rotation_s must be 3600 to 31536000",

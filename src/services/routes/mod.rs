@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 pub use pattern::{InvalidPattern, PathPattern};
 
-use crate::kernel::{RequestPath, Scope};
-use crate::services::Service;
+use crate::kernel::{RequestPath, Scope, ScopeToken};
+use crate::services::{Catalogue, Service};
 
 /// A part of a service that asks for something of its own.
 #[derive(Clone, Debug)]
@@ -93,6 +93,17 @@ impl Service {
             access: route.and_then(|route| route.required.as_ref()).map_or(by_method, Access::All),
             cost: route.map_or(1, |route| route.cost),
         }
+    }
+}
+
+impl Catalogue {
+    /// Whether a key may carry this: a service declares it, or a method asks for it.
+    pub fn understands(&self, value: &ScopeToken) -> bool {
+        let text = value.as_str();
+        let is_verb = |word: &str| matches!(word, "read" | "write");
+        let is_of = |name: &str| self.named(name).is_some();
+        let of_a_service = |(name, verb): (&str, &str)| is_of(name) && (is_verb(verb) || verb == "*");
+        self.scope().contains(value) || is_verb(text) || text.rsplit_once(':').is_some_and(of_a_service)
     }
 }
 

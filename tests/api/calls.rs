@@ -1,0 +1,262 @@
+//! May this bearer make this call? What introspection answers when it is asked so: one answer for access tokens, API keys
+//! and personal tokens alike.
+
+use grantor::accounts::organizations::{
+    NewOrganization, OrganizationName, create as create_org, set_disabled,
+};
+use grantor::audit::Actor;
+use grantor::credentials::CredentialKind;
+use grantor::credentials::making::{Made, Maker, create};
+use grantor::credentials::revoking::revoke;
+use grantor::credentials::wish::Wish;
+use grantor::kernel::{PlanId, PrincipalId};
+use grantor::services::access::{disable, let_call};
+use grantor::services::routes::registration::{NewRoute, add};
+use serde_json::{Value, json};
+
+use crate::support::{ADA, Answer, App, TestClient, all_at_once, told};
+
+/// An organization with a key for the service `orders`, and the API that asks.
+struct Scene {
+    app: App,
+    api: TestClient,
+    org: PrincipalId,
+    key: Made,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        // The plan counts by the clock of the tests.
+        let app = App::with(|settings| settings.limits.store = "memory".into()).await;
+        let api = app.resource_server();
+        let org = app.operator(|work| {
+            let name = OrganizationName::parse("Acme").expect("a name");
+            let new = NewOrganization { name, plan: PlanId::first(), owner: None };
+            Ok(Ok(create_org(work, Actor::Operator, &new)?.expect("it is new")))
+        });
+        app.operator(|work| let_call(work, "orders", org));
+        let key = key(&app, org, CredentialKind::ApiKey, &wish());
+        Self { app, api, org, key }
+    }
+
+    async fn asks(&self, token: &str, parameters: &[(&str, &str)]) -> Answer {
+        let form = [&[("token", token)], parameters].concat();
+        self.app.machine("/oauth/introspect", &self.api, &form).await
+    }
+
+    async fn told(&self, token: &str, parameters: &[(&str, &str)]) -> Value {
+        let answer = self.asks(token, parameters).await;
+        answer.is_ok();
+        answer.json()
+    }
+
+    fn secret(&self) -> &str {
+        self.key.secret.expose()
+    }
+}
+
+fn wish() -> Wish {
+    Wish { name: "ci".into(), scope: "orders:read".into(), ..Wish::default() }
+}
+
+#[track_caller]
+fn key(app: &App, owner: PrincipalId, kind: CredentialKind, wish: &Wish) -> Made {
+    let maker = Maker { actor: Actor::Operator, settings: &app.settings.credentials };
+    app.operator(|work| create(work, maker, kind, owner, wish).map(Ok)).expect("a key")
+}
+
+const GET: [(&str, &str); 3] = [("service", "orders"), ("method", "GET"), ("path", "/orders/7?full=1")];
+
+/// What `GET` asks, and it counts.
+const TAKE: [(&str, &str); 4] =
+    [("service", "orders"), ("method", "GET"), ("path", "/orders/7"), ("consume", "1")];
+
+#[tokio::test]
+async fn a_key_is_answered_with_its_account_and_its_limits() {
+    let scene = Scene::set().await;
+    let key = &scene.key.credential;
+    let now = scene.app.clock.now().timestamp();
+    let mut told = scene.told(scene.secret(), &GET).await;
+    // The day of the plan is UTC's: 12 hours are left of it.
+    assert_eq!(told["rate_limit"]["policies"][1]["reset_in"].take(), 12 * 3600);
+    assert!(told["rate_limit"]["policies"][0]["reset_in"].take().is_u64());
+    assert!(told["rate_limit"]["reset"].take().as_i64() >= Some(now));
+    assert_eq!(
+        told,
+        json!({
+            "active": true, "token_type": "api_key", "scope": "orders:read", "sub": scene.org,
+            "iss": scene.app.settings.issuer, "iat": now,
+            "credential": {
+                "id": key.id, "kind": "api_key", "name": "ci", "prefix": key.prefix, "environment": "live",
+            },
+            "account": { "id": scene.org, "name": "Acme", "plan": "free" },
+            "allowed_services": ["orders"], "authorized": true,
+            "rate_limit": {
+                "allowed": true, "limit": 10, "remaining": 10, "reset": null, "retry_after": 0,
+                "policies": [
+                    { "name": "minute", "quota": 10, "window": 60, "remaining": 10, "reset_in": null },
+                    { "name": "day", "quota": 100, "window": 86400, "remaining": 100, "reset_in": null },
+                ],
+            },
+        })
+    );
+    assert!(!told.to_string().contains(scene.secret()));
+}
+
+#[tokio::test]
+async fn a_call_counts_when_it_is_said_to_and_never_above_the_quota() {
+    let scene = Scene::set().await;
+    let remaining = async || {
+        let told = scene.told(scene.secret(), &GET).await;
+        (told["authorized"] == true, told["rate_limit"]["remaining"].as_u64().expect("a number"))
+    };
+    assert_eq!(remaining().await, (true, 10));
+    let taken = all_at_once(40, |_| scene.asks(scene.secret(), &TAKE)).await;
+    let authorized = taken.iter().filter(|answer| answer.json()["authorized"] == true).count();
+    assert_eq!(authorized, 10);
+    let refused = taken.iter().map(Answer::json).find(|told| told["authorized"] == false).expect("a refusal");
+    // Limited is not inactive.
+    assert_eq!((&refused["active"], &refused["reason"]), (&json!(true), &json!("rate_limited")));
+    assert_eq!(refused["rate_limit"]["allowed"], false);
+    assert!(refused["rate_limit"]["retry_after"].as_u64() > Some(0));
+    assert_eq!(remaining().await, (false, 0));
+    scene.app.advance(chrono::Duration::minutes(2));
+    assert_eq!(remaining().await, (true, 10));
+    assert_eq!(told(&scene.app.db, "quota.exceeded").len(), 0, "of the day a tenth is used");
+}
+
+#[tokio::test]
+async fn most_of_a_quota_is_told_once_and_all_of_it_once() {
+    let scene = Scene::set().await;
+    for minute in 0..11 {
+        for _ in 0..10 {
+            scene.told(scene.secret(), &TAKE).await;
+        }
+        let expected = (usize::from(minute >= 7), usize::from(minute >= 9));
+        let told = ["quota.warning", "quota.exceeded"].map(|kind| told(&scene.app.db, kind).len());
+        assert_eq!((told[0], told[1]), expected, "in minute {minute}");
+        scene.app.advance(chrono::Duration::minutes(2));
+    }
+}
+
+/// In the order in which it is asked.
+#[tokio::test]
+async fn a_call_that_may_not_go_ahead_is_told_why() {
+    let scene = Scene::set().await;
+    let route = NewRoute {
+        pattern: "/orders/{id}/refunds".into(),
+        required: Some("orders:refund".into()),
+        ..NewRoute::default()
+    };
+    scene.app.operator(|work| Ok(Ok(add(work, "orders", &route)?.expect("a route"))));
+    for (method, path, reason, scope) in [
+        ("GET", "/orders", None, None),
+        ("HEAD", "/", None, None),
+        ("POST", "/orders", Some("insufficient_scope"), Some("orders:write")),
+        ("get", "/orders", Some("insufficient_scope"), Some("orders:write")),
+        ("GET", "/orders/7/refunds", Some("insufficient_scope"), Some("orders:refund")),
+        ("GET", "/orders/7/refunds/1", None, None),
+    ] {
+        let asked = [("service", "orders"), ("method", method), ("path", path), ("consume", "1")];
+        let told = scene.told(scene.secret(), &asked).await;
+        assert_eq!(told["authorized"], reason.is_none(), "{method} {path}: {told}");
+        assert_eq!(told.get("reason"), reason.map(|reason| json!(reason)).as_ref(), "{method} {path}");
+        assert_eq!(told.get("required_scope"), scope.map(|scope| json!(scope)).as_ref(), "{method} {path}");
+        assert_eq!(told.get("rate_limit").is_some(), reason.is_none(), "what is refused does not count");
+    }
+    scene.app.operator(|work| disable(work, "orders", true));
+    assert_eq!(scene.told(scene.secret(), &GET).await["reason"], "service_disabled");
+    scene.app.operator(|work| disable(work, "orders", false));
+    assert_eq!(scene.told(scene.secret(), &GET).await["authorized"], true);
+}
+
+/// I12, B04: keys die with what they stand on, at once on the node that did it.
+#[tokio::test]
+async fn a_key_lives_as_long_as_all_that_it_stands_on() {
+    let scene = Scene::set().await;
+    let is_active = async |token: &str| scene.told(token, &[]).await["active"] == true;
+    assert!(is_active(scene.secret()).await);
+    for disabled in [true, false] {
+        scene.app.operator(|work| {
+            Ok(Ok(set_disabled(work, Actor::Operator, scene.org, disabled)?.expect("it is there")))
+        });
+        assert_eq!(is_active(scene.secret()).await, !disabled);
+    }
+    let token = key(&scene.app, ADA.id(), CredentialKind::PersonalToken, &wish());
+    // It is nobody's business whose holder may not call the service.
+    assert_eq!(scene.told(token.secret.expose(), &[]).await, json!({ "active": false }));
+    scene.app.operator(|work| let_call(work, "orders", ADA.id()));
+    let told = scene.told(token.secret.expose(), &[]).await;
+    assert_eq!((&told["token_type"], &told["sub"]), (&json!("pat"), &json!(ADA.id())));
+    scene.app.operator(|work| Ok(Ok(revoke(work, Actor::Operator, &scene.key.credential, "a test")?)));
+    assert_eq!(scene.told(scene.secret(), &GET).await, json!({ "active": false }));
+    assert!(is_active(token.secret.expose()).await);
+    scene.app.advance(chrono::Duration::days(91));
+    assert!(!is_active(token.secret.expose()).await, "personal tokens end after 90 days");
+}
+
+/// B08: whoever asks says from where the key came; who does not say so asks for nowhere.
+#[tokio::test]
+async fn a_key_of_certain_addresses_is_nothing_elsewhere() {
+    let scene = Scene::set().await;
+    let confined = Wish { ip_allow: vec!["192.0.2.0/24".into()], ..wish() };
+    let key = key(&scene.app, scene.org, CredentialKind::ApiKey, &confined);
+    let from = async |ip: &str| scene.told(key.secret.expose(), &[("ip", ip)]).await["active"] == true;
+    assert!(from("192.0.2.9").await && from("::ffff:192.0.2.9").await);
+    assert!(!from("192.0.3.9").await);
+    assert_eq!(scene.told(key.secret.expose(), &[]).await, json!({ "active": false }));
+}
+
+/// B07, and audiences: an access token calls the services it is for, whatever else its holder may.
+#[tokio::test]
+async fn an_access_token_is_asked_the_same_and_a_refresh_token_opens_nothing() {
+    let scene = Scene::set().await;
+    let web = scene.app.web_client();
+    let pair = web.tokens_of_ada(&scene.app, "orders:read").await;
+    let told = scene.told(&pair.text("access_token"), &TAKE).await;
+    assert_eq!(told["token_type"], "Bearer");
+    assert_eq!((&told["authorized"], &told["allowed_services"]), (&json!(true), &json!(["orders"])));
+    assert_eq!((&told["sub"], &told["account"]["id"]), (&json!(ADA.id()), &json!(ADA.id())));
+    assert_eq!((&told["client_id"], &told["rate_limit"]["remaining"]), (&json!(web.id), &json!(9)));
+    let write = [("service", "orders"), ("method", "POST"), ("path", "/orders")];
+    assert_eq!(scene.told(&pair.text("access_token"), &write).await["required_scope"], "orders:write");
+    let refresh = scene.asks(&pair.text("refresh_token"), &TAKE).await;
+    assert_eq!(refresh.json(), json!({ "active": false }));
+    let other = web.tokens_of_ada(&scene.app, "people:read").await;
+    assert_eq!(scene.told(&other.text("access_token"), &GET).await, json!({ "active": false }));
+}
+
+#[tokio::test]
+async fn a_question_that_cannot_be_understood_is_refused_and_counts_nothing() {
+    let scene = Scene::set().await;
+    for (parameters, about) in [
+        (&[("consume", "yes")][..], "consume"),
+        (&[("service", "orders"), ("cost", "-1")], "cost"),
+        (&[("service", "orders"), ("cost", "1000001")], "cost"),
+        (&[("service", "orders"), ("ip", "localhost")], "ip"),
+        (&[("service", "orders"), ("method", "GET")], "path"),
+        (&[("service", "orders"), ("path", "/")], "method"),
+        (&[("method", "GET"), ("path", "/")], "service"),
+        (&[("service", "orders"), ("method", "GET /"), ("path", "/")], "method"),
+        (&[("service", "orders"), ("method", "GET"), ("path", "/orders/../admin")], "path"),
+        (&[("service", "orders"), ("method", "GET"), ("path", "/orders%2f7")], "path"),
+        (&[("service", "orders"), ("method", "GET"), ("path", "//orders")], "path"),
+        (&[("service", "orders"), ("service", "people")], "service"),
+    ] {
+        let answer = scene.asks(scene.secret(), parameters).await;
+        answer.is_error(400, "invalid_request");
+        assert!(answer.text("error_description").contains(about), "{parameters:?}: {}", answer.body);
+    }
+    assert_eq!(scene.told(scene.secret(), &GET).await["rate_limit"]["remaining"], 10);
+}
+
+/// Whoever could ask about a service that is not theirs could use up other people's limits.
+#[tokio::test]
+async fn a_resource_server_asks_about_its_own_services() {
+    let scene = Scene::set().await;
+    for service in ["people", "nothing"] {
+        let answer = scene.asks(scene.secret(), &[("service", service), ("consume", "1")]).await;
+        answer.is_error(403, "unauthorized_client");
+    }
+    assert_eq!(scene.told(scene.secret(), &GET).await["rate_limit"]["remaining"], 10);
+}
