@@ -32,9 +32,10 @@ const FLOORS: [&[&str]; 18] = [
 ];
 
 /// Whose table is whose: every table of `schema.rs` has exactly one owner.
-const TABLES: [(&str, &str); 8] = [
+const TABLES: [(&str, &str); 9] = [
     ("platform", "partition_plans"),
     ("audit", "events"),
+    ("traffic", "request_log request_batches usage_minutes usage_hours usage_days"),
     ("signing", "signing_keys"),
     ("accounts", "principals users browser_sessions interactions sign_in_failures"),
     ("services", "services scopes"),

@@ -13,6 +13,7 @@ use crate::grants::usage::Usage;
 use crate::platform::clock::Clock;
 use crate::platform::db::Db;
 use crate::signing::Keys;
+use crate::traffic::Writer;
 
 /// How often the notes of which grants were used are written.
 const NOTES: Duration = Duration::from_secs(1);
@@ -26,7 +27,9 @@ pub(super) struct Background {
     calendar: JoinHandle<()>,
     notes: JoinHandle<()>,
     keys: JoinHandle<()>,
+    traffic: JoinHandle<()>,
     over: Arc<Notify>,
+    traffic_over: Arc<Notify>,
 }
 
 impl Background {
@@ -37,15 +40,18 @@ impl Background {
         usage: Arc<Usage>,
         keys: Arc<Keys>,
         partitions: Partitions,
+        traffic: Writer,
     ) -> Self {
-        let over = Arc::new(Notify::new());
+        let (over, traffic_over) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let notes = Notes { usage, ledger: Ledger::new(db), clock: clock.clone() };
         Self {
             keys: tokio::spawn(tend_keys(keys, clock)),
             calendar: tokio::spawn(partitions.clone().look_after()),
             partitions,
             notes: tokio::spawn(notes.write_until(Arc::clone(&over))),
+            traffic: tokio::spawn(traffic.write_until(Arc::clone(&traffic_over))),
             over,
+            traffic_over,
         }
     }
 
@@ -55,8 +61,12 @@ impl Background {
         self.calendar.abort();
         self.keys.abort();
         self.over.notify_one();
+        self.traffic_over.notify_one();
         if let Err(error) = self.notes.await {
             log::error!("the notes of which apps were used: {error}");
+        }
+        if let Err(error) = self.traffic.await {
+            log::error!("the request log: {error}");
         }
     }
 }

@@ -40,6 +40,7 @@ use crate::platform::logging;
 use crate::platform::metrics::Metrics;
 use crate::services::Services;
 use crate::signing::Keys;
+use crate::traffic::{self, RequestLog};
 
 /// What all requests share.
 struct Shared {
@@ -131,6 +132,8 @@ pub struct Running {
     pub keys: Arc<Keys>,
     /// Through which this server acts: what is done through it is known to this server at once.
     pub ledger: Ledger,
+    /// Where calls are logged.
+    pub traffic: RequestLog,
     /// Caches are bypassed without it.
     _listener: Option<Listener>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
@@ -176,16 +179,21 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
         0 => None,
         _ => Some(Listener::start(db.clone(), Arc::clone(shared.ledger.invalidation()))?),
     };
+    let (traffic, writer) =
+        RequestLog::new(&settings.traffic, Ledger::new(db.clone()), clock.clone(), &shared.metrics);
+    let kept = settings.traffic.retention();
+    db.run(move |connection| db::keep(connection, &traffic::KEPT, kept)).await?;
     let lifetime = TimeDelta::seconds(settings.tokens.refresh_lifetime_s.into());
     let today = clock.now().date_naive();
     db.run(move |connection| db::reach_ahead(connection, lifetime, today)).await?;
     let partitions = Partitions::new(db.clone(), clock.clone(), settings.audit.retention(), &shared.metrics);
-    let background = Background::start(db, clock, shared.usage, Arc::clone(&shared.keys), partitions);
+    let background = Background::start(db, clock, shared.usage, Arc::clone(&shared.keys), partitions, writer);
     Ok(Running {
         front,
         ops,
         keys: shared.keys,
         ledger: shared.ledger,
+        traffic,
         _listener: listener,
         servers,
         background,

@@ -91,6 +91,10 @@ kinds! {
     TokenRevoked = "token.revoked", "success";
     /// A refresh token was revoked, and its family with it.
     FamilyRevoked = "family.revoked", "success";
+    /// What was written to the request log lately, vouched for by a digest over it; `data` has both.
+    TrafficSealed = "traffic.sealed", "success";
+    /// Calls are missing in the request log, which could not keep up; `data` counts them.
+    TrafficDropped = "traffic.dropped", "failure";
 }
 
 /// Who did it.

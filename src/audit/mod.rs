@@ -9,5 +9,5 @@ mod work;
 
 pub use event::{Actor, Event, Kind};
 pub use ledger::{Ledger, Lookup, WriteValue};
-pub use store::{Listed, list};
+pub use store::{Listed, between, list};
 pub use work::Work;

@@ -2,7 +2,7 @@
 
 use chrono::{NaiveDate, TimeDelta};
 use diesel::connection::SimpleConnection as _;
-use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text};
 use diesel::{Connection as _, QueryableByName, RunQueryDsl, sql_query};
 
 use super::Connection;
@@ -51,6 +51,25 @@ pub enum LogRetention {
     ForEver,
     /// So many days, and as long as it takes until a partition's last row is so old.
     Days(u32),
+}
+
+/// As long as anything is kept: so many days after a partition that nobody alive will see it go.
+const FOR_EVER: i32 = 1_000_000;
+
+/// Has the rows of these tables kept for as long as an operator wants it.
+pub fn keep(connection: &mut Connection, parents: &[&str], rows: LogRetention) -> Result<(), Fault> {
+    let days = match rows {
+        LogRetention::ForEver => FOR_EVER,
+        LogRetention::Days(days) => i32::try_from(days).map_err(Fault::internal)?,
+    };
+    sql_query(
+        "UPDATE partition_plans SET keep = make_interval(days => $1) \
+         WHERE parent = ANY($2) AND keep IS DISTINCT FROM make_interval(days => $1)",
+    )
+    .bind::<Integer, _>(days)
+    .bind::<Array<Text>, _>(parents)
+    .execute(connection)?;
+    Ok(())
 }
 
 /// A partition, and what its plan wants.

@@ -18,6 +18,7 @@ use grantor::platform::clock::{Clock, TestClock};
 use grantor::platform::context::Context;
 use grantor::platform::db::{self, Db};
 use grantor::services::{Service, ServiceScope};
+use grantor::traffic::RequestLog;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -225,6 +226,11 @@ impl App {
             running: None,
             database: None,
         }
+    }
+
+    /// Where this node logs calls.
+    pub fn traffic(&self) -> &RequestLog {
+        &self.running.as_ref().expect("a server in this process").traffic
     }
 
     /// Has this node look at the signing keys now, as it does every second.
