@@ -1,6 +1,6 @@
 //! The request log: every call once, whole, without a secret; and found when it was edited.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +27,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::commands::Grantor;
 use crate::support::{
     App, Database, OwnPostgres, Relay, START, Told, count, database, dump, eventually, execute, settings,
     told,
@@ -676,6 +677,116 @@ async fn what_is_not_sealed_yet_is_told_apart() {
     assert_eq!(found.problems, Vec::<String>::new());
     tamper(&rig, "UPDATE request_log SET path = '/other'");
     assert_eq!(rig.verified().problems.len(), 1);
+}
+
+// ---- commands -------------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn an_operator_is_told_the_whole_story_of_a_call() {
+    let database = database();
+    let mut rig = Rig::start(&database.url);
+    let story = whole_story();
+    let request = story.request().to_string();
+    rig.record(story).await;
+    rig.record(allowed()).await;
+    rig.end().await;
+    let grantor = Grantor::over(&database.url);
+
+    let said = grantor.run(&["request", "show", &request]);
+    said.is_done();
+    let expected = format!(
+        "POST /orders/7, 2026-11-21 12:00:00.123 UTC
+It was refused, since it was too much, and answered 429, rate_limited.
+
+request     {request}
+account     00000000-0000-0000-0000-000000000001
+principal   00000000-0000-0000-0000-000000000002
+credential  00000000-0000-0000-0000-000000000003
+token       00000000-0000-0000-0000-000000000004
+client      00000000-0000-0000-0000-000000000005
+service     00000000-0000-0000-0000-000000000006
+route       /orders/{{id}}
+decided by  minute
+from        203.0.113.9
+with        curl/8
+trace       4bf92f3577b34da6a3ce929d0e0e4736
+took        12 ms, 3 of them the service
+bytes       100 in, 250 out
+cost        0
+
+What was looked at, in order:
+  yes Is there a bearer, and is it whole?
+  yes Is it neither revoked nor expired?: expires in 9 days
+  -   May it be used from this address?: any address will do
+  NO  Is there room within the limits?: 10 of 10 are taken
+
+The limits, as they stood then:
+  minute: 0 left of 10 in 60 s, more in 17 s, and this refused the call
+"
+    );
+    assert_eq!(said.out, expected);
+    let shown = grantor.json(&["request", "show", &request]);
+    assert_eq!((&shown["decision"], &shown["checks"][3]["outcome"]), (&json!("limit"), &json!("refused")));
+
+    grantor.run(&["request", "show", "x"]).is_refused("x is no request id");
+    let unknown = Entropy.id(*START).to_string();
+    let said = grantor.run(&["request", "show", &unknown]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains(&format!("the request log does not know {unknown}")), "{said:?}");
+}
+
+#[tokio::test]
+async fn an_operator_lists_calls_and_sees_how_much_was_asked() {
+    let database = database();
+    let mut rig = Rig::start(&database.url);
+    for number in 0..40 {
+        rig.record(varied(number)).await;
+    }
+    rig.end().await;
+    let grantor = Grantor::over(&database.url);
+    let (since, until) = ("2026-11-21T11:00:00Z", "2026-11-21T13:00:00Z");
+
+    let account = id(1).to_string();
+    let arguments = ["request", "list", "--status", "4xx", "--account", &account, "--since", since];
+    let listed = grantor.json(&arguments);
+    let calls = listed["data"].as_array().expect("calls");
+    assert!(!calls.is_empty());
+    assert!(
+        calls.iter().all(|call| call["status_code"].as_i64() >= Some(400) && call["account_id"] == account)
+    );
+    let first = grantor.json(&["request", "list", "--limit", "25"]);
+    let cursor = first["next_cursor"].as_str().expect("a cursor");
+    let second = grantor.json(&["request", "list", "--limit", "25", "--cursor", cursor]);
+    assert_eq!((second["data"].as_array().map(Vec::len), &second["next_cursor"]), (Some(15), &Value::Null));
+    let words = grantor.run(&["request", "list", "--limit", "1", "--decision", "limit"]);
+    words.is_done();
+    assert!(words.out.starts_with("WHEN                 STATUS  DECISION  METHOD  PATH"), "{}", words.out);
+    assert!(words.out.contains("There are more: --cursor "), "{}", words.out);
+    grantor
+        .run(&["request", "list", "--decision", "maybe"])
+        .is_refused("there is no decision maybe; there are allow, deny, limit, error");
+    grantor.run(&["request", "list", "--cursor", "7"]).is_refused("7 is no cursor");
+
+    let used = grantor.json(&["usage", "--since", since, "--until", until, "--by", "service"]);
+    let sums: BTreeMap<&str, i64> = ["requests", "errors", "limited"]
+        .map(|name| (name, used[0][name].as_i64().expect("a number")))
+        .into();
+    assert_eq!(sums, [("requests", 40), ("errors", 20), ("limited", 10)].into());
+    let words = grantor.run(&["usage", "--since", since, "--until", until]);
+    words.is_done();
+    let expected = "FROM              OF  CALLS  ERRORS  LIMITED  COST  MEAN ms  P50 ms  P99 ms\n\
+                    2026-11-21 12:00      40     20      10       ";
+    assert!(words.out.starts_with(expected), "{}", words.out);
+
+    let arguments = ["request", "verify", "--since", since, "--until", until];
+    let said = grantor.run(&arguments);
+    said.is_done();
+    assert_eq!(said.out, "40 calls in 2 batches under 1 seals were looked at.\n");
+    tamper(&rig, "UPDATE request_log SET status_code = 200 WHERE status_code = 403");
+    let said = grantor.run(&arguments);
+    assert_eq!(said.code, 1);
+    assert!(said.out.contains("a call in it was edited"), "{said:?}");
+    assert_eq!(said.err, "grantor: the request log is not as it was written, in 1 places\n");
 }
 
 // ---- when the database is away --------------------------------------------------------------------------
