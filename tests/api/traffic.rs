@@ -360,6 +360,8 @@ async fn where_none_may_be_missing_a_call_waits_for_room_and_is_refused_in_the_e
     rig.end().await;
     assert_eq!(rig.rows(), 4);
     assert_eq!(told_of(&rig, "traffic.dropped"), []);
+    let late = rig.log.record(allowed()).await.expect_err("nobody writes any more");
+    assert_eq!(late.kind(), FaultKind::Unavailable);
 }
 
 #[tokio::test]
@@ -677,6 +679,44 @@ async fn what_is_not_sealed_yet_is_told_apart() {
     assert_eq!(found.problems, Vec::<String>::new());
     tamper(&rig, "UPDATE request_log SET path = '/other'");
     assert_eq!(rig.verified().problems.len(), 1);
+}
+
+/// A process that is killed says nothing more; the next one begins a chain of its own.
+#[tokio::test]
+async fn what_a_killed_process_wrote_stays_as_it_is_and_the_next_writes_on() {
+    let database = database();
+    let mut killed = Rig::start(&database.url);
+    killed.record(allowed()).await;
+    eventually("logged", async || killed.rows() == 1).await;
+    let (writing, _) = killed.writing.take().expect("somebody who writes");
+    writing.abort();
+    let mut next = Rig::start(&database.url);
+    next.record(allowed()).await;
+    next.end().await;
+    let found = next.verified();
+    assert_eq!((found.seals, found.batches, found.rows, found.unsealed), (1, 3, 2, 1));
+    assert_eq!(found.problems, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn calls_are_logged_also_where_they_cannot_be_sealed() {
+    let database = database();
+    let mut rig = Rig::idle(&database.url, |settings| settings.seal_s = 1);
+    let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+                  $$ BEGIN RAISE EXCEPTION 'no events'; END $$; \
+                  CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse()";
+    execute(&rig.db, refuse).expect("a trigger");
+    rig.write();
+    let mut recorded = 0;
+    while count(&rig.db, "(SELECT DISTINCT seal_id FROM request_batches) chain") < 2 {
+        rig.record(allowed()).await;
+        recorded += 1;
+        eventually("logged", async || rig.rows() == recorded).await;
+    }
+    rig.end().await;
+    let found = rig.verified();
+    assert_eq!((found.seals, found.unsealed, found.problems), (0, found.batches, Vec::new()));
+    assert_eq!((rig.rows(), rig.counted("traffic_unwritable_total")), (recorded, 0));
 }
 
 // ---- commands -------------------------------------------------------------------------------------------
