@@ -1,6 +1,6 @@
 //! Traffic: what every call that was decided leaves behind, and how much it was in all.
 //!
-//! [`RequestLog::record`] takes a [`Story`] into memory; a [`Writer`] writes what has gathered, many in one commit. At
+//! `RequestLog::record` takes a `Story` into memory; a `Writer` writes what has gathered, many in one commit. At
 //! most half a second's calls are lost with a process that is killed; one that is ended loses none.
 
 mod batch;
