@@ -22,6 +22,8 @@ pub mod kernel;
 pub mod platform;
 /// 2 · The event log, and the only door to a transaction.
 pub mod audit;
+/// 3 · What every call leaves behind: the request log, and how much it was in all.
+pub mod traffic;
 /// 4 · Signing keys, the key set, JWTs in and out.
 pub mod signing;
 /// 5 · How much is too much.

@@ -331,6 +331,50 @@ diesel::table! {
 }
 
 diesel::table! {
+    request_batches (at, id) {
+        at -> Timestamptz,
+        id -> Uuid,
+        seal_id -> Uuid,
+        place -> Int4,
+        logged -> Int4,
+        first_ts -> Timestamptz,
+        last_ts -> Timestamptz,
+        digest -> Bytea,
+    }
+}
+
+diesel::table! {
+    request_log (ts, request_id) {
+        ts -> Timestamptz,
+        request_id -> Uuid,
+        batch_id -> Uuid,
+        account_id -> Nullable<Uuid>,
+        principal_id -> Nullable<Uuid>,
+        credential_id -> Nullable<Uuid>,
+        token_id -> Nullable<Uuid>,
+        client_id -> Nullable<Uuid>,
+        service_id -> Nullable<Uuid>,
+        method -> Text,
+        path -> Text,
+        route -> Nullable<Text>,
+        status_code -> Int2,
+        error_code -> Nullable<Text>,
+        decision -> Text,
+        policy -> Nullable<Text>,
+        checks -> Jsonb,
+        limits -> Jsonb,
+        response_time_ms -> Int4,
+        upstream_ms -> Nullable<Int4>,
+        bytes_in -> Int8,
+        bytes_out -> Int8,
+        cost_units -> Int8,
+        ip_address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        trace_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     scopes (value) {
         value -> Text,
         service_id -> Uuid,
@@ -397,6 +441,57 @@ diesel::table! {
 }
 
 diesel::table! {
+    usage_days (bucket, account_id, credential_id, service_id) {
+        bucket -> Timestamptz,
+        account_id -> Uuid,
+        credential_id -> Uuid,
+        service_id -> Uuid,
+        requests -> Int8,
+        errors -> Int8,
+        limited -> Int8,
+        cost_units -> Int8,
+        bytes_in -> Int8,
+        bytes_out -> Int8,
+        latency_ms_sum -> Int8,
+        latency_hist -> Array<Nullable<Int8>>,
+    }
+}
+
+diesel::table! {
+    usage_hours (bucket, account_id, credential_id, service_id) {
+        bucket -> Timestamptz,
+        account_id -> Uuid,
+        credential_id -> Uuid,
+        service_id -> Uuid,
+        requests -> Int8,
+        errors -> Int8,
+        limited -> Int8,
+        cost_units -> Int8,
+        bytes_in -> Int8,
+        bytes_out -> Int8,
+        latency_ms_sum -> Int8,
+        latency_hist -> Array<Nullable<Int8>>,
+    }
+}
+
+diesel::table! {
+    usage_minutes (bucket, account_id, credential_id, service_id) {
+        bucket -> Timestamptz,
+        account_id -> Uuid,
+        credential_id -> Uuid,
+        service_id -> Uuid,
+        requests -> Int8,
+        errors -> Int8,
+        limited -> Int8,
+        cost_units -> Int8,
+        bytes_in -> Int8,
+        bytes_out -> Int8,
+        latency_ms_sum -> Int8,
+        latency_hist -> Array<Nullable<Int8>>,
+    }
+}
+
+diesel::table! {
     users (principal_id) {
         principal_id -> Uuid,
         identifier -> Text,
@@ -448,11 +543,16 @@ diesel::allow_tables_to_appear_in_same_query!(
     rate_counters,
     refresh_answers,
     refresh_tokens,
+    request_batches,
+    request_log,
     scopes,
     service_grants,
     service_routes,
     services,
     sign_in_failures,
     signing_keys,
+    usage_days,
+    usage_hours,
+    usage_minutes,
     users,
 );

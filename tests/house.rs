@@ -32,9 +32,10 @@ const FLOORS: [&[&str]; 18] = [
 ];
 
 /// Whose table is whose: every table of `schema.rs` has exactly one owner.
-const TABLES: [(&str, &str); 9] = [
+const TABLES: [(&str, &str); 10] = [
     ("platform", "partition_plans"),
     ("audit", "events event_chain event_leaves event_checkpoints"),
+    ("traffic", "request_log request_batches usage_minutes usage_hours usage_days"),
     ("signing", "signing_keys"),
     ("limits", "limits rate_counters quota_counters"),
     (

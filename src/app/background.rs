@@ -19,6 +19,7 @@ use crate::limits::Limits;
 use crate::platform::clock::Clock;
 use crate::platform::db::Db;
 use crate::signing::Keys;
+use crate::traffic::Writer;
 
 /// How often the signing keys are looked after.
 const KEYS: Duration = Duration::from_secs(1);
@@ -38,6 +39,8 @@ pub(super) struct Background {
     /// Those that write once more when they are told that it is over.
     notes: Vec<(Arc<Notify>, JoinHandle<()>)>,
     limits: Arc<Limits>,
+    /// The calls that wait to be logged.
+    traffic: (Arc<Notify>, JoinHandle<()>),
 }
 
 impl Background {
@@ -48,7 +51,7 @@ impl Background {
         memory: impl IntoIterator<Item = Noted>,
         keys: Arc<Keys>,
         partitions: Partitions,
-        sealer: Sealer,
+        (sealer, traffic): (Sealer, Writer),
         limits: Arc<Limits>,
     ) -> Self {
         let ledger = Ledger::new(db);
@@ -57,6 +60,7 @@ impl Background {
             let way = Way { noted, ledger: ledger.clone(), clock: clock.clone() };
             (Arc::clone(&over), tokio::spawn(way.write_until(over)))
         });
+        let traffic_over = Arc::new(Notify::new());
         Self {
             notes: notes.collect(),
             tasks: vec![
@@ -68,6 +72,7 @@ impl Background {
             ],
             partitions,
             limits,
+            traffic: (Arc::clone(&traffic_over), tokio::spawn(traffic.write_until(traffic_over))),
         }
     }
 
@@ -83,6 +88,11 @@ impl Background {
             if let Err(error) = notes.await {
                 log::error!("the notes of what was used: {error}");
             }
+        }
+        let (over, traffic) = self.traffic;
+        over.notify_one();
+        if let Err(error) = traffic.await {
+            log::error!("the request log: {error}");
         }
     }
 }

@@ -45,6 +45,7 @@ use crate::platform::logging;
 use crate::platform::metrics::Metrics;
 use crate::services::Services;
 use crate::signing::Keys;
+use crate::traffic::{self, RequestLog};
 
 /// What all requests share.
 struct Shared {
@@ -56,6 +57,8 @@ struct Shared {
     usage: Arc<Usage>,
     credentials: web::Data<Credentials>,
     limits: Arc<Limits>,
+    traffic: RequestLog,
+    traffic_writer: traffic::Writer,
     keys: Arc<Keys>,
     metrics: Arc<Metrics>,
     ledger: Ledger,
@@ -105,12 +108,15 @@ impl Shared {
             services: Services::new(ledger.clone(), &caches),
             ledger: ledger.clone(),
         };
+        let (traffic, traffic_writer) =
+            RequestLog::new(&settings.traffic, Ledger::new(db.clone()), clock.clone(), &metrics);
         let calls = Calls {
             bearers: bearers.clone(),
             credentials: credentials.clone(),
             accounts: accounts.directory.clone(),
             limit_directory: LimitDirectory::new(ledger.clone(), &caches),
             limits: Arc::clone(&limits),
+            traffic: traffic.clone(),
         };
         let oauth = OAuth {
             issuer: settings.issuer.clone(),
@@ -139,6 +145,8 @@ impl Shared {
             usage,
             credentials: web::Data::new(credentials),
             limits,
+            traffic,
+            traffic_writer,
             keys,
             metrics,
             ledger,
@@ -159,6 +167,8 @@ pub struct Running {
     pub credentials: Arc<Credentials>,
     /// Through which this server acts: what is done through it is known to this server at once.
     pub ledger: Ledger,
+    /// Where calls are logged.
+    pub traffic: RequestLog,
     /// Caches are bypassed without it.
     _listener: Option<Listener>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
@@ -204,6 +214,8 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
         0 => None,
         _ => Some(Listener::start(db.clone(), Arc::clone(shared.ledger.invalidation()))?),
     };
+    let kept = settings.traffic.retention();
+    db.run(move |connection| db::keep_calls(connection, kept)).await?;
     let lifetime = TimeDelta::seconds(settings.tokens.refresh_lifetime_s.into());
     let today = clock.now().date_naive();
     db.run(move |connection| db::reach_ahead(connection, lifetime, today)).await?;
@@ -212,13 +224,15 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
     let credentials = shared.credentials.into_inner();
     let noted = [Noted::Grants(shared.usage), Noted::Credentials(Arc::clone(&credentials.usage))];
     let keys = Arc::clone(&shared.keys);
-    let background = Background::start(db, clock, noted, keys, partitions, sealer, shared.limits);
+    let background =
+        Background::start(db, clock, noted, keys, partitions, (sealer, shared.traffic_writer), shared.limits);
     Ok(Running {
         front,
         ops,
         keys: shared.keys,
         credentials,
         ledger: shared.ledger,
+        traffic: shared.traffic,
         _listener: listener,
         servers,
         background,

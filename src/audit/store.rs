@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::audit::Event;
+use crate::audit::{Event, Kind};
 use crate::kernel::Fault;
 use crate::platform::context::Context;
 use crate::platform::db::{Connection, Statement};
@@ -181,4 +181,20 @@ pub struct Filter {
     pub kind: Option<String>,
     /// After this one.
     pub after: Option<(DateTime<Utc>, Uuid)>,
+}
+
+/// The events of a kind between these moments, oldest first.
+pub fn between(
+    connection: &mut Connection,
+    kind: Kind,
+    since: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Vec<Listed>, Fault> {
+    Ok(events::table
+        .filter(events::kind.eq(kind.as_str()))
+        .filter(events::occurred_at.ge(since))
+        .filter(events::occurred_at.lt(until))
+        .order((events::occurred_at, events::id))
+        .select(Listed::as_select())
+        .load(connection)?)
 }

@@ -31,7 +31,7 @@ pub use self::inspection::{Rights, ServerFacts, database_time, rights, server_fa
 pub use self::migrations::{Distance, create_database, distance, migrate, migrate_down};
 pub use self::notification::{CHANNEL, Ear, announce};
 pub use self::partitions::{
-    LogRetention, Partition, detached_partitions, make_partitions, partitions, reach_ahead,
+    LogRetention, Partition, detached_partitions, keep_calls, make_partitions, partitions, reach_ahead,
 };
 pub use self::retention::{Round, agreed_day, drop_expired};
 pub use self::roles::admit_role;

@@ -59,3 +59,4 @@ mod sign_in;
 mod signing;
 mod startup_errors;
 mod token_endpoint;
+mod traffic;

@@ -8,13 +8,16 @@ mod demo;
 mod doctor;
 mod key;
 mod migrate;
-mod owner;
+mod moment;
 mod org;
-mod plan;
+mod owner;
 mod pat;
+mod plan;
+mod request;
 mod secret;
 mod serve;
 mod service;
+mod usage;
 mod user;
 
 use std::io::{ErrorKind, Write as _};
@@ -83,6 +86,11 @@ enum Command {
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Calls that were decided, and why.
+    #[command(subcommand)]
+    Request(request::Command),
+    /// How much was asked.
+    Usage(usage::Args),
     /// Check settings, files, database and server, and say what to do.
     Doctor,
 }
@@ -151,6 +159,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Refusal> {
         Command::Pat(command) => pat::run(&shell, command)?,
         Command::Key(command) => key::run(&shell, command)?,
         Command::Audit(command) => return audit::run(&shell, &command),
+        Command::Request(command) => request::run(&shell, command)?,
+        Command::Usage(args) => usage::run(&shell, &args)?,
         Command::Doctor => return Ok(doctor::run(&shell)),
     }
     Ok(ExitCode::SUCCESS)

@@ -31,6 +31,7 @@ use crate::platform::cache::CacheSettings;
 use crate::platform::db::{LogRetention, PoolSettings};
 use crate::platform::logging;
 use crate::signing::{MasterKey, SigningSettings};
+use crate::traffic::TrafficSettings;
 
 const DEFAULTS: &str = include_str!("../defaults.toml");
 const NINETY_DAYS: u32 = 90 * 86_400;
@@ -66,6 +67,8 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// Section `audit`.
     pub audit: AuditSettings,
+    /// Section `traffic`.
+    pub traffic: TrafficSettings,
 }
 
 /// Section `audit`.
@@ -293,6 +296,7 @@ impl Settings {
         demand(limits.is_none(), limits.unwrap_or_default());
         demand(self.cache.entries <= 10_000_000, "cache.entries must be 0 to 10000000");
         demand((1..=60).contains(&self.cache.lifetime_s), "cache.lifetime_s must be 1 to 60");
+        complaints.extend(self.traffic.complaints());
         complaints.extend(self.database.way.complaint(self.database.allow_plaintext));
         complaints
     }

@@ -4,6 +4,7 @@
 //! bearer carry what the call asks for, and is there still enough of every limit.
 
 mod rules;
+mod story;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::limits::verdict::Verdict;
 use crate::limits::{LimitDirectory, Limits};
 use crate::platform::context::Context;
 use crate::services::{Catalogue, Service};
+use crate::traffic::RequestLog;
 
 pub use self::rules::{Cause, Refusal};
 
@@ -37,6 +39,8 @@ pub struct Calls {
     pub limit_directory: LimitDirectory,
     /// Who counts.
     pub limits: Arc<Limits>,
+    /// Where calls are logged.
+    pub traffic: RequestLog,
 }
 
 /// A call, as it is asked about.
@@ -85,6 +89,8 @@ pub struct Decision {
     pub allowed_services: Vec<String>,
     /// How the limits stand, if it came so far.
     pub limits: Option<Verdict>,
+    /// The service it is for.
+    pub service: Option<ServiceId>,
     /// The pattern of the route that it takes.
     pub route: Option<String>,
     /// What it costs.
@@ -148,6 +154,7 @@ impl Calls {
             verdict: asked.verdict,
             allowed_services: granted.iter().map(|service| service.name.clone()).collect(),
             limits: None,
+            service: asked.service.map(|service| service.id),
             route: asked.need.as_ref().and_then(|need| need.pattern).map(str::to_owned),
             cost: call.cost.or_else(|| asked.need.as_ref().map(|need| need.cost)).unwrap_or(1),
         };

@@ -31,6 +31,9 @@ pub(super) async fn introspect(
         Ok(bearer) => bearer,
         Err(reason) => {
             log::debug!("introspected a bearer that is not good: {reason:?}");
+            if let Some(call) = &call {
+                oauth.calls.log_stranger(context, call, reason).await?;
+            }
             return Ok(Ok(None));
         }
     };
@@ -62,6 +65,7 @@ async fn decided(
         }
     }
     let decision = oauth.calls.decide(&holder, &call, context).await?;
+    oauth.calls.log(context, &holder, &call, &decision).await?;
     if let Bearer::Token(active) = &holder.bearer {
         note(oauth, context, active);
     }

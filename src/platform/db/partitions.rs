@@ -56,6 +56,18 @@ pub enum LogRetention {
     Days(u32),
 }
 
+/// As long as anything is kept: so many days after a partition that nobody alive will see it go.
+const FOR_EVER: i32 = 1_000_000;
+
+/// Has the request log kept for as long as an operator wants it.
+pub fn keep_calls(connection: &mut Connection, rows: LogRetention) -> Result<(), Fault> {
+    let days = match rows {
+        LogRetention::ForEver => FOR_EVER,
+        LogRetention::Days(days) => i32::try_from(days).map_err(Fault::internal)?,
+    };
+    Ok(sql_query("SELECT keep_calls($1)").bind::<Integer, _>(days).execute(connection).map(drop)?)
+}
+
 /// A partition, and what its plan wants.
 #[derive(Debug, QueryableByName)]
 pub struct Partition {

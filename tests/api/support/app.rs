@@ -19,6 +19,7 @@ use grantor::platform::clock::{Clock, TestClock};
 use grantor::platform::context::Context;
 use grantor::platform::db::{self, Db};
 use grantor::services::{Service, ServiceScope};
+use grantor::traffic::RequestLog;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -234,6 +235,11 @@ impl App {
     /// What this node knows of API keys and personal tokens.
     pub fn credentials(&self) -> &Credentials {
         &self.running.as_ref().expect("a server in this process").credentials
+    }
+
+    /// Where this node logs calls.
+    pub fn traffic(&self) -> &RequestLog {
+        &self.running.as_ref().expect("a server in this process").traffic
     }
 
     /// Has this node look at the signing keys now, as it does every second.

@@ -24,7 +24,7 @@ mod relay;
 mod rows;
 mod traveller;
 
-pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person, START, furnish, web_registration};
+pub use app::{ADA, App, BOB, ISSUER, PASSWORD, Person, START, furnish, settings, web_registration};
 pub use balancer::Balancer;
 pub use browser::{Browser, Page};
 pub use client::{TestClient, VERIFIER, pkce};

@@ -1,0 +1,164 @@
+//! What the request log is told of a call: every check in its order, and the one that refused it.
+
+use crate::credentials::rules::NotGood as NotGoodKey;
+use crate::decision::NotGood;
+use crate::decision::calls::{Bearer, Call, Calls, Cause, Decision, Holder};
+use crate::kernel::Fault;
+use crate::limits::verdict::Verdict;
+use crate::platform::context::Context;
+use crate::traffic::{self, LimitState, Step, Story, Who};
+
+/// What is asked of a bearer, before any call.
+const OF_THE_BEARER: [Step; 5] = [Step::Bearer, Step::Known, Step::Life, Step::Standing, Step::Address];
+
+impl Calls {
+    /// Has a call logged whose bearer was good.
+    pub async fn log(
+        &self,
+        context: &Context,
+        holder: &Holder,
+        call: &Call,
+        decision: &Decision,
+    ) -> Result<(), Fault> {
+        let Some(mut story) = begun(context, call) else { return Ok(()) };
+        story.who = who(holder);
+        story.call.service = decision.service;
+        story.call.route.clone_from(&decision.route);
+        OF_THE_BEARER.into_iter().for_each(|step| story.passed(step));
+        end(&mut story, call, decision);
+        self.traffic.record(story).await
+    }
+
+    /// Has a call logged whose bearer was not good.
+    pub async fn log_stranger(&self, context: &Context, call: &Call, reason: NotGood) -> Result<(), Fault> {
+        let Some(mut story) = begun(context, call) else { return Ok(()) };
+        let (step, code, why) = refused_at(reason);
+        OF_THE_BEARER
+            .into_iter()
+            .take_while(|passed| *passed != step)
+            .for_each(|passed| story.passed(passed));
+        story.denied(step, 401, code, why);
+        self.traffic.record(story).await
+    }
+}
+
+/// A command of the operator's makes no call.
+fn begun(context: &Context, call: &Call) -> Option<Story> {
+    let mut story = Story::of(context.request_id?, context);
+    story.came_from(call.ip.or(context.ip), context.user_agent.as_deref());
+    if let Some((method, path)) = &call.target {
+        story.call = traffic::Call {
+            method: method.clone(),
+            path: path.as_str().to_owned(),
+            ..traffic::Call::default()
+        };
+    }
+    Some(story)
+}
+
+fn who(holder: &Holder) -> Who {
+    let known = Who { account: Some(holder.account.id), principal: Some(holder.principal), ..Who::default() };
+    match &holder.bearer {
+        Bearer::Token(active) => Who { token: active.id, client: Some(active.client.principal), ..known },
+        Bearer::Credential(credential) => Who { credential: Some(credential.id), ..known },
+    }
+}
+
+fn end(story: &mut Story, call: &Call, decision: &Decision) {
+    let refusal = decision.verdict.as_ref().err();
+    let refused_at = refusal.map(|refusal| step_of(refusal.cause));
+    for step in [Step::Service, Step::Grant, Step::Scope] {
+        if refused_at == Some(step) {
+            break;
+        }
+        match (&call.service, &call.target, step) {
+            (None, ..) => story.skipped(step, "no service was named"),
+            (_, None, Step::Scope) => story.skipped(step, "no method and path were named"),
+            _ => story.passed(step),
+        }
+        if refused_at == Some(Step::Bearer) {
+            break;
+        }
+    }
+    story.measured(decision.limits.as_ref().map(states).unwrap_or_default());
+    match refusal {
+        None => {
+            story.passed(Step::Limits);
+            story.allowed(if call.consume { decision.cost } else { 0 }, None);
+        }
+        Some(refusal) if refusal.cause == Cause::RateLimited => {
+            let violated =
+                decision.limits.as_ref().map(|verdict| verdict.violated.join(", ")).unwrap_or_default();
+            let why = format!("too much for {violated}");
+            story.limited(violated, why);
+        }
+        Some(refusal) => {
+            let code = refusal.cause.as_str();
+            let why = refusal
+                .scope
+                .as_ref()
+                .map_or_else(|| in_words(refusal.cause).to_owned(), |scope| format!("it asks for {scope}"));
+            story.denied(step_of(refusal.cause), refusal.status(), code, why);
+        }
+    }
+}
+
+fn states(verdict: &Verdict) -> Vec<LimitState> {
+    let state = |policy: &crate::limits::verdict::Policy| LimitState {
+        name: policy.name.clone(),
+        quota: Some(policy.quota),
+        window: policy.window_s.into(),
+        remaining: policy.remaining,
+        reset_in: policy.reset_in_s,
+        exceeded: verdict.violated.contains(&policy.name),
+    };
+    verdict.policies.iter().map(state).collect()
+}
+
+fn step_of(cause: Cause) -> Step {
+    match cause {
+        Cause::WrongKind => Step::Bearer,
+        Cause::NoSuchService | Cause::ServiceDisabled => Step::Service,
+        Cause::NotGranted => Step::Grant,
+        Cause::InsufficientScope => Step::Scope,
+        Cause::RateLimited => Step::Limits,
+    }
+}
+
+fn in_words(cause: Cause) -> &'static str {
+    match cause {
+        Cause::WrongKind => "a refresh token opens nothing",
+        Cause::NoSuchService => "there is no such service",
+        Cause::ServiceDisabled => "an operator shut the service",
+        Cause::NotGranted => "its holder may not call this service",
+        Cause::InsufficientScope => "it does not carry what the call asks for",
+        Cause::RateLimited => "too much",
+    }
+}
+
+/// Which check a bearer that is not good does not pass, the word for it, and why.
+fn refused_at(reason: NotGood) -> (Step, &'static str, &'static str) {
+    match reason {
+        NotGood::Malformed | NotGood::NotABearer => {
+            (Step::Bearer, "malformed", "it is none of ours, or mistyped")
+        }
+        NotGood::Unknown => (Step::Known, "unknown", "nobody issued it"),
+        NotGood::Expired | NotGood::Credential(NotGoodKey::Expired) => {
+            (Step::Life, "expired", "its time is over")
+        }
+        NotGood::Revoked | NotGood::Credential(NotGoodKey::Revoked) => {
+            (Step::Life, "revoked", "it was taken back")
+        }
+        NotGood::Consumed => (Step::Life, "consumed", "it was used, and has a successor"),
+        NotGood::Credential(NotGoodKey::RotatedAndOver) => {
+            (Step::Life, "rotated", "it has a successor, and its overlap is over")
+        }
+        NotGood::NothingLeft => (Step::Standing, "nothing_left", "all that it could do was taken back"),
+        NotGood::Inactive(inactive) => {
+            (Step::Standing, inactive.as_str(), "something it stands on may not act")
+        }
+        NotGood::Credential(NotGoodKey::WrongAddress) => {
+            (Step::Address, "wrong_address", "it may not come from this address")
+        }
+    }
+}

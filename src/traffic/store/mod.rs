@@ -1,0 +1,10 @@
+//! The tables of the request log: what was asked, in what it was written, and how much it was in all.
+
+pub mod batches;
+pub mod log;
+pub mod rollups;
+pub mod search;
+
+pub use log::Logged;
+pub use rollups::{By, Grain, Used, usage};
+pub use search::{Cursor, Filter, find, list};
