@@ -1,4 +1,4 @@
-//! Is this bearer good? The one function that says so, whatever asks. And may it make this call: [`calls`].
+//! Is this bearer good? The one function that says so, whatever asks. And may it make this call: `calls`.
 
 pub mod calls;
 

@@ -24,7 +24,9 @@ impl Calls {
         story.who = who(holder);
         story.call.service = decision.service;
         story.call.route.clone_from(&decision.route);
-        OF_THE_BEARER.into_iter().for_each(|step| story.passed(step));
+        for step in OF_THE_BEARER {
+            story.passed(step);
+        }
         end(&mut story, call, decision);
         self.traffic.record(story).await
     }
