@@ -74,6 +74,7 @@ impl ResponseError for ProblemFace {
         self.0.status()
     }
 
+    #[allow(clippy::indexing_slicing, reason = "a JSON object that was just made takes any member")]
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
         let mut response = self.0.respond(status);

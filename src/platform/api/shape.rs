@@ -124,6 +124,7 @@ pub(super) fn misfit(shape: Shape, object: &Map<String, Value>) -> Option<String
 }
 
 /// As JSON Schema.
+#[allow(clippy::indexing_slicing, reason = "a JSON object that was just made takes any member")]
 pub(super) fn schema(shape: Shape) -> Value {
     let properties: Map<String, Value> = shape
         .iter()
