@@ -1,8 +1,10 @@
 //! Who acts, and who pays: principals and their accounts, organizations and their members, plans; people and their
 //! passwords, the browsers they signed in from, and the requests that wait for them.
 
+pub mod access;
 mod directory;
 pub mod interactions;
+pub mod me;
 pub mod organizations;
 pub mod passwords;
 pub mod plans;

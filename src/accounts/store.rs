@@ -406,3 +406,16 @@ pub fn has_users(connection: &mut Connection) -> Result<bool, Fault> {
     Ok(diesel::select(diesel::dsl::exists(users::table.select(users::principal_id)))
         .get_result(connection)?)
 }
+
+/// The principals that belong to these accounts, and the accounts themselves.
+pub fn belonging_to(
+    connection: &mut Connection,
+    accounts: &[PrincipalId],
+) -> Result<Vec<PrincipalId>, Fault> {
+    let accounts: Vec<Uuid> = accounts.iter().map(|id| id.uuid()).collect();
+    let ids: Vec<Uuid> = principals::table
+        .filter(principals::account_id.eq_any(accounts))
+        .select(principals::id)
+        .load(connection)?;
+    Ok(ids.into_iter().map(PrincipalId::from_uuid).collect())
+}

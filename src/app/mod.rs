@@ -6,6 +6,7 @@ mod checkpoints;
 pub mod commands;
 pub mod database;
 mod health;
+pub mod management;
 mod neighbours;
 pub mod partitions;
 mod routes;

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, web};
 
-use crate::app::{assets, health};
+use crate::app::{assets, health, management};
 use crate::kernel::Denial;
 use crate::platform::faces::{PageFace, only};
 use crate::{accounts, credentials, grants, limits, oauth};
@@ -18,6 +18,7 @@ pub(super) fn front(config: &mut web::ServiceConfig) {
         .configure(oauth::jwks::http::routes)
         .configure(oauth::authorize::http::routes)
         .configure(machines)
+        .configure(management::routes)
         .configure(accounts::sign_in::http::routes)
         .configure(accounts::profile::http::routes)
         .configure(credentials::tokens::http::routes)

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::kernel::PrincipalId;
+use crate::kernel::{Caller, PrincipalId, PrincipalKind};
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal, $outcome:literal;)*) => {
@@ -168,6 +168,8 @@ pub enum Actor {
     User(PrincipalId),
     /// A client, authenticated or (if public) identified.
     Client(PrincipalId),
+    /// An organization, by a key of its own.
+    Org(PrincipalId),
     /// Whoever sits at the server's terminal.
     Operator,
     /// Nobody we know.
@@ -175,11 +177,21 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// Whoever calls the management API.
+    pub fn of(caller: &Caller) -> Self {
+        match caller.kind {
+            PrincipalKind::User => Self::User(caller.principal),
+            PrincipalKind::Client => Self::Client(caller.principal),
+            PrincipalKind::Org => Self::Org(caller.principal),
+        }
+    }
+
     /// The word in the log.
     pub fn kind(self) -> &'static str {
         match self {
             Self::User(_) => "user",
             Self::Client(_) => "client",
+            Self::Org(_) => "org",
             Self::Operator => "operator",
             Self::Anonymous => "anonymous",
         }
@@ -188,7 +200,7 @@ impl Actor {
     /// The principal, where there is one.
     pub fn id(self) -> Option<PrincipalId> {
         match self {
-            Self::User(id) | Self::Client(id) => Some(id),
+            Self::User(id) | Self::Client(id) | Self::Org(id) => Some(id),
             Self::Operator | Self::Anonymous => None,
         }
     }

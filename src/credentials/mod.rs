@@ -1,5 +1,6 @@
 //! Long-lived secrets of principals: API keys, personal tokens, and the secrets of clients.
 
+pub mod api;
 pub mod client_secrets;
 mod directory;
 pub mod expiring;
@@ -8,6 +9,7 @@ pub mod making;
 pub mod revoking;
 mod reuse;
 pub mod rules;
+pub mod shown;
 pub mod store;
 mod strength;
 pub mod tokens;

@@ -145,12 +145,45 @@ pub fn list(
         query = query.filter(credentials::principal_id.eq(owner.uuid()));
     }
     let rows: Vec<Row> = query.load(connection)?;
+    with_uses(connection, rows)
+}
+
+fn with_uses(connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<(Credential, Option<Use>)>, Fault> {
     let mut uses = uses_of(connection, &rows.iter().map(|row| row.id).collect::<Vec<_>>())?;
     let with_use = |row: Row| {
         let its_use = uses.remove(&row.id);
         Ok((Credential::try_from(row)?, its_use))
     };
     rows.into_iter().map(with_use).collect()
+}
+
+/// Where a credential stands in a list.
+pub type Place = (DateTime<Utc>, CredentialId);
+
+/// Credentials of a kind, of some owners or of all, newest first, behind one of them, and how each was used.
+pub fn page(
+    connection: &mut Connection,
+    kind: CredentialKind,
+    owners: Option<&[PrincipalId]>,
+    after: Option<Place>,
+    most: i64,
+) -> Result<Vec<(Credential, Option<Use>)>, Fault> {
+    let mut query = credentials::table
+        .filter(credentials::kind.eq(kind.as_str()))
+        .order((credentials::created_at.desc(), credentials::id.desc()))
+        .limit(most)
+        .select(Row::as_select())
+        .into_boxed();
+    if let Some(owners) = owners {
+        query = query.filter(credentials::principal_id.eq_any(owners.iter().map(|id| id.uuid())));
+    }
+    if let Some((at, id)) = after {
+        let is_earlier = credentials::created_at.lt(at);
+        let is_behind = credentials::created_at.eq(at).and(credentials::id.lt(id.uuid()));
+        query = query.filter(is_earlier.or(is_behind));
+    }
+    let rows: Vec<Row> = query.load(connection)?;
+    with_uses(connection, rows)
 }
 
 /// How a credential was used, if it ever was.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::accounts::store::find_kind;
-use crate::audit::Work;
+use crate::audit::{Actor, Work};
 use crate::credentials::lifetime::Lifetime;
 use crate::credentials::making::Maker;
 use crate::credentials::{Credential, CredentialKind, CredentialProblem, Environment, Making};
@@ -56,7 +56,7 @@ pub(super) fn draft(
             name: name(&wish.name)?,
             prefix: String::new(),
             last4: String::new(),
-            scope: scope(kind, &wish.scope, &known)?,
+            scope: scope(kind, maker.actor, &wish.scope, &known)?,
             environment: environment(wish.environment.as_deref())?,
             ip_allow: networks(&wish.ip_allow)?,
             imported: false,
@@ -94,15 +94,22 @@ fn name(typed: &str) -> Result<String, CredentialProblem> {
         .map_err(|problem| CredentialProblem::new(format!("name: {problem}")))
 }
 
-/// A key may be given scopes of our own management by an operator; a person can give those to nobody.
-fn scope(kind: CredentialKind, typed: &str, known: &Catalogue) -> Result<Scope, CredentialProblem> {
+/// Scopes of our own management are given to a personal token by an operator alone: no person gives them to themselves.
+/// A key gets them from whoever has them.
+fn scope(
+    kind: CredentialKind,
+    by: Actor,
+    typed: &str,
+    known: &Catalogue,
+) -> Result<Scope, CredentialProblem> {
     let say = |words: String| Err(CredentialProblem::new(words));
     let scope = Scope::parse(typed).map_err(CredentialProblem::new)?;
     let is_token = kind == CredentialKind::PersonalToken;
+    let is_self_made = is_token && by != Actor::Operator;
     if is_token && scope.is_empty() {
         return say("a personal token needs something that it may do".to_owned());
     }
-    if let Some(management) = scope.iter().find(|token| is_token && token.is_management()) {
+    if let Some(management) = scope.iter().find(|token| is_self_made && token.is_management()) {
         return say(format!("{management} is a scope of this server's own management"));
     }
     let unknown = scope.iter().find(|token| !known.understands(token) && !token.is_management()).cloned();

@@ -134,6 +134,26 @@ pub enum Denial {
     NotFound,
     /// It does not go with what is there: taken, the last of its kind, changed meanwhile.
     Conflict(&'static str),
+
+    // -- the management API (RFC 6750 §3.1, RFC 9110) --
+    /// No bearer at all.
+    BearerMissing,
+    /// A bearer that is not good, or not good here.
+    BearerWrong,
+    /// A bearer that was good, and whose time is over: told to whoever held it.
+    BearerExpired,
+    /// A bearer that does not carry this scope.
+    ScopeMissing(&'static str),
+    /// What the caller is to the account does not allow it.
+    Forbidden,
+    /// What is wanted cannot be; in words for the caller.
+    Unfit(String),
+    /// The body is not `application/json`.
+    NotJson,
+    /// It was changed since the caller saw it (RFC 9110 §13.1.1).
+    Changed,
+    /// The resource does not have this method; those it has.
+    NoMethod(String),
 }
 
 impl Denial {
@@ -156,7 +176,15 @@ impl Denial {
             | D::RedirectMissing
             | D::InteractionGone
             | D::FormForeign
+            | D::NotJson
+            | D::Unfit(_)
+            | D::BearerMissing
+            | D::NoMethod(_)
             | D::NotFound => "invalid_request",
+            D::BearerWrong | D::BearerExpired => "invalid_token",
+            D::ScopeMissing(_) => "insufficient_scope",
+            D::Forbidden => "forbidden",
+            D::Changed => "precondition_failed",
             D::ClientMissing
             | D::ClientUnknown
             | D::ClientDisabled
@@ -199,7 +227,13 @@ impl Denial {
         match self {
             Self::TooSlow => 408,
             Self::TooLarge => 413,
-            Self::IntrospectionNotAllowed | Self::FormForeign => 403,
+            Self::BearerMissing | Self::BearerWrong | Self::BearerExpired => 401,
+            Self::IntrospectionNotAllowed | Self::FormForeign | Self::ScopeMissing(_) | Self::Forbidden => {
+                403
+            }
+            Self::NoMethod(_) => 405,
+            Self::Changed => 412,
+            Self::NotJson => 415,
             Self::NotFound => 404,
             Self::Conflict(_) => 409,
             Self::SignInPaused(_) | Self::TooManyFailures(_) => 429,
@@ -275,6 +309,17 @@ impl Denial {
             D::SignInPaused(_) | D::TooManyFailures(_) => "too many failed attempts, try again later",
             D::NotFound => "there is nothing here",
             D::Conflict(words) => words,
+            D::BearerMissing => {
+                "send an API key or a personal token as Authorization: Bearer, or as X-API-Key"
+            }
+            D::BearerWrong => "the bearer is not good, or not good here",
+            D::BearerExpired => "the bearer has expired",
+            D::ScopeMissing(scope) => return format!("the bearer needs the scope {scope}"),
+            D::Forbidden => "the caller may not do this",
+            D::Unfit(words) => words.as_str(),
+            D::NotJson => "the body must be application/json in UTF-8",
+            D::Changed => "it was changed meanwhile: get it again, and look",
+            D::NoMethod(_) => "there is no such method here",
         };
         words.to_owned()
     }

@@ -20,11 +20,13 @@ pub mod basic;
 pub mod standing;
 pub mod format;
 mod stale;
+mod caller;
 pub mod denial;
 pub mod fault;
 
 pub use basic::{BasicCredentials, MalformedBasic};
 pub use bearer::{Bearer, DatedTag, InvalidKeyTag, KeyTag, LastingTag, MalformedBearer, Tag};
+pub use caller::Caller;
 pub use denial::{Denial, Outcome, UNNAMED};
 pub use fault::{Fault, FaultKind};
 pub use format::AccessTokenFormat;

@@ -1,7 +1,7 @@
 //! The faces of an error: how a denial or a fault looks to whoever asked.
 //!
 //! A handler chooses its face by its signature. [`OAuthFace`] is RFC 6749 §5.2 JSON for machines, [`PageFace`]
-//! a page for a person. (The third, the redirect of RFC 6749 §4.1.2.1, is no error but an answer, made by the
+//! a page for a person; `problem.rs` has the one of the management API. (Another, the redirect of RFC 6749 §4.1.2.1, is no error but an answer, made by the
 //! authorization endpoint once it has proven where to.) A fault is logged here, once, and nowhere else.
 
 use std::fmt;
@@ -25,7 +25,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         let code = match self {
             Self::Denial(denial) => denial.status(),
             Self::Fault(fault) if fault.kind() == FaultKind::Unavailable => 503,
@@ -53,7 +53,7 @@ impl Failure {
         }
     }
 
-    fn respond(&self, status: StatusCode) -> HttpResponseBuilder {
+    pub(super) fn respond(&self, status: StatusCode) -> HttpResponseBuilder {
         self.log();
         let mut response = HttpResponse::build(status);
         if let Some(seconds) = self.retry_after() {

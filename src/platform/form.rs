@@ -84,6 +84,11 @@ impl Params {
         self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
+    /// The names of all of them.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_ref())
+    }
+
     /// Whether this one came more than once.
     pub fn is_repeated(&self, name: &str) -> bool {
         self.all(name).nth(1).is_some()

@@ -25,4 +25,6 @@ pub mod html;
 pub mod notice;
 pub mod moment;
 pub mod faces;
+pub mod problem;
+pub mod api;
 pub mod to_its_end;

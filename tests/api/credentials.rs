@@ -323,7 +323,10 @@ async fn a_wish_that_cannot_be_is_refused_in_words() {
     let words = "a personal token is of a person; an org or a client has API keys";
     assert_eq!(refused(token, client.principal, &wish("ci")), words);
     let management = "keys:write is a scope of this server's own management";
-    assert_eq!(refused(token, ADA.id(), &scoped("keys:write")), management);
+    let herself = Maker { actor: Actor::User(ADA.id()), settings: &app.settings.credentials };
+    let wanted = scoped("keys:write");
+    let made = app.operator(|work| create(work, herself, token, ADA.id(), &wanted).map(Ok));
+    assert_eq!(made.err().map(|problem| problem.to_string()).as_deref(), Some(management));
     assert_eq!(refused(token, ADA.id(), &scoped("")), "a personal token needs something that it may do");
     app.disable(&client, true);
     assert_eq!(refused(KEY, client.principal, &wish("ci")), "its owner is disabled");

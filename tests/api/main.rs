@@ -41,6 +41,8 @@ mod jwt;
 mod killed;
 mod lanes;
 mod limits;
+mod management;
+mod management_document;
 mod metadata;
 mod nodes;
 mod organizations;

@@ -1,6 +1,7 @@
 //! Organizations: principals that own and pay, and the people who act for them.
 
 mod flow;
+pub mod http;
 pub mod members;
 pub mod rules;
 pub mod store;

@@ -1,6 +1,7 @@
 //! Plans: what accounts may use. The limits that a plan sets are rows of `limits`.
 
 mod flow;
+pub mod http;
 pub mod store;
 
 use chrono::{DateTime, Utc};

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::app::commands::credential::{self, as_json, lines, moment, rows};
+use crate::app::commands::credential::{self, lines, moment, rows};
 use crate::app::commands::owner::Owner;
 use crate::app::commands::{Open, Refusal, Shell, secret};
 use crate::audit::Actor;
 use crate::credentials::lifetime::{Lifetime, Overlap};
 use crate::credentials::making::{Imported, Maker, create, import, rotate};
 use crate::credentials::revoking::revoke;
+use crate::credentials::shown::as_json;
 use crate::credentials::store::{find_use, list};
 use crate::credentials::wish::Wish;
 use crate::credentials::{Credential, CredentialKind};
@@ -122,7 +123,7 @@ pub(super) struct Wished {
 }
 
 impl Wished {
-    fn read(self) -> Result<Wish, Refusal> {
+    pub(super) fn read(self) -> Result<Wish, Refusal> {
         let lifetime = self.expires.as_deref().map(Lifetime::typed).transpose().map_err(Refusal::new)?;
         Ok(Wish {
             name: self.name,
@@ -250,14 +251,6 @@ fn from_file(file: &Path) -> Result<crate::kernel::PlainSecret, Refusal> {
 }
 
 fn parse_hash(text: &str) -> Result<SecretHash, Refusal> {
-    let wrong = || Refusal::new("a hash is 64 hexadecimal digits: the SHA-256 of the whole key");
-    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(wrong());
-    }
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-        let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
-        *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
-    }
-    Ok(SecretHash::from_bytes(bytes))
+    let hash = SecretHash::from_hexadecimal(text);
+    hash.ok_or_else(|| Refusal::new("a hash is 64 hexadecimal digits: the SHA-256 of the whole key"))
 }

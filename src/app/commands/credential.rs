@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::app::commands::{Open, Refusal, in_words, table};
+use crate::credentials::shown::state;
 use crate::credentials::usage::Use;
 use crate::credentials::{Credential, CredentialKind, store};
 use crate::kernel::{CredentialId, DisplayText};
@@ -30,45 +31,6 @@ pub(super) fn named(open: &Open, kind: CredentialKind, typed: &str) -> Result<Cr
 pub(super) fn check_reason(reason: &str) -> Result<(), Refusal> {
     let sound = DisplayText::parse(reason, MOST_OF_A_REASON);
     sound.map(drop).map_err(|problem| Refusal(format!("reason: {problem}")))
-}
-
-/// How it stands, in a word.
-fn state(credential: &Credential, now: DateTime<Utc>) -> &'static str {
-    if credential.revoked_at.is_some() {
-        "revoked"
-    } else if credential.expires_at.is_some_and(|end| end <= now) {
-        "expired"
-    } else if credential.rotated_at.is_some() {
-        "rotating"
-    } else {
-        "active"
-    }
-}
-
-/// A credential for programs.
-pub(super) fn as_json(credential: &Credential, used: Option<&Use>, now: DateTime<Utc>) -> Value {
-    json!({
-        "id": credential.id,
-        "kind": credential.kind.as_str(),
-        "name": credential.name,
-        "state": state(credential, now),
-        "owner": credential.owner,
-        "prefix": credential.prefix,
-        "last4": credential.last4,
-        "scope": credential.scope,
-        "environment": credential.environment.as_str(),
-        "ip_allow": credential.ip_allow,
-        "imported": credential.imported,
-        "created_at": credential.created_at,
-        "created_by": credential.created_by,
-        "expires_at": credential.expires_at,
-        "revoked_at": credential.revoked_at,
-        "revoke_reason": credential.revoke_reason,
-        "rotated_from": credential.rotated_from,
-        "last_used_at": used.map(|used| used.last_used_at),
-        "last_used_ip": used.and_then(|used| used.last_used_ip),
-        "request_count": used.map_or(0, |used| used.count),
-    })
 }
 
 /// Adds a member to what is told.

@@ -2,18 +2,29 @@
 
 use serde_json::{Value, json};
 
-use crate::app::commands::credential::{as_json, check_reason, named, rows};
+use crate::app::commands::api_key::Wished;
+use crate::app::commands::credential::{check_reason, moment, named, put, rows};
 use crate::app::commands::owner::person;
 use crate::app::commands::{Refusal, Shell};
 use crate::audit::Actor;
 use crate::credentials::CredentialKind;
+use crate::credentials::making::{Maker, create};
 use crate::credentials::revoking::revoke;
+use crate::credentials::shown::as_json;
 use crate::credentials::store::list;
 
 const KIND: CredentialKind = CredentialKind::PersonalToken;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
+    /// Make a personal token for somebody who manages this server, by its API; it is shown once.
+    Create {
+        /// Whom it is for: identifier or e-mail address.
+        #[arg(long)]
+        user: String,
+        #[command(flatten)]
+        wish: Wished,
+    },
     /// List the personal tokens, newest first. People make them on the page of their account.
     List {
         /// Only those of a person: identifier or e-mail address.
@@ -32,9 +43,28 @@ pub(super) enum Command {
 
 pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
     match command {
+        Command::Create { user, wish } => make(shell, &user, wish),
         Command::List { user } => list_all(shell, user.as_deref()),
         Command::Revoke { token, reason } => take_back(shell, &token, &reason),
     }
+}
+
+fn make(shell: &Shell, user: &str, wish: Wished) -> Result<(), Refusal> {
+    let wish = wish.read()?;
+    let open = shell.open()?;
+    let owner = person(&open, user)?;
+    let maker = Maker { actor: Actor::Operator, settings: &shell.settings.credentials };
+    let made = open.try_act(shell, |work| create(work, maker, KIND, owner, &wish))?;
+    let mut value = as_json(&made.credential, None, shell.clock.now());
+    put(&mut value, "token", made.secret.expose());
+    shell.say(&value, || {
+        let (id, token) = (made.credential.id, made.secret.expose());
+        let end = made.credential.expires_at.map(|end| format!(" It ends at {}.", moment(end)));
+        format!(
+            "id     {id}\ntoken  {token}\n\nKeep the token: it is not shown again.{}",
+            end.unwrap_or_default()
+        )
+    })
 }
 
 fn list_all(shell: &Shell, user: Option<&str>) -> Result<(), Refusal> {

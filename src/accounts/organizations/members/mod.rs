@@ -1,6 +1,7 @@
 //! Who belongs to an organization. Its row is held while that changes, so that of two owners who leave at the same
 //! moment the second finds that there is no other.
 
+pub mod http;
 pub mod store;
 
 use serde_json::json;

@@ -1,0 +1,189 @@
+//! `/api/v1/orgs/{id}/members`.
+
+use actix_web::http::Method;
+use actix_web::{HttpResponse, web};
+use serde_json::{Value, json};
+
+use crate::accounts::Accounts;
+use crate::accounts::access::allow;
+use crate::accounts::organizations::http::{find, id_of};
+use crate::accounts::organizations::members::{self, store};
+use crate::accounts::organizations::rules::appointing;
+use crate::accounts::organizations::{Action, Member as Person, OrganizationProblem, Organizing, Role};
+use crate::accounts::store::lock_principal;
+use crate::audit::{Actor, Work};
+use crate::kernel::{Caller, Denial, Outcome, PrincipalId};
+use crate::platform::api::{
+    self, Answers, Body, By, Endpoint, Form, IfMatch, Member, PageQuery, Shape, versioned,
+};
+use crate::platform::context::Context;
+use crate::platform::problem::ProblemFace;
+use crate::settle;
+
+const ROLES: Form = Form::OneOf(&["viewer", "developer", "admin", "owner"]);
+const MEMBER: Shape = &[
+    Member::new("user", Form::Id, "The person."),
+    Member::new("identifier", Form::Text, "What they type to sign in."),
+    Member::new("name", Form::Text, "Their name, as people read it."),
+    Member::new("role", ROLES, "What they may do."),
+    Member::new("created_at", Form::Moment, "Since when they are a member."),
+    Member::new("updated_at", Form::Moment, "When that last changed."),
+];
+const NEW: Shape =
+    &[Member::new("user", Form::Id, "The person."), Member::new("role", ROLES, "What they may do.")];
+const CHANGE: Shape = &[Member::new("role", ROLES, "What they may do.")];
+
+/// What this file answers.
+pub fn endpoints() -> Vec<Endpoint> {
+    const ONE: &str = "/orgs/{id}/members/{user}";
+    let at = Endpoint::new;
+    vec![
+        at(Method::GET, "/orgs/{id}/members", || web::to(list), "Lists the members of an organization.")
+            .scope("orgs:read")
+            .answers(Answers::Many(MEMBER)),
+        at(Method::POST, "/orgs/{id}/members", || web::to(add), "Makes a person a member.")
+            .scope("orgs:write")
+            .reads(NEW)
+            .answers(Answers::Made(MEMBER)),
+        at(Method::GET, ONE, || web::to(get), "Shows a member.")
+            .scope("orgs:read")
+            .answers(Answers::One(MEMBER)),
+        at(Method::PATCH, ONE, || web::to(change), "Gives a member another role.")
+            .scope("orgs:write")
+            .reads(CHANGE)
+            .versioned()
+            .answers(Answers::One(MEMBER)),
+        at(Method::DELETE, ONE, || web::to(remove), "Makes a member none.").scope("orgs:write").versioned(),
+    ]
+}
+
+fn shown(member: &Person) -> Value {
+    json!({
+        "user": member.user, "identifier": member.identifier, "name": member.name, "role": member.role.as_str(),
+        "created_at": member.created_at, "updated_at": member.updated_at,
+    })
+}
+
+fn role_of(word: &str) -> Result<Role, Denial> {
+    Role::parse(word).ok_or_else(|| Denial::Unfit("there is no such role".to_owned()))
+}
+
+/// The member, as they are now.
+fn member(work: &mut Work<'_>, org: PrincipalId, user: PrincipalId) -> Outcome<Person> {
+    let found = store::list(work, org)?.into_iter().find(|member| member.user == user);
+    Ok(found.ok_or(Denial::NotFound))
+}
+
+/// Changes what somebody is to an organization, if the caller may: whoever makes or unmakes an owner is one.
+fn appoint(
+    work: &mut Work<'_>,
+    caller: &Caller,
+    (org, user): (PrincipalId, PrincipalId),
+    after: Option<Role>,
+    change: impl FnOnce(&mut Work<'_>) -> Organizing<()>,
+) -> Outcome<()> {
+    let before = store::role_of(work, org, user)?;
+    settle!(allow(work, caller, org, appointing(before, after))?);
+    Ok(change(work)?.map_err(|problem| match problem {
+        OrganizationProblem::NoUser => Denial::Unfit(problem.to_string()),
+        other => other.into(),
+    }))
+}
+
+async fn list(
+    accounts: web::Data<Accounts>,
+    context: Context,
+    By(caller): By,
+    org: web::Path<String>,
+    query: PageQuery,
+) -> Result<HttpResponse, ProblemFace> {
+    let org = id_of(&org)?;
+    let act = accounts.ledger.act(&context, move |work| {
+        work.nothing_to_tell("a look");
+        settle!(find(work, &caller, org, Action::See)?);
+        Ok(Ok(store::list(work, org)?))
+    });
+    Ok(api::ok(&query.of_all(act.await??, |member| member.user.to_string(), |member| shown(&member))))
+}
+
+async fn add(
+    accounts: web::Data<Accounts>,
+    context: Context,
+    By(caller): By,
+    org: web::Path<String>,
+    body: Body,
+) -> Result<HttpResponse, ProblemFace> {
+    let org = id_of(&org)?;
+    let body = body.fit(NEW)?;
+    let user = PrincipalId::parse(body.required("user")?);
+    let user = user.ok_or_else(|| Denial::Unfit("user is no id".to_owned()))?;
+    let role = role_of(body.required("role")?)?;
+    let act = accounts.ledger.act(&context, move |work| {
+        lock_principal(work, org)?;
+        settle!(find(work, &caller, org, Action::ManageMembers)?);
+        let by = Actor::of(&caller);
+        let add = |work: &mut Work<'_>| members::add(work, by, org, user, role);
+        settle!(appoint(work, &caller, (org, user), Some(role), add)?);
+        member(work, org, user)
+    });
+    let member = act.await??;
+    Ok(versioned(api::created(&shown(&member)), member.version))
+}
+
+async fn get(
+    accounts: web::Data<Accounts>,
+    context: Context,
+    By(caller): By,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, ProblemFace> {
+    let (org, user) = (id_of(&path.0)?, id_of(&path.1)?);
+    let act = accounts.ledger.act(&context, move |work| {
+        work.nothing_to_tell("a look");
+        settle!(find(work, &caller, org, Action::See)?);
+        member(work, org, user)
+    });
+    let member = act.await??;
+    Ok(versioned(api::ok(&shown(&member)), member.version))
+}
+
+async fn change(
+    accounts: web::Data<Accounts>,
+    context: Context,
+    By(caller): By,
+    path: web::Path<(String, String)>,
+    version: IfMatch,
+    body: Body,
+) -> Result<HttpResponse, ProblemFace> {
+    let (org, user) = (id_of(&path.0)?, id_of(&path.1)?);
+    let role = role_of(body.fit(CHANGE)?.required("role")?)?;
+    let act = accounts.ledger.act(&context, move |work| {
+        lock_principal(work, org)?;
+        settle!(find(work, &caller, org, Action::See)?);
+        settle!(version.check(settle!(member(work, org, user)?).version));
+        let by = Actor::of(&caller);
+        let change = |work: &mut Work<'_>| Ok(members::change(work, by, org, user, role)?.map(drop));
+        settle!(appoint(work, &caller, (org, user), Some(role), change)?);
+        member(work, org, user)
+    });
+    let member = act.await??;
+    Ok(versioned(api::ok(&shown(&member)), member.version))
+}
+
+async fn remove(
+    accounts: web::Data<Accounts>,
+    context: Context,
+    By(caller): By,
+    path: web::Path<(String, String)>,
+    version: IfMatch,
+) -> Result<HttpResponse, ProblemFace> {
+    let (org, user) = (id_of(&path.0)?, id_of(&path.1)?);
+    let act = accounts.ledger.act(&context, move |work| {
+        lock_principal(work, org)?;
+        settle!(find(work, &caller, org, Action::See)?);
+        settle!(version.check(settle!(member(work, org, user)?).version));
+        let by = Actor::of(&caller);
+        appoint(work, &caller, (org, user), None, |work| members::remove(work, by, org, user))
+    });
+    act.await??;
+    Ok(api::done())
+}

@@ -1,0 +1,57 @@
+//! What stands before every endpoint of the management API: its query, who asks, and whether their bearer will do.
+
+use std::sync::Arc;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, ResponseError};
+
+use crate::app::management::caller::recognise;
+use crate::kernel::{Caller, Denial};
+use crate::platform::api::{Endpoint, Needs};
+use crate::platform::form::Params;
+use crate::platform::problem::ProblemFace;
+
+/// Lets a request through to its endpoint, with its caller.
+pub(super) async fn admit(
+    endpoint: Arc<Endpoint>,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    match check(&endpoint, &request).await {
+        Ok(caller) => {
+            if let Some(caller) = caller {
+                request.extensions_mut().insert(caller);
+            }
+            next.call(request).await
+        }
+        Err(problem) => Ok(request.into_response(problem.error_response())),
+    }
+}
+
+async fn check(endpoint: &Endpoint, request: &ServiceRequest) -> Result<Option<Caller>, ProblemFace> {
+    check_query(endpoint, request.query_string())?;
+    let scope = match endpoint.needs {
+        Needs::Nothing => return Ok(None),
+        Needs::Bearer => None,
+        Needs::Scope(scope) => Some(scope),
+    };
+    let caller = recognise(request.request()).await?;
+    match scope {
+        Some(scope) if !caller.has_scope(scope) => Err(Denial::ScopeMissing(scope).into()),
+        _ => Ok(Some(caller)),
+    }
+}
+
+/// A parameter that nobody reads is a mistake, or a bearer where it would be logged.
+fn check_query(endpoint: &Endpoint, query: &str) -> Result<(), Denial> {
+    let params = Params::parse(query.as_bytes())?;
+    if params.names().any(|name| !endpoint.knows(name)) {
+        return Err(Denial::Unfit("there is an unknown parameter in the query".to_owned()));
+    }
+    if params.names().any(|name| params.is_repeated(name)) {
+        return Err(Denial::Unfit("a parameter of the query is there twice".to_owned()));
+    }
+    Ok(())
+}

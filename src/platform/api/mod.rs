@@ -1,0 +1,41 @@
+//! What the endpoints of the management API have in common: strict bodies, pages, versions, and what they say of
+//! themselves, from which both the routes and the OpenAPI document are made.
+
+mod body;
+mod caller;
+mod document;
+mod endpoint;
+mod page;
+mod shape;
+mod version;
+
+pub use body::{Body, Members};
+pub use caller::By;
+pub use document::openapi;
+pub use endpoint::{Answers, Endpoint, Needs};
+pub use page::{Page, PageQuery};
+pub use shape::{Form, Member, Shape};
+pub use version::{IfMatch, versioned};
+
+use actix_web::HttpResponse;
+use serde::Serialize;
+
+use crate::platform::faces::no_store;
+
+/// Where it lives.
+pub const BASE: &str = "/api/v1";
+
+/// What was asked for. Nobody keeps it: the next caller may be another.
+pub fn ok(value: &impl Serialize) -> HttpResponse {
+    no_store(&mut HttpResponse::Ok()).json(value)
+}
+
+/// What was made.
+pub fn created(value: &impl Serialize) -> HttpResponse {
+    no_store(&mut HttpResponse::Created()).json(value)
+}
+
+/// Done, and nothing to say.
+pub fn done() -> HttpResponse {
+    no_store(&mut HttpResponse::NoContent()).finish()
+}

@@ -1,0 +1,219 @@
+//! `/openapi.json`: complete, and true of every endpoint.
+
+use std::collections::BTreeSet;
+
+use chrono::Duration;
+use grantor::app::management::endpoints;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::management::Voice;
+use crate::support::{ADA, Answer, App, BOB};
+
+/// Every operation: method, path, what it says of itself.
+fn operations(document: &Value) -> Vec<(Method, String, Value)> {
+    let paths = document["paths"].as_object().expect("paths");
+    let of_path = |(path, methods): (&String, &Value)| {
+        let methods = methods.as_object().expect("methods").clone();
+        let path = path.clone();
+        methods.into_iter().map(move |(method, operation)| {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
+            (method, path.clone(), operation)
+        })
+    };
+    paths.iter().flat_map(of_path).collect()
+}
+
+async fn the_document(app: &App) -> Value {
+    Answer::to(app.http.get(format!("{}/openapi.json", app.address))).await.json()
+}
+
+/// A path with ids of nobody in it.
+fn filled(path: &str) -> String {
+    let id = "0190163d-8694-739b-aea5-966c26f8ad91";
+    let words = path.split('/').map(|word| if word.starts_with('{') { id } else { word });
+    words.collect::<Vec<_>>().join("/")
+}
+
+/// A body that its schema accepts.
+fn body_for(operation: &Value) -> Option<Value> {
+    let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+    let required = schema["required"].as_array()?;
+    let value = |name: &Value| {
+        let name = name.as_str().expect("a name");
+        let schema = &schema["properties"][name];
+        let value = match (schema["enum"].get(0), schema["type"].as_str(), schema["format"].as_str()) {
+            (Some(word), _, _) => word.clone(),
+            (None, Some("boolean"), _) => json!(true),
+            (None, _, Some("uuid")) => json!("0190163d-8694-739b-aea5-966c26f8ad91"),
+            _ => json!("words"),
+        };
+        (name.to_owned(), value)
+    };
+    Some(Value::Object(required.iter().map(value).collect()))
+}
+
+async fn ask(app: &App, voice: Option<&Voice>, method: &Method, path: &str, operation: &Value) -> Answer {
+    let request = app.http.request(method.clone(), format!("{}{}", app.address, filled(path)));
+    let request = match voice {
+        Some(voice) => request.bearer_auth(&voice.0),
+        None => request,
+    };
+    Answer::to(match body_for(operation) {
+        Some(body) => request.json(&body),
+        None => request,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_document_and_the_routes_are_the_same() {
+    let app = App::start().await;
+    let document = the_document(&app).await;
+    assert_eq!(document["openapi"], "3.1.0");
+    let documented: BTreeSet<String> =
+        operations(&document).iter().map(|(method, path, _)| format!("{method} {path}")).collect();
+    let declared: BTreeSet<String> =
+        endpoints().iter().map(|one| format!("{} /api/v1{}", one.method, one.path)).collect();
+    assert_eq!(documented, declared);
+    assert!(documented.len() >= 25, "{documented:?}");
+    let ids: BTreeSet<String> =
+        operations(&document).iter().map(|(_, _, one)| one["operationId"].to_string()).collect();
+    assert_eq!(ids.len(), documented.len());
+    // What is not documented does not answer: every other method of a path is 405 with those that there are.
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            if methods.get(method.to_lowercase()).is_none() {
+                let method = Method::from_bytes(method.as_bytes()).expect("a method");
+                let answer = ask(&app, None, &method, path, &json!({})).await;
+                assert_eq!(answer.status, 405, "{method} {path}");
+                assert!(!answer.header("allow").contains(method.as_str()));
+            }
+        }
+    }
+    let nowhere = Answer::to(app.http.get(format!("{}/api/v1/debug", app.address))).await;
+    assert_eq!((nowhere.status, nowhere.json()["error"].as_str()), (404, Some("not_found")));
+}
+
+/// S01: every route, and each way of not being allowed to ask it.
+#[tokio::test]
+async fn s01_every_route_refuses_whoever_may_not_ask_it() {
+    let app = App::with(|settings| settings.guard.unknown_bearer = 100_000).await;
+    let document = the_document(&app).await;
+    let every: Vec<String> = operations(&document)
+        .iter()
+        .filter_map(|(_, _, one)| one["x-scope"].as_str().map(str::to_owned))
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let client = app.web_client();
+    let token = Voice(client.tokens_of_ada(&app, "orders:read").await.text("access_token"));
+    let all = app.voice_of(BOB, &every.join(" "));
+    app.org("Acme", Some(ADA));
+    for (method, path, operation) in operations(&document) {
+        let place = format!("{method} {path}");
+        if operation["security"].as_array().is_some_and(Vec::is_empty) {
+            assert_eq!(place, "POST /api/v1/leaks", "open to anyone");
+            continue;
+        }
+        let anonymous = ask(&app, None, &method, &path, &operation).await;
+        assert_eq!(anonymous.status, 401, "{place}: {}", anonymous.body);
+        assert_eq!(anonymous.header("www-authenticate"), r#"Bearer realm="grantor""#, "{place}");
+        let wrong = ask(&app, Some(&token), &method, &path, &operation).await;
+        assert_eq!((wrong.status, wrong.error().as_str()), (401, "invalid_token"), "{place}");
+
+        let Some(scope) = operation["x-scope"].as_str() else { continue };
+        let others: Vec<&str> = every.iter().map(String::as_str).filter(|other| *other != scope).collect();
+        let lacking = app.voice_of(ADA, &others.join(" "));
+        let refused = ask(&app, Some(&lacking), &method, &path, &operation).await;
+        assert_eq!((refused.status, refused.error().as_str()), (403, "insufficient_scope"), "{place}");
+        assert!(refused.header("www-authenticate").contains(&format!("scope=\"{scope}\"")), "{place}");
+        assert_eq!(refused.json()["scope"], scope);
+
+        // The twin: with the scope it is asked, and what is nobody's, or another's, does not exist.
+        let foreign = ask(&app, Some(&all), &method, &path, &operation).await;
+        let may: &[u16] = if path.contains('{') { &[404, 403] } else { &[200, 201, 400, 403, 404] };
+        assert!(may.contains(&foreign.status), "{place}: {} {}", foreign.status, foreign.body);
+        assert_ne!(foreign.json()["error"], "insufficient_scope", "{place}");
+    }
+    // Expired: all of them again, with what was good before.
+    app.clock.advance(Duration::days(91));
+    for (method, path, operation) in operations(&document) {
+        if operation["security"].as_array().is_some_and(Vec::is_empty) {
+            continue;
+        }
+        let expired = ask(&app, Some(&all), &method, &path, &operation).await;
+        assert_eq!((expired.status, expired.error().as_str()), (401, "invalid_token"), "{method} {path}");
+    }
+}
+
+/// What an answer shows is what the document says, no member more or less.
+#[tokio::test]
+async fn answers_have_the_members_that_the_document_names() {
+    let app = App::start().await;
+    let document = the_document(&app).await;
+    let org = app.org("Acme", Some(ADA));
+    let voice = app.voice_of(ADA, "orgs:* keys:* pats:* limits:*");
+    let key = app.post_api(&voice, "/keys", json!({ "owner": org, "name": "ci" })).await;
+    let id = key.text("id");
+    let one = |path: &str| (path.to_owned(), path.to_owned());
+    let paths = [
+        one("/me"),
+        one("/orgs"),
+        one("/plans"),
+        one("/keys"),
+        one("/pats"),
+        one("/pats/self"),
+        ("/keys/{id}".to_owned(), format!("/keys/{id}")),
+        ("/orgs/{id}".to_owned(), format!("/orgs/{org}")),
+        ("/orgs/{id}/plan".to_owned(), format!("/orgs/{org}/plan")),
+        ("/orgs/{id}/members".to_owned(), format!("/orgs/{org}/members")),
+        ("/orgs/{id}/members/{user}".to_owned(), format!("/orgs/{org}/members/{}", ADA.id())),
+        ("/plans/{id}".to_owned(), "/plans/free".to_owned()),
+    ];
+    for (path, filled) in paths {
+        let answer = app.get_api(&voice, &filled).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        let said = &document["paths"][format!("/api/v1{path}")]["get"]["responses"]["200"];
+        let schema = &said["content"]["application/json"]["schema"];
+        assert!(schema["properties"].is_object(), "{path}");
+        fits(schema, &answer.json(), &path);
+    }
+    let made = &document["paths"]["/api/v1/keys"]["post"]["responses"]["201"]["content"];
+    fits(&made["application/json"]["schema"], &key.json(), "POST /keys");
+}
+
+/// As much of JSON Schema as our document uses.
+#[track_caller]
+fn fits(schema: &Value, value: &Value, place: &str) {
+    if let Some(choices) = schema["anyOf"].as_array() {
+        let choice = if value.is_null() { &choices[1] } else { &choices[0] };
+        return fits(choice, value, place);
+    }
+    if let Some(words) = schema["enum"].as_array() {
+        assert!(words.contains(value), "{place}: {value}");
+    }
+    match schema["type"].as_str() {
+        Some("object") => {
+            let members = value.as_object().unwrap_or_else(|| panic!("{place}: {value}"));
+            for name in schema["required"].as_array().into_iter().flatten() {
+                assert!(members.contains_key(name.as_str().expect("a name")), "{place}: no {name}");
+            }
+            for (name, value) in members {
+                let member = &schema["properties"][name];
+                assert!(member.is_object(), "{place}: {name} is not documented");
+                fits(member, value, &format!("{place}.{name}"));
+            }
+        }
+        Some("array") => {
+            for item in value.as_array().unwrap_or_else(|| panic!("{place}: {value}")) {
+                fits(&schema["items"], item, place);
+            }
+        }
+        Some("string") => assert!(value.is_string(), "{place}: {value}"),
+        Some("boolean") => assert!(value.is_boolean(), "{place}: {value}"),
+        Some("integer") => assert!(value.is_i64(), "{place}: {value}"),
+        Some("null") => assert!(value.is_null(), "{place}: {value}"),
+        other => panic!("{place}: a schema of type {other:?}"),
+    }
+}
