@@ -183,7 +183,7 @@ async fn envoy_asks_with_the_method_and_the_path_themselves() {
         ("POST", "/orders/7", 403),
         ("GET", "/people/7", 403),
         ("GET", "/", 403),
-        ("GET", "/orders/%2e%2e/people", 403),
+        ("GET", "/orders/a%2fb", 403),
         ("GET", "/orders//7", 403),
     ] {
         let request = app.request(method, &format!("/authz/envoy{path}")).bearer_auth(&key);

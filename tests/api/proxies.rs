@@ -2,6 +2,9 @@
 
 use std::process::{Child, Command, Stdio};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use crate::support::{Answer, App, Echo, Scratch, eventually, free_addresses};
 
 /// A proxy before an API, with a server to ask.
@@ -77,6 +80,19 @@ impl Proxied {
         Answer::to(self.request(method, path).bearer_auth(key)).await
     }
 
+    /// The status line of an answer to a path that no client library would send.
+    async fn as_it_stands(&self, path: &str, key: &str) -> String {
+        let host = self.address.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(host).await.expect("the proxy");
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.expect("a request");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("an answer");
+        String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+    }
+
     /// Yes and every no, as callers see them; and what the API gets to see.
     async fn holds(mut self) {
         let key = self.app.reading_key();
@@ -127,7 +143,7 @@ impl Proxied {
             assert_eq!(Answer::to(forged).await.status, 403, "{name}");
         }
         for path in ["/orders/%2e%2e/admin", "/orders//7", "/orders/a%2fb", "/orders/a;b"] {
-            assert_eq!(self.call("GET", path, key).await.status, 403, "{path}");
+            assert_eq!(self.as_it_stands(path, key).await, "HTTP/1.1 403 Forbidden", "{path}");
         }
     }
 
