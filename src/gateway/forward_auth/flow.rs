@@ -40,7 +40,7 @@ pub(super) async fn authorize(
     let holder = face.calls.holder(bearer).await?;
     let decision = face.calls.decide(&holder, &call, context).await?;
     if let Err(refusal) = decision.verdict {
-        return Err(Refusal::Call(refusal, decision.limits));
+        return Err(Refusal::Call(refusal, decision.limits.map(Box::new)));
     }
     if let Bearer::Token(active) = &holder.bearer {
         active.grant.into_iter().for_each(|grant| face.usage.note(grant, context.now));

@@ -149,7 +149,7 @@ fn log_it(refusal: &Refusal, id: &str) {
         Refusal::Broken(fault) => log::error!(request_id = id; "{fault}"),
         // The operator's own proxy, or one that has not been named: somebody has to look into it.
         Refusal::Misconfigured(_) | Refusal::NotAProxy => {
-            log::warn!(request_id = id; "forward-auth: {refusal:?}")
+            log::warn!(request_id = id; "forward-auth: {refusal:?}");
         }
         other => log::debug!(request_id = id; "forward-auth: {}", other.error()),
     }

@@ -27,7 +27,7 @@ pub(super) enum Refusal {
     /// Too many bad ones from that network; seconds to wait.
     MustWait(u32),
     /// Whoever holds it may not make this call.
-    Call(calls::Refusal, Option<Verdict>),
+    Call(calls::Refusal, Option<Box<Verdict>>),
     /// Nobody can know now.
     Broken(Fault),
 }
@@ -114,23 +114,26 @@ impl Refusal {
     /// How the limits stand, if it came so far.
     pub(super) fn limits(&self) -> Option<&Verdict> {
         match self {
-            Self::Call(_, verdict) => verdict.as_ref(),
+            Self::Call(_, verdict) => verdict.as_deref(),
             _ => None,
         }
     }
 
     /// The body (RFC 9457).
     pub(super) fn problem(&self, request_id: &str) -> Value {
-        let mut problem = json!({
-            "type": "about:blank", "title": title(self.status()), "status": self.status(),
-            "detail": self.detail(), "error": self.error(), "request_id": request_id,
-        });
-        if let Self::Call(calls::Refusal { cause: Cause::RateLimited, .. }, Some(verdict)) = self {
-            problem["type"] = "https://iana.org/assignments/http-problem-types#quota-exceeded".into();
-            problem["violated-policies"] = json!(verdict.violated);
-            problem["retry_after"] = json!(verdict.retry_after_s);
+        let (title, status, detail, error) =
+            (title(self.status()), self.status(), self.detail(), self.error());
+        match self {
+            Self::Call(calls::Refusal { cause: Cause::RateLimited, .. }, Some(verdict)) => json!({
+                "type": "https://iana.org/assignments/http-problem-types#quota-exceeded", "title": title,
+                "status": status, "detail": detail, "error": error, "request_id": request_id,
+                "violated-policies": verdict.violated, "retry_after": verdict.retry_after_s,
+            }),
+            _ => json!({
+                "type": "about:blank", "title": title, "status": status, "detail": detail, "error": error,
+                "request_id": request_id,
+            }),
         }
-        problem
     }
 }
 
