@@ -42,5 +42,7 @@ pub mod grants;
 pub mod decision;
 /// 12 · The protocol's verbs: authorize, token, introspect, revoke, metadata.
 pub mod oauth;
+/// 15 · In front of somebody's API: what proxies ask before they let a request through.
+pub mod gateway;
 /// 17 · Settings, state, routes, startup, commands.
 pub mod app;

@@ -7,9 +7,9 @@ use actix_web::{HttpResponse, web};
 use crate::app::{assets, health, management};
 use crate::kernel::Denial;
 use crate::platform::faces::{PageFace, only};
-use crate::{accounts, credentials, grants, limits, oauth};
+use crate::{accounts, credentials, gateway, grants, limits, oauth};
 
-/// The front listener: OAuth and pages.
+/// The front listener: OAuth, pages, and what proxies ask.
 pub(super) fn front(config: &mut web::ServiceConfig) {
     config
         .configure(health::routes)
@@ -24,6 +24,7 @@ pub(super) fn front(config: &mut web::ServiceConfig) {
         .configure(credentials::tokens::http::routes)
         .configure(grants::apps::http::routes)
         .configure(grants::ending::http::routes)
+        .configure(gateway::forward_auth::http::routes)
         .default_service(web::to(not_found));
 }
 

@@ -29,6 +29,7 @@ use crate::credentials::usage::Usage as CredentialUsage;
 use crate::credentials::{self, Credentials, Reuses};
 use crate::decision::Bearers;
 use crate::decision::calls::Calls;
+use crate::gateway::forward_auth::ForwardAuth;
 use crate::grants::access_tokens::AccessTokens;
 use crate::grants::usage::Usage;
 use crate::kernel::Fault;
@@ -54,6 +55,7 @@ struct Shared {
     guard: web::Data<Guard>,
     accounts: web::Data<Accounts>,
     oauth: web::Data<OAuth>,
+    forward_auth: web::Data<ForwardAuth>,
     usage: Arc<Usage>,
     credentials: web::Data<Credentials>,
     limits: Arc<Limits>,
@@ -118,6 +120,14 @@ impl Shared {
             limits: Arc::clone(&limits),
             traffic: traffic.clone(),
         };
+        let forward_auth = ForwardAuth {
+            calls: calls.clone(),
+            usage: Arc::clone(&usage),
+            guard: Arc::clone(&guard),
+            keys: Arc::clone(&keys),
+            issuer: settings.issuer.clone(),
+            trusted_proxies: settings.server.trusted_proxies.clone(),
+        };
         let oauth = OAuth {
             issuer: settings.issuer.clone(),
             calls,
@@ -142,6 +152,7 @@ impl Shared {
             guard: web::Data::from(guard),
             accounts: web::Data::from(accounts),
             oauth: web::Data::new(oauth),
+            forward_auth: web::Data::new(forward_auth),
             usage,
             credentials: web::Data::new(credentials),
             limits,
@@ -245,7 +256,7 @@ type Servers = Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>;
 fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> Result<SocketAddr, Fault> {
     let (door, db, guard) = (shared.door.clone(), shared.db.clone(), shared.guard.clone());
     let (accounts, oauth, limit) = (shared.accounts.clone(), shared.oauth.clone(), settings.body_limit);
-    let credentials = shared.credentials.clone();
+    let (credentials, forward_auth) = (shared.credentials.clone(), shared.forward_auth.clone());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(door.clone())
@@ -254,6 +265,7 @@ fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> 
             .app_data(accounts.clone())
             .app_data(oauth.clone())
             .app_data(credentials.clone())
+            .app_data(forward_auth.clone())
             .app_data(web::PayloadConfig::new(limit))
             .wrap(from_fn(door::pass))
             .configure(routes::front)

@@ -38,6 +38,9 @@ pub struct Door {
     pub leaving: Leaving,
 }
 
+/// On a request that was HEAD, for whoever is asked about it rather than for it.
+pub struct CameAsHead;
+
 const MOST_OF_USER_AGENT: usize = 200;
 
 /// Gives the request its id, its `now` and its caller; logs and counts the answer.
@@ -57,6 +60,7 @@ pub async fn pass<B: MessageBody>(
 
     if method == Method::HEAD {
         // What answers GET answers HEAD, without the body (RFC 9110 §9.3.2).
+        request.extensions_mut().insert(CameAsHead);
         request.head_mut().method = Method::GET;
     }
     let answer = AssertUnwindSafe(next.call(request)).catch_unwind();

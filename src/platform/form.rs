@@ -108,6 +108,11 @@ impl Params {
         names.iter().copied().find(|name| self.all(name).next().is_some())
     }
 
+    /// Whether there are others than these.
+    pub fn has_others(&self, known: &[&str]) -> bool {
+        self.0.iter().any(|(name, _)| !known.contains(&name.as_ref()))
+    }
+
     /// Writes all of them as a query string again, repeated and empty ones too.
     pub fn encoded(&self) -> String {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()

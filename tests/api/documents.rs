@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use crate::support::{Node, Scratch};
 
 /// Everything that people read, by its path from the root.
-const DOCUMENTS: [(&str, &str); 12] = [
+const DOCUMENTS: [(&str, &str); 13] = [
     ("README.md", include_str!("../../README.md")),
     ("ARCHITECTURE.md", ARCHITECTURE),
     ("CONTRIBUTING.md", include_str!("../../CONTRIBUTING.md")),
@@ -18,6 +18,7 @@ const DOCUMENTS: [(&str, &str); 12] = [
     ("CHANGELOG.md", include_str!("../../CHANGELOG.md")),
     ("docs/walkthrough.md", WALKTHROUGH),
     ("docs/guarding-an-api.md", include_str!("../../docs/guarding-an-api.md")),
+    ("docs/forward-auth.md", include_str!("../../docs/forward-auth.md")),
     ("docs/operating.md", OPERATING),
     ("docs/organizations.md", include_str!("../../docs/organizations.md")),
     ("docs/audit.md", include_str!("../../docs/audit.md")),

@@ -439,6 +439,11 @@ impl App {
 
     /// Stops the server and waits for its end.
     pub async fn stop(mut self) {
+        self.end().await;
+    }
+
+    /// The same, where the rest is still of use.
+    pub async fn end(&mut self) {
         if let Some(running) = self.running.take() {
             running.stop().await.expect("a good end");
         }
