@@ -174,8 +174,11 @@ async fn what_is_edited_deleted_inserted_or_reordered_is_found_and_named() {
         (
             "reordered",
             other,
-            4,
-            format!("UPDATE events SET transaction = {} - 1 WHERE id = '{other}'", of(one, "transaction")),
+            1,
+            format!(
+                "UPDATE events SET transaction = {} - 1 WHERE id = '{other}'",
+                of(&ids[0], "transaction")
+            ),
         ),
         ("deleted", one, 4, format!("DELETE FROM events WHERE id = '{one}'")),
         (
