@@ -29,7 +29,7 @@ demo: ground ## Try it: a server with a person, an app and an API, all gone at t
 	@"$${CARGO_TARGET_DIR:-target}/debug/grantor" demo $(ARGS)
 
 .PHONY: test
-test: ground browser nextest ## Run every test, against a private Postgres and in a real browser
+test: ground browser neighbours nextest ## Run every test, against a private Postgres and in a real browser
 	@$(call run-tests)
 
 .PHONY: browser-test
@@ -37,6 +37,10 @@ browser-test: ground browser nextest ## Run the tests of the pages in a real bro
 	@# One of them is of the demo, which starts the examples.
 	$(CARGO) build --bin grantor --examples
 	@$(call run-tests,--test browser)
+
+.PHONY: neighbours
+neighbours:
+	@scripts/ensure-neighbours
 
 # How long nodes and Postgres are killed: make soak SOAK_MINUTES=60
 SOAK_MINUTES ?= 3

@@ -26,11 +26,11 @@ pub mod audit;
 pub mod traffic;
 /// 4 · Signing keys, the key set, JWTs in and out.
 pub mod signing;
-/// 5 · How much is too much.
+/// 5 · How much is too much: the network guard, and the limits of plans, people, keys and services.
 pub mod limits;
-/// 6 · Principals, people, sessions, sign-in, interactions.
+/// 6 · Principals and their accounts, organizations, plans, people, sessions, sign-in, interactions.
 pub mod accounts;
-/// 7 · Resource servers: audience, scopes and their sentences.
+/// 7 · Resource servers: audience, scopes and their sentences, routes, and who may call them.
 pub mod services;
 /// 8 · Long-lived secrets: API keys, personal tokens, client secrets; the page of one's tokens.
 pub mod credentials;
@@ -38,7 +38,7 @@ pub mod credentials;
 pub mod clients;
 /// 10 · Grants, families, codes, access and refresh tokens.
 pub mod grants;
-/// 11 · Is this bearer good?
+/// 11 · Is this bearer good, and may it make this call?
 pub mod decision;
 /// 12 · The protocol's verbs: authorize, token, introspect, revoke, metadata.
 pub mod oauth;
