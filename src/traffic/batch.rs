@@ -53,7 +53,7 @@ impl Batch {
         id: Uuid,
         now: DateTime<Utc>,
         stories: &[Story],
-        sampling: Sampling,
+        sampling: &mut Sampling,
         chain: &Seal,
     ) -> Result<(Self, Seal), Fault> {
         let mut rows: Vec<Logged> =

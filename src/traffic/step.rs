@@ -24,6 +24,8 @@ macro_rules! steps {
 }
 
 steps! {
+    /// What is to be called can be read in one way only. Told where it cannot.
+    Request = "request", "Can the call be read in one way only?";
     /// There is a bearer, and it is well-formed.
     Bearer = "bearer", "Is there a bearer, and is it whole?";
     /// We know it.

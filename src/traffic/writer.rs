@@ -66,7 +66,7 @@ impl Writer {
             stories,
             ledger,
             clock,
-            sampling: Sampling { calls: settings.calls_percent, questions: settings.questions_percent },
+            sampling: Sampling::new(settings.calls_percent, settings.questions_percent),
             seal_after: Duration::from_secs(settings.seal_s),
             counts,
             chain: None,
@@ -152,7 +152,7 @@ impl Writer {
             return Ok(());
         }
         let now = self.clock.now();
-        let (batch, chain) = Batch::of(Entropy.id(now), now, stories, self.sampling, &chain)?;
+        let (batch, chain) = Batch::of(Entropy.id(now), now, stories, &mut self.sampling, &chain)?;
         let missing = self.counts.missing(self.told);
         let batch = if seals { batch.sealing(&chain, missing) } else { batch };
         self.store(Arc::new(batch)).await?;

@@ -9,13 +9,13 @@ use grantor::credentials::CredentialKind;
 use grantor::credentials::making::{Made, Maker, create};
 use grantor::credentials::revoking::revoke;
 use grantor::credentials::wish::Wish;
-use grantor::kernel::{PlanId, PrincipalId, RequestId};
+use grantor::kernel::{PlanId, PrincipalId};
 use grantor::services::access::{disable, let_call};
 use grantor::services::routes::registration::{NewRoute, add};
-use grantor::traffic::store::{Logged, find};
+use grantor::traffic::store::Logged;
 use serde_json::{Value, json};
 
-use crate::support::{ADA, Answer, App, TestClient, all_at_once, eventually, told};
+use crate::support::{ADA, Answer, App, TestClient, all_at_once, told};
 
 /// An organization with a key for the service `orders`, and the API that asks.
 struct Scene {
@@ -277,7 +277,7 @@ async fn a_call_is_explained_by_its_request_id() {
     let refused = scene.asks(scene.secret(), &write).await;
     let allowed = scene.asks(scene.secret(), &TAKE).await;
     let stranger = scene.asks("gak_nobodys", &TAKE).await;
-    let refused = story(&scene.app, &refused).await;
+    let refused = scene.app.story_of(&refused).await;
     assert_eq!(
         (refused.decision.as_str(), refused.error_code.as_deref()),
         ("deny", Some("insufficient_scope"))
@@ -300,21 +300,13 @@ async fn a_call_is_explained_by_its_request_id() {
     let passed = ["bearer", "known", "life", "standing", "address", "service", "grant"]
         .map(|step| format!("{step} passed"));
     assert_eq!(checks(&refused), [&passed[..], &["scope refused".to_owned()]].concat());
-    let allowed = story(&scene.app, &allowed).await;
+    let allowed = scene.app.story_of(&allowed).await;
     assert_eq!((allowed.decision.as_str(), allowed.cost_units), ("allow", 1));
     assert_eq!(
         checks(&allowed),
         [&passed[..], &["scope passed".to_owned(), "limits passed".to_owned()]].concat()
     );
-    let stranger = story(&scene.app, &stranger).await;
+    let stranger = scene.app.story_of(&stranger).await;
     assert_eq!((stranger.decision.as_str(), stranger.error_code.as_deref()), ("deny", Some("malformed")));
     assert_eq!(checks(&stranger), ["bearer refused"]);
-}
-
-/// What was logged of an answered request, once it was.
-async fn story(app: &App, answer: &Answer) -> Logged {
-    let id = RequestId::parse(&answer.header("x-request-id")).expect("an id");
-    let look = || app.db.run_here(|connection| find(connection, id)).expect("a database");
-    eventually("logged", async || look().is_some()).await;
-    look().expect("it was there")
 }

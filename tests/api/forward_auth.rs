@@ -5,6 +5,7 @@ use grantor::credentials::lifetime::Lifetime;
 use grantor::credentials::wish::Wish;
 use grantor::kernel::KeyTag;
 use grantor::platform::entropy::Entropy;
+use reqwest::header::HeaderValue;
 use serde_json::json;
 
 use crate::support::{ADA, Answer, App, claims_of, header_of, signing, verifies};
@@ -96,6 +97,40 @@ async fn every_no_says_why() {
     Answer::to(same).await.is_ok();
     let other = app.asked("?service=orders", "GET", "/").header("x-api-key", &key);
     Answer::to(other).await.is_ok();
+}
+
+/// Every refusal can be explained from its request id, whoever asked and however early it was refused.
+#[tokio::test]
+async fn every_no_is_in_the_request_log() {
+    let app = App::with(|settings| {
+        settings.limits.store = "memory".into();
+        settings.guard.unknown_bearer = 1;
+    })
+    .await;
+    let key = app.reading_key();
+    let asked = |target: &str| app.asked("?service=orders", "GET", target);
+    let silent = app.request("GET", "/authz?service=orders").bearer_auth(&key);
+    let two = asked("/7").bearer_auth(&key).header("x-api-key", "another");
+    let beyond = app.asked("?service=orders&scope=people:read", "GET", "/7");
+    let no_text = asked("/7").header("x-api-key", HeaderValue::from_bytes(b"\xff").expect("bytes"));
+    for (request, status, code, check) in [
+        (silent, 400, "misconfigured_proxy", "request"),
+        (asked("/a/../b").bearer_auth(&key), 403, "ambiguous_request", "request"),
+        (asked("/7"), 401, "missing_token", "bearer"),
+        (two, 400, "invalid_request", "bearer"),
+        (beyond.bearer_auth(&key), 403, "insufficient_scope", "scope"),
+        (no_text, 401, "malformed", "bearer"),
+        // That one was strange enough: from this network nobody is heard for a while.
+        (asked("/7").bearer_auth(&key), 429, "too_many_failures", "known"),
+    ] {
+        let answer = Answer::to(request).await;
+        assert_eq!(answer.status, status, "{code}: {}", answer.body);
+        let story = app.story_of(&answer).await;
+        let last = story.checks.as_array().and_then(|checks| checks.last().cloned()).expect("a check");
+        assert_eq!((story.status_code, story.error_code.as_deref()), (status.cast_signed(), Some(code)));
+        assert_eq!((last["check"].as_str(), last["outcome"].as_str()), (Some(check), Some("refused")));
+        assert!(story.method == "GET" || check == "request", "{story:?}");
+    }
 }
 
 #[tokio::test]

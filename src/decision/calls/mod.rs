@@ -145,8 +145,17 @@ impl Calls {
         Ok(Holder { account: self.accounts.of(principal).await?, bearer, principal })
     }
 
-    /// Decides whether a call may go ahead; if so, and it is about to be made, it counts.
+    /// Decides whether a call may go ahead; if so, and it is about to be made, it counts. Either way it is logged.
     pub async fn decide(&self, holder: &Holder, call: &Call, context: &Context) -> Result<Decision, Fault> {
+        let decided = self.judge(holder, call, context).await;
+        match &decided {
+            Ok(decision) => self.log(context, holder, call, decision).await?,
+            Err(fault) => self.log_broken(context, holder, call, fault).await?,
+        }
+        decided
+    }
+
+    async fn judge(&self, holder: &Holder, call: &Call, context: &Context) -> Result<Decision, Fault> {
         let catalogue = self.bearers.services.catalogue().await?;
         let granted = self.granted(holder, &catalogue).await?;
         let asked = rules::asked(holder, call, &catalogue, &granted);

@@ -13,7 +13,7 @@ const OF_THE_BEARER: [Step; 5] = [Step::Bearer, Step::Known, Step::Life, Step::S
 
 impl Calls {
     /// Has a call logged whose bearer was good.
-    pub async fn log(
+    pub(super) async fn log(
         &self,
         context: &Context,
         holder: &Holder,
@@ -28,6 +28,42 @@ impl Calls {
             story.passed(step);
         }
         end(&mut story, call, decision);
+        self.traffic.record(story).await
+    }
+
+    /// Has a call logged of which it could not be known whether it may go ahead.
+    pub(super) async fn log_broken(
+        &self,
+        context: &Context,
+        holder: &Holder,
+        call: &Call,
+        fault: &Fault,
+    ) -> Result<(), Fault> {
+        let Some(mut story) = begun(context, call) else { return Ok(()) };
+        story.who = who(holder);
+        for step in OF_THE_BEARER {
+            story.passed(step);
+        }
+        story.unknowable(Step::Limits, "temporarily_unavailable", fault.to_string());
+        self.traffic.record(story).await
+    }
+
+    /// Has a call logged that ended before anybody knew whose it is: in nobody's name, or since nobody could know.
+    pub async fn log_unheard(
+        &self,
+        context: &Context,
+        call: traffic::Call,
+        (step, status, code): (Step, u16, &'static str),
+        why: &str,
+    ) -> Result<(), Fault> {
+        let Some(request) = context.request_id else { return Ok(()) };
+        let mut story = Story::of(request, context);
+        story.call = call;
+        if status < 500 {
+            story.denied(step, status, code, why);
+        } else {
+            story.unknowable(step, code, why);
+        }
         self.traffic.record(story).await
     }
 
@@ -48,14 +84,17 @@ impl Calls {
 fn begun(context: &Context, call: &Call) -> Option<Story> {
     let mut story = Story::of(context.request_id?, context);
     story.came_from(call.ip.or(context.ip), context.user_agent.as_deref());
-    if let Some((method, path)) = &call.target {
-        story.call = traffic::Call {
-            method: method.clone(),
-            path: path.as_str().to_owned(),
-            ..traffic::Call::default()
-        };
-    }
+    story.call = call.told();
     Some(story)
+}
+
+impl Call {
+    /// As it is told to the log.
+    pub fn told(&self) -> traffic::Call {
+        let (method, path) =
+            self.target.as_ref().map_or(("", ""), |(method, path)| (method.as_str(), path.as_str()));
+        traffic::Call { method: method.to_owned(), path: path.to_owned(), ..traffic::Call::default() }
+    }
 }
 
 fn who(holder: &Holder) -> Who {
@@ -69,7 +108,12 @@ fn who(holder: &Holder) -> Who {
 fn end(story: &mut Story, call: &Call, decision: &Decision) {
     let refusal = decision.verdict.as_ref().err();
     let refused_at = refusal.map(|refusal| step_of(refusal.cause));
-    for step in [Step::Service, Step::Grant, Step::Scope] {
+    // What opens nothing is not asked about any further.
+    let asked: &[Step] = match refused_at {
+        Some(Step::Bearer) => &[],
+        _ => &[Step::Service, Step::Grant, Step::Scope],
+    };
+    for &step in asked {
         if refused_at == Some(step) {
             break;
         }
@@ -77,9 +121,6 @@ fn end(story: &mut Story, call: &Call, decision: &Decision) {
             (None, ..) => story.skipped(step, "no service was named"),
             (_, None, Step::Scope) => story.skipped(step, "no method and path were named"),
             _ => story.passed(step),
-        }
-        if refused_at == Some(Step::Bearer) {
-            break;
         }
     }
     story.measured(decision.limits.as_ref().map(states).unwrap_or_default());

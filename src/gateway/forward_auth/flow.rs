@@ -9,6 +9,7 @@ use crate::limits::guard::Failed;
 use crate::limits::verdict::Verdict;
 use crate::platform::client_ip::Network;
 use crate::platform::context::Context;
+use crate::traffic::{self, Step};
 
 /// A call that may go ahead, and has been counted.
 pub(super) struct Allowed {
@@ -36,10 +37,13 @@ pub(super) async fn authorize(
         return Err(phantom::off().into());
     }
     let call = Call { ip: context.ip, ..call };
-    let bearer = good(face, context, &presented, &call).await?;
-    let holder = face.calls.holder(bearer).await?;
+    let holder = match holder(face, context, &presented, &call).await {
+        Err(refusal @ (Refusal::MustWait(_) | Refusal::Broken(_))) => {
+            return Err(unheard(face, context, call.told(), Step::Known, refusal).await);
+        }
+        holder => holder?,
+    };
     let decision = face.calls.decide(&holder, &call, context).await?;
-    face.calls.log(context, &holder, &call, &decision).await?;
     if let Err(refusal) = decision.verdict {
         return Err(Refusal::Call(refusal, decision.limits.map(Box::new)));
     }
@@ -49,6 +53,31 @@ pub(super) async fn authorize(
     let allowed = Allowed::new(holder, decision.limits);
     let jwt = if wants_jwt { Some(jwt(face, context, &call, &allowed).await?) } else { None };
     Ok(Allowed { jwt, ..allowed })
+}
+
+/// Has a call logged that is refused before anybody knows whose it is.
+pub(super) async fn unheard(
+    face: &ForwardAuth,
+    context: &Context,
+    call: traffic::Call,
+    step: Step,
+    refusal: Refusal,
+) -> Refusal {
+    let end = (step, refusal.status(), refusal.error());
+    match face.calls.log_unheard(context, call, end, refusal.detail()).await {
+        Ok(()) => refusal,
+        Err(fault) => fault.into(),
+    }
+}
+
+async fn holder(
+    face: &ForwardAuth,
+    context: &Context,
+    presented: &PlainSecret,
+    call: &Call,
+) -> Result<Holder, Refusal> {
+    let bearer = good(face, context, presented, call).await?;
+    Ok(face.calls.holder(bearer).await?)
 }
 
 /// The bearer, if it is good. Whoever sends too many that nobody issued has to wait, with a good one too: the answer

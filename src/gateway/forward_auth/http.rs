@@ -14,6 +14,7 @@ use crate::limits::verdict::Verdict;
 use crate::platform::context::Context;
 use crate::platform::door::CameAsHead;
 use crate::platform::faces::no_store;
+use crate::traffic;
 
 /// What stands before the path that Envoy asks about.
 const ENVOY: &str = "/authz/envoy";
@@ -27,30 +28,31 @@ pub fn routes(config: &mut web::ServiceConfig) {
 async fn ask(face: web::Data<ForwardAuth>, context: Context, request: HttpRequest) -> HttpResponse {
     let terms = rules::terms(request.query_string());
     let deny_by_403 = terms.as_ref().is_ok_and(|terms| terms.deny_by_403);
+    let method = values(&request, &["x-original-method", "x-forwarded-method"]);
+    let method = rules::agreed("X-Original-Method or X-Forwarded-Method", &method);
+    let target = values(&request, &["x-original-uri", "x-forwarded-uri"]);
+    let target = rules::agreed("X-Original-URI or X-Forwarded-Uri", &target);
+    let told = (*method.as_ref().unwrap_or(&""), *target.as_ref().unwrap_or(&""));
     let answer = async {
         from_a_proxy(&face, &request)?;
         let terms = terms?;
-        let method = values(&request, &["x-original-method", "x-forwarded-method"]);
-        let method = rules::agreed("X-Original-Method or X-Forwarded-Method", &method)?;
-        let target = values(&request, &["x-original-uri", "x-forwarded-uri"]);
-        let target = rules::agreed("X-Original-URI or X-Forwarded-Uri", &target)?;
-        decide(&face, &context, &request, rules::call(&terms, method, target)?, terms.jwt).await
+        decide(&face, &context, &request, rules::call(&terms, method?, target?)?, terms.jwt).await
     };
-    answered(answer.await, &context, deny_by_403)
+    answered(&face, answer.await, told, &context, deny_by_403).await
 }
 
 /// Envoy asks with the caller's method, at the caller's path behind a prefix. The query is the caller's, too: nothing of
 /// it is meant for us.
 async fn ask_as_envoy(face: web::Data<ForwardAuth>, context: Context, request: HttpRequest) -> HttpResponse {
+    let came_as_head = request.extensions().contains::<CameAsHead>();
+    let method = if came_as_head { "HEAD" } else { request.method().as_str() };
+    let target = request.uri().path().strip_prefix(ENVOY).unwrap_or_default();
     let answer = async {
         from_a_proxy(&face, &request)?;
-        let came_as_head = request.extensions().contains::<CameAsHead>();
-        let method = if came_as_head { "HEAD" } else { request.method().as_str() };
-        let target = request.uri().path().strip_prefix(ENVOY).unwrap_or_default();
         let call = rules::call(&Terms::default(), method, target)?;
         decide(&face, &context, &request, call, false).await
     };
-    answered(answer.await, &context, false)
+    answered(&face, answer.await, (method, target), &context, false).await
 }
 
 /// Anybody else would learn which bearers are good, and spend what others may use. The address is that of the
@@ -80,11 +82,29 @@ fn named<'a>(request: &'a HttpRequest, name: &str) -> Values<'a> {
     request.headers().get_all(name).map(HeaderValue::as_bytes).collect()
 }
 
-fn answered(answer: Result<Allowed, Refusal>, context: &Context, deny_by_403: bool) -> HttpResponse {
-    match answer {
-        Ok(allowed) => yes(&allowed, context),
-        Err(refusal) => no(&refusal, context, deny_by_403),
-    }
+async fn answered(
+    face: &ForwardAuth,
+    answer: Result<Allowed, Refusal>,
+    (method, path): (&str, &str),
+    context: &Context,
+    deny_by_403: bool,
+) -> HttpResponse {
+    let refusal = match answer {
+        Ok(allowed) => return yes(&allowed, context),
+        Err(refusal) => refusal,
+    };
+    let refusal = match refusal.before_the_bearer() {
+        None => refusal,
+        Some(step) => {
+            let call = traffic::Call {
+                method: method.to_owned(),
+                path: path.to_owned(),
+                ..traffic::Call::default()
+            };
+            flow::unheard(face, context, call, step, refusal).await
+        }
+    };
+    no(&refusal, context, deny_by_403)
 }
 
 /// 200, since Envoy takes nothing else for a yes. Every header is there, empty where there is nothing to say: the proxy

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::decision::calls::{self, Cause};
 use crate::kernel::{Fault, FaultKind};
 use crate::limits::verdict::Verdict;
+use crate::traffic::Step;
 
 /// Why.
 #[derive(Debug)]
@@ -62,8 +63,18 @@ impl Refusal {
         }
     }
 
+    /// What was looked at when it was refused, if that was before anybody looked at a bearer. (Whoever is no proxy asked
+    /// about no call.)
+    pub(super) fn before_the_bearer(&self) -> Option<Step> {
+        match self {
+            Self::Misconfigured(_) | Self::Unclear(_) => Some(Step::Request),
+            Self::NoBearer | Self::TwoBearers => Some(Step::Bearer),
+            _ => None,
+        }
+    }
+
     /// The sentence for people.
-    fn detail(&self) -> &str {
+    pub(super) fn detail(&self) -> &str {
         match self {
             Self::NotAProxy => "only the proxies in server.trusted_proxies are answered here",
             Self::Misconfigured(words) | Self::Unclear(words) => words,

@@ -1,5 +1,7 @@
 //! What a proxy asks, read from what it and its caller sent: whatever can be understood in two ways is refused.
 
+use std::borrow::Cow;
+
 use crate::decision::NotGood;
 use crate::decision::calls::Call;
 use crate::gateway::forward_auth::refusal::Refusal;
@@ -100,21 +102,23 @@ pub(super) fn call(terms: &Terms, method: &str, target: &str) -> Result<Call, Re
 /// query or a cookie; one in two places must be the same.
 pub(super) fn bearer(authorization: &Values<'_>, api_key: &Values<'_>) -> Result<PlainSecret, Refusal> {
     let (authorization, api_key) = (single(authorization)?, single(api_key)?);
-    let by_scheme = authorization.and_then(|value| {
+    let by_scheme = authorization.as_deref().and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
     });
-    match (by_scheme, api_key) {
+    match (by_scheme, &api_key) {
         (Some(token), Some(key)) if token != key => Err(Refusal::TwoBearers),
-        (Some(text), _) | (None, Some(text)) => Ok(PlainSecret::new(text.to_owned())),
+        (Some(text), _) => Ok(PlainSecret::new(text.to_owned())),
+        (None, Some(text)) => Ok(PlainSecret::new(text.to_string())),
         (None, None) => Err(Refusal::NoBearer),
     }
 }
 
-fn single<'a>(values: &Values<'a>) -> Result<Option<&'a str>, Refusal> {
+/// What is no text is no bearer either, and refused as any other that is wrong.
+fn single<'a>(values: &Values<'a>) -> Result<Option<Cow<'a, str>>, Refusal> {
     match values.as_slice() {
         [] | [b""] => Ok(None),
-        [one] => std::str::from_utf8(one).map(Some).map_err(|_| Refusal::NotGood { expired: false }),
+        [one] => Ok(Some(String::from_utf8_lossy(one))),
         _ => Err(Refusal::TwoBearers),
     }
 }

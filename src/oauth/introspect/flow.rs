@@ -65,7 +65,6 @@ async fn decided(
         }
     }
     let decision = oauth.calls.decide(&holder, &call, context).await?;
-    oauth.calls.log(context, &holder, &call, &decision).await?;
     if let Bearer::Token(active) = &holder.bearer {
         note(oauth, context, active);
     }

@@ -4,12 +4,13 @@ use grantor::audit::Actor;
 use grantor::credentials::CredentialKind;
 use grantor::credentials::making::{Maker, create};
 use grantor::credentials::wish::Wish;
-use grantor::kernel::PrincipalId;
+use grantor::kernel::{PrincipalId, RequestId};
 use grantor::services::access::let_call;
+use grantor::traffic::store::{Logged, find};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::App;
+use super::{Answer, App, eventually};
 
 impl App {
     /// A server whose limits count by the clock of the test.
@@ -30,6 +31,14 @@ impl App {
         self.operator(|work| let_call(work, "orders", owner));
         let wish = Wish { name: "ci".into(), scope: "orders:read".into(), ..Wish::default() };
         self.api_key_of(owner, &wish)
+    }
+
+    /// What was logged of an answered request, once it was.
+    pub async fn story_of(&self, answer: &Answer) -> Logged {
+        let id = RequestId::parse(&answer.header("x-request-id")).expect("an id");
+        let look = || self.db.run_here(|connection| find(connection, id)).expect("a database");
+        eventually("logged", async || look().is_some()).await;
+        look().expect("it was there")
     }
 }
 
