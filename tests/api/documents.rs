@@ -7,11 +7,11 @@ use std::process::Command;
 use grantor::app::settings::{Settings, Sources};
 use toml::{Table, Value};
 
-use crate::support::{Node, Scratch};
+use crate::support::{Node, Scratch, free_addresses};
 
 /// Everything that people read, by its path from the root.
 const DOCUMENTS: [(&str, &str); 13] = [
-    ("README.md", include_str!("../../README.md")),
+    ("README.md", README),
     ("ARCHITECTURE.md", ARCHITECTURE),
     ("CONTRIBUTING.md", include_str!("../../CONTRIBUTING.md")),
     ("SECURITY.md", include_str!("../../SECURITY.md")),
@@ -25,6 +25,7 @@ const DOCUMENTS: [(&str, &str); 13] = [
     ("docs/settings.md", SETTINGS),
     ("docs/benchmarks.md", include_str!("../../docs/benchmarks.md")),
 ];
+const README: &str = include_str!("../../README.md");
 const WALKTHROUGH: &str = include_str!("../../docs/walkthrough.md");
 const OPERATING: &str = include_str!("../../docs/operating.md");
 const SETTINGS: &str = include_str!("../../docs/settings.md");
@@ -87,27 +88,29 @@ fn what_is_shown_is_compared_to_the_end() {
     assert!(!is_shown("gat_…", "grt_xyz"));
 }
 
-/// The walk, block by block as a reader pastes it, against a server with a private Postgres; what a block shows
-/// is what it says.
-#[test]
-fn the_walk_runs_as_it_stands() {
+/// Where the README has the API, and nginx before it.
+const PLACES: [&str; 2] = ["127.0.0.1:9000", "127.0.0.1:8088"];
+
+/// A walk, block by block as a reader pastes it, against a server as `make run` starts it; what a block shows is what
+/// it says.
+fn walks(walk: &str, least: usize, prepare: impl FnOnce(String, &Node, &Scratch) -> String) {
     const MARK: &str = "\u{1e}";
     let scratch = Scratch::new();
     let data_dir = scratch.join("data");
-    let mut node = Node::start(&[("GRANTOR_ISSUER", ADDRESS), ("GRANTOR_DATABASE__DATA_DIR", &data_dir)]);
+    let settings = [("GRANTOR_ISSUER", ADDRESS), ("GRANTOR_DATABASE__DATA_DIR", &data_dir)];
+    let mut node = Node::start(&settings);
 
-    let walk = blocks(WALKTHROUGH);
-    let mut script = String::new();
+    let walk = blocks(walk);
+    // Whatever a walk left running ends with it.
+    let mut script = String::from("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n");
     for block in walk.iter().filter(|block| block.language == "sh") {
         script.push_str(&block.text);
         script.extend(["printf '", MARK, "'\n"]);
     }
     let binary = Path::new(env!("CARGO_BIN_EXE_grantor"));
     let programs = binary.parent().expect("a folder").display().to_string();
-    let script = script
-        .replace("$PWD/target/debug", &programs)
-        .replace(&format!("issuer={ADDRESS}"), &format!("issuer={}", node.address));
-    assert!(script.contains(&programs) && script.contains(&node.address), "{script}");
+    let script = prepare(script.replace("$PWD/target/debug", &programs), &node, &scratch);
+    assert!(script.contains(&programs), "{script}");
 
     let output = Command::new("bash")
         .args(["-euo", "pipefail", "-c", &script])
@@ -130,8 +133,46 @@ fn the_walk_runs_as_it_stands() {
             compared += 1;
         }
     }
-    assert!(compared >= 8, "only {compared} answers are shown");
+    assert!(compared >= least, "only {compared} answers are shown");
     assert!(node.terminate().success());
+}
+
+#[test]
+fn the_walk_runs_as_it_stands() {
+    walks(WALKTHROUGH, 8, |script, node, _| {
+        let issuer = format!("issuer={}", node.address);
+        assert!(script.contains(&format!("issuer={ADDRESS}")));
+        script.replace(&format!("issuer={ADDRESS}"), &issuer)
+    });
+}
+
+/// Through a real nginx, by the configuration of `docs/forward-auth`, with the addresses of this test.
+#[test]
+fn the_page_of_the_readme_runs_as_it_stands() {
+    let page = README.split("## Guard an API with it").nth(1).expect("the page");
+    let page = page.split("\n## ").next().expect("the page");
+    walks(page, 4, |script, node, scratch| {
+        let own: [String; 2] = free_addresses();
+        let configuration = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/forward-auth/nginx.conf");
+        let text = std::fs::read_to_string(configuration).expect("the configuration");
+        let file = scratch.join("nginx.conf");
+        let moved = |text: String| {
+            PLACES.iter().zip(&own).fold(text, |text, (place, own)| {
+                assert!(text.contains(place), "{place}");
+                // python3 takes the port apart from the address.
+                let (port, own_port) = (port_of(place), port_of(own));
+                text.replace(place, own).replace(&format!("server {port} "), &format!("server {own_port} "))
+            })
+        };
+        let grantor = node.address.trim_start_matches("http://");
+        let text = moved(text.replace(ADDRESS.trim_start_matches("http://"), grantor));
+        std::fs::write(&file, text).expect("a file");
+        moved(script).replace("$PWD/docs/forward-auth/nginx.conf", &file)
+    });
+}
+
+fn port_of(address: &str) -> &str {
+    address.rsplit(':').next().expect("a port")
 }
 
 /// Every setting stands in the table with its default, and the table has no others.

@@ -17,7 +17,9 @@ struct Proxied {
 
 impl Drop for Proxied {
     fn drop(&mut self) {
-        let _ = self.proxy.kill();
+        // Asked, and not killed: nginx would leave its workers behind.
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.proxy.id()).expect("a pid"));
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
         let _ = self.proxy.wait();
     }
 }

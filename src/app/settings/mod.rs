@@ -34,6 +34,8 @@ use crate::signing::{MasterKey, SigningSettings};
 use crate::traffic::TrafficSettings;
 
 const DEFAULTS: &str = include_str!("../defaults.toml");
+/// What is otherwise with `--dev`: the proxies that things are tried with are on this machine.
+const DEV: &str = r#"server.trusted_proxies = ["127.0.0.1/32", "::1/128"]"#;
 const NINETY_DAYS: u32 = 90 * 86_400;
 
 /// All settings.
@@ -175,6 +177,10 @@ impl Settings {
         let defaults: Table = DEFAULTS.parse().map_err(|error| complain(&error))?;
         let mut complaints = Vec::new();
         let mut table = defaults.clone();
+        if sources.dev {
+            let dev: Table = DEV.parse().map_err(|error| complain(&error))?;
+            layers::overlay(&mut table, dev, &mut complaints);
+        }
         if let Some(file) = &sources.file {
             match layers::read_file(file) {
                 Ok(given) => layers::overlay(&mut table, given, &mut complaints),
@@ -460,6 +466,19 @@ mod tests {
         }
         let environment = [("GRANTOR_ISSUER".to_owned(), "http://id.example".to_owned())].into();
         assert!(Settings::read(&Sources { file: None, environment, dev: true }).is_ok());
+    }
+
+    /// Y07: nobody is believed who was not named, except where things are tried.
+    #[test]
+    fn only_the_dev_switch_trusts_proxies_on_this_machine() {
+        let trusted = |environment: &[(&str, &str)], dev| {
+            let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+            let sources = Sources { file: None, environment: environment.collect(), dev };
+            Settings::read(&sources).unwrap().server.trusted_proxies
+        };
+        assert!(trusted(&[], false).is_empty());
+        assert_eq!(trusted(&[], true).len(), 2);
+        assert_eq!(trusted(&[("GRANTOR_SERVER__TRUSTED_PROXIES", "10.0.0.0/8")], true).len(), 1);
     }
 
     #[test]
