@@ -109,6 +109,7 @@ diesel::table! {
         rotated_at -> Nullable<Timestamptz>,
         expiry_told -> Nullable<Int2>,
         reuse_told_at -> Nullable<Timestamptz>,
+        rotated_by_itself -> Bool,
     }
 }
 

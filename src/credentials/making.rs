@@ -4,13 +4,14 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
 use crate::audit::{Actor, Event, Kind, Work};
-use crate::credentials::lifetime::Overlap;
+use crate::credentials::lifetime::{Lifetime, Overlap};
 use crate::credentials::strength::looks_random;
 use crate::credentials::wish::{Wish, draft};
 use crate::credentials::{
     Credential, CredentialKind, CredentialProblem, CredentialSettings, Making, glimpse, rules, store,
 };
 use crate::kernel::{Bearer, CredentialId, Fault, LastingTag, PlainSecret, PrincipalId, SecretHash, Tag};
+use crate::limits::store::hand_on;
 use crate::platform::entropy::Entropy;
 
 /// How long a secret that is easy to guess lives, in days.
@@ -31,6 +32,18 @@ pub struct Made {
     pub credential: Credential,
     /// Its text.
     pub secret: PlainSecret,
+}
+
+/// What kind of successor a credential gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Successor {
+    /// One that somebody else gives it: it lives as long as the old one was to live, but not beyond this moment.
+    Of {
+        /// When whatever it was made with ends.
+        latest: Option<DateTime<Utc>>,
+    },
+    /// One that it gave itself: it ends when the old one was to end, and is taken back with it if that one leaked.
+    OfItself,
 }
 
 /// What is brought along.
@@ -82,13 +95,19 @@ pub fn import(
     draft.imported = true;
     let mut warning = None;
     match secret {
-        Imported::Hash(hash) => draft.hash = *hash,
+        Imported::Hash(hash) => {
+            draft.hash = *hash;
+            // An operator who says how long it lives knows what it is.
+            if maker.actor != Actor::Operator || wish.lifetime == Lifetime::Usual {
+                warning = Some(confine(&mut draft, "nobody can tell how easy to guess this key is"));
+            }
+        }
         Imported::Literal(text) => {
             sound!(check_shape(text, maker.settings));
             draft.hash = text.hash();
             (draft.prefix, draft.last4) = glimpse(text.expose());
             if !looks_random(text.expose()) {
-                warning = Some(confine(&mut draft));
+                warning = Some(confine(&mut draft, "this key is easy to guess"));
             }
         }
     }
@@ -106,6 +125,7 @@ pub fn rotate(
     maker: Maker<'_>,
     id: CredentialId,
     overlap: Overlap,
+    successor: Successor,
 ) -> Making<(Made, DateTime<Utc>)> {
     let Some(old) = store::find(work, id)? else {
         return Ok(Err(CredentialProblem::new("there is no such credential")));
@@ -116,6 +136,10 @@ pub fn rotate(
     if !store::retire(work, &old, end)? {
         return Ok(Err(CredentialProblem::new("somebody else has just rotated or revoked it")));
     }
+    let expires_at = match successor {
+        Successor::Of { latest } => maker.settings.renewed_end(&old, now).into_iter().chain(latest).min(),
+        Successor::OfItself => old.expires_at,
+    };
     let secret = mint(maker, old.kind);
     let (prefix, last4) = glimpse(secret.expose());
     let credential = Credential {
@@ -126,13 +150,15 @@ pub fn rotate(
         imported: false,
         created_at: now,
         created_by: maker.actor.id(),
-        expires_at: maker.settings.renewed_end(&old, now),
+        expires_at,
         rotated_from: Some(old.id),
+        rotated_by_itself: successor == Successor::OfItself,
         ..old.clone()
     };
     if !store::insert(work, &credential)? {
         return Err(Fault::internal("a new credential that was there before"));
     }
+    hand_on(work, (old.id, credential.id), maker.actor)?;
     let data = json!({ "successor": credential.id, "old_ends_at": end });
     tell(work, Kind::CredentialRotated, maker.actor, &old, data);
     Ok(Ok((Made { credential, secret }, end)))
@@ -157,13 +183,13 @@ fn check_shape(text: &PlainSecret, settings: &CredentialSettings) -> Result<(), 
     ))
 }
 
-/// Confines a secret that is easy to guess to a short life; what its owner should know.
-fn confine(draft: &mut Credential) -> String {
+/// Confines a secret that may be easy to guess to a short life; what its owner should know.
+fn confine(draft: &mut Credential, why: &str) -> String {
     let end = draft.created_at + Duration::days(WEAK_DAYS);
     let end = draft.expires_at.map_or(end, |own| own.min(end));
     draft.expires_at = Some(end);
     let day = end.format("%Y-%m-%d");
-    format!("this key is easy to guess, so it ends on {day}; rotate it before, and use the successor")
+    format!("{why}, so it ends on {day}; rotate it before, and use the successor")
 }
 
 /// Tells what was done to a credential: whose it is and what it may do, and never a character of it.

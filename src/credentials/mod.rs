@@ -154,6 +154,8 @@ pub struct Credential {
     pub rotated_at: Option<DateTime<Utc>>,
     /// Whose successor it is.
     pub rotated_from: Option<CredentialId>,
+    /// That one was presented to make it: whoever found that one may have made it.
+    pub rotated_by_itself: bool,
 }
 
 /// What is wrong with what somebody wants of a credential, in words for whoever typed it.

@@ -18,6 +18,8 @@ pub fn revoke(
 
 /// Takes back whatever credential has this text: somebody found it where it does not belong. Whoever has it may end it,
 /// and learns nothing of it. `None`: it is none, or was taken back before.
+///
+/// Whoever found it may have had it give itself a successor: that goes with it, and so on.
 pub fn leaked(
     work: &mut Work<'_>,
     settings: &CredentialSettings,
@@ -31,6 +33,11 @@ pub fn leaked(
         return Ok(None);
     };
     let lived = end(work, Kind::CredentialLeaked, by, &credential, "leaked")?;
+    let mut next = store::find_own_successor(work, credential.id)?;
+    while let Some(successor) = next {
+        end(work, Kind::CredentialLeaked, by, &successor, "its predecessor leaked")?;
+        next = store::find_own_successor(work, successor.id)?;
+    }
     Ok(lived.then_some(credential))
 }
 

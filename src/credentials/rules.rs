@@ -107,6 +107,7 @@ mod tests {
             revoke_reason: None,
             rotated_at: None,
             rotated_from: None,
+            rotated_by_itself: false,
         }
     }
 

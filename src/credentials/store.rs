@@ -40,6 +40,7 @@ struct Row {
     revoke_reason: Option<String>,
     rotated_at: Option<DateTime<Utc>>,
     rotated_from: Option<Uuid>,
+    rotated_by_itself: bool,
 }
 
 impl TryFrom<Row> for Credential {
@@ -68,6 +69,7 @@ impl TryFrom<Row> for Credential {
             revoke_reason: row.revoke_reason,
             rotated_at: row.rotated_at,
             rotated_from: row.rotated_from.map(CredentialId::from_uuid),
+            rotated_by_itself: row.rotated_by_itself,
         })
     }
 }
@@ -113,6 +115,20 @@ pub fn find(connection: &mut Connection, id: CredentialId) -> Result<Option<Cred
     let row: Option<Row> = credentials::table
         .find(id.uuid())
         .filter(credentials::kind.eq_any(bearers()))
+        .select(Row::as_select())
+        .first(connection)
+        .optional()?;
+    row.map(Credential::try_from).transpose()
+}
+
+/// The successor that a credential gave itself, if it did.
+pub fn find_own_successor(
+    connection: &mut Connection,
+    id: CredentialId,
+) -> Result<Option<Credential>, Fault> {
+    let row: Option<Row> = credentials::table
+        .filter(credentials::rotated_from.eq(id.uuid()))
+        .filter(credentials::rotated_by_itself)
         .select(Row::as_select())
         .first(connection)
         .optional()?;
@@ -220,6 +236,7 @@ pub(super) fn insert(work: &mut Work<'_>, new: &Credential) -> Result<bool, Faul
             credentials::created_by.eq(new.created_by.map(PrincipalId::uuid)),
             credentials::expires_at.eq(new.expires_at),
             credentials::rotated_from.eq(new.rotated_from.map(CredentialId::uuid)),
+            credentials::rotated_by_itself.eq(new.rotated_by_itself),
         ))
         .on_conflict_do_nothing()
         .execute(&mut **work)?;

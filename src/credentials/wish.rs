@@ -32,6 +32,15 @@ pub struct Wish {
     pub ip_allow: Vec<String>,
     /// How long it shall live.
     pub lifetime: Lifetime,
+    /// The credential with which it is wished for: what it makes ends no later, and comes from nowhere else.
+    pub with: Option<Credential>,
+}
+
+impl Wish {
+    /// The same, wished for with this credential.
+    pub fn within(self, with: Option<Credential>) -> Self {
+        Self { with, ..self }
+    }
 }
 
 /// What was wished for, checked as a whole; its text is put in by whoever has it.
@@ -58,15 +67,21 @@ pub(super) fn draft(
             last4: String::new(),
             scope: scope(kind, maker.actor, &wish.scope, &known)?,
             environment: environment(wish.environment.as_deref())?,
-            ip_allow: networks(&wish.ip_allow)?,
+            ip_allow: confined(networks(&wish.ip_allow)?, wish.with.as_ref())?,
             imported: false,
             created_at: now,
             created_by: maker.actor.id(),
-            expires_at: maker.settings.end(kind, wish.lifetime, now)?,
+            expires_at: maker
+                .settings
+                .end(kind, wish.lifetime, now)?
+                .into_iter()
+                .chain(wish.with.as_ref().and_then(|with| with.expires_at))
+                .min(),
             revoked_at: None,
             revoke_reason: None,
             rotated_at: None,
             rotated_from: None,
+            rotated_by_itself: false,
         })
     };
     Ok(check())
@@ -134,6 +149,22 @@ fn networks(typed: &[String]) -> Result<Vec<IpNet>, CredentialProblem> {
     networks.sort_unstable();
     networks.dedup();
     Ok(networks)
+}
+
+/// A credential that may come from some networks only makes none that may come from others.
+fn confined(wanted: Vec<IpNet>, with: Option<&Credential>) -> Result<Vec<IpNet>, CredentialProblem> {
+    let Some(own) = with.map(|with| &with.ip_allow).filter(|own| !own.is_empty()) else { return Ok(wanted) };
+    if wanted.is_empty() {
+        return Ok(own.clone());
+    }
+    let beyond = wanted.iter().find(|wanted| !own.iter().any(|own| own.contains(*wanted)));
+    match beyond {
+        None => Ok(wanted),
+        Some(beyond) => {
+            let words = format!("{beyond} is outside of where the credential that asks may come from");
+            Err(CredentialProblem::new(words))
+        }
+    }
 }
 
 fn network(text: &str) -> Result<IpNet, CredentialProblem> {

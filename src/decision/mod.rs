@@ -204,6 +204,9 @@ impl Bearers {
             let meant = self.services.catalogue().await?.audience(&scope);
             token.audience.iter().filter(|audience| meant.contains(audience)).cloned().collect()
         };
+        let Some(audience) = self.open_still(audience).await? else {
+            return Ok(Err(NotGood::NothingLeft));
+        };
         Ok(Ok(Active {
             kind: BearerKind::AccessToken,
             id: Some(token.id),
@@ -215,6 +218,17 @@ impl Bearers {
             issued_at: token.issued_at,
             expires_at: token.expires_at,
         }))
+    }
+
+    /// Those of these audiences whose service takes calls. `None`: there were some, and none of them does.
+    async fn open_still(&self, audience: Arc<[String]>) -> Result<Option<Arc<[String]>>, Fault> {
+        let catalogue = self.services.catalogue().await?;
+        if !audience.iter().any(|audience| catalogue.is_shut(audience)) {
+            return Ok(Some(audience));
+        }
+        let open: Arc<[String]> =
+            audience.iter().filter(|audience| !catalogue.is_shut(audience)).cloned().collect();
+        Ok((!open.is_empty()).then_some(open))
     }
 
     async fn refresh_token(

@@ -62,8 +62,9 @@ fn segment(text: &str) -> Result<String, AmbiguousPath> {
         decoded.push(if byte == b'%' { encoded(bytes.next(), bytes.next())? } else { byte });
     }
     let decoded = String::from_utf8(decoded).map_err(|_| AmbiguousPath)?;
-    let is_ambiguous = |c: char| c.is_control() || matches!(c, '/' | '\\' | ';' | '%');
-    if decoded == "." || decoded == ".." || decoded.chars().any(is_ambiguous) {
+    let is_ambiguous = |c: char| c.is_control() || matches!(c, '/' | '\\' | ';' | '%' | '?' | '#');
+    // Some file systems read a name without the dots and spaces at its end.
+    if decoded.ends_with(['.', ' ']) || decoded.chars().any(is_ambiguous) {
         return Err(AmbiguousPath);
     }
     Ok(decoded)

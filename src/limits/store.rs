@@ -12,6 +12,7 @@ use crate::kernel::{CredentialId, Fault, LimitId, PrincipalId, ServiceId, Stale}
 use crate::limits::limit::{Limit, Terms, Wording};
 use crate::limits::owner::{LimitOwner, Place, Whose};
 use crate::platform::db::Connection;
+use crate::platform::entropy::Entropy;
 use crate::schema::limits;
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -157,6 +158,24 @@ pub fn remove(work: &mut Work<'_>, id: LimitId, actor: Actor) -> Result<bool, Fa
         tell(work, EventKind::LimitDeleted, id, row, actor);
     }
     Ok(row.is_some())
+}
+
+/// Has the successor of a credential bound by what bound that one.
+pub fn hand_on(
+    work: &mut Work<'_>,
+    (from, to): (CredentialId, CredentialId),
+    actor: Actor,
+) -> Result<(), Fault> {
+    let rows: Vec<Row> = limits::table
+        .filter(limits::credential_id.eq(from.uuid()))
+        .select(Row::as_select())
+        .load(&mut **work)?;
+    for row in rows {
+        let Limit { owner, terms, .. } = row.limit()?;
+        let owner = LimitOwner { whose: Whose::Credential(to), ..owner };
+        set(work, &Limit { id: LimitId::from_uuid(Entropy.id(work.now())), owner, terms }, actor)?;
+    }
+    Ok(())
 }
 
 fn tell(work: &mut Work<'_>, kind: EventKind, id: LimitId, row: &Row, actor: Actor) {

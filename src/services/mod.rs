@@ -78,6 +78,12 @@ impl Catalogue {
         self.0.iter().find(|service| service.name == name)
     }
 
+    /// Whether an operator shut whatever has this audience.
+    pub fn is_shut(&self, audience: &str) -> bool {
+        let mut of_it = self.0.iter().filter(|service| service.audience == audience).peekable();
+        of_it.peek().is_some() && of_it.all(|service| service.disabled_at.is_some())
+    }
+
     /// Every scope there is.
     pub fn scope(&self) -> Scope {
         self.0.iter().flat_map(|service| &service.scopes).map(|scope| scope.value.clone()).collect()

@@ -56,8 +56,11 @@ impl Batch {
         sampling: &mut Sampling,
         chain: &Seal,
     ) -> Result<(Self, Seal), Fault> {
-        let mut rows: Vec<Logged> =
-            stories.iter().filter(|story| sampling.takes(story)).map(|story| logged(story, id)).collect();
+        let mut rows: Vec<Logged> = stories
+            .iter()
+            .filter(|story| sampling.takes(story, now))
+            .map(|story| logged(story, id))
+            .collect();
         rows.sort_by_key(|row| (row.ts, row.request_id));
         let (chain, written) = chain.with(id, now, &rows)?;
         let sums = Grain::ALL.map(|grain| sum_up(stories, grain));

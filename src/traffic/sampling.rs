@@ -1,5 +1,7 @@
 //! Which calls are logged, row by row. All of them count.
 
+use chrono::{DateTime, Utc};
+
 use crate::traffic::{Ruling, Story};
 
 /// Refusals of callers whom nobody knows that are logged in a second. Anybody can be refused as often as they like, and
@@ -23,19 +25,20 @@ impl Sampling {
     }
 
     /// Whether this one is logged. An allowed one by the random part of its id: so it is the same wherever it is asked.
-    pub(super) fn takes(&mut self, story: &Story) -> bool {
+    pub(super) fn takes(&mut self, story: &Story, now: DateTime<Utc>) -> bool {
         let percent = match story.ruling {
             Ruling::Allow if story.cost > 0 => self.calls,
             Ruling::Allow => self.questions,
             Ruling::Deny | Ruling::Limit | Ruling::Error => {
-                return story.who.account.is_some() || self.takes_stranger(story);
+                return story.who.account.is_some() || self.takes_stranger(now);
             }
         };
         story.request.uuid().as_u128() % 100 < u128::from(percent)
     }
 
-    fn takes_stranger(&mut self, story: &Story) -> bool {
-        let second = story.when.timestamp();
+    /// By the clock of whoever writes: calls come by when they ended, not by when they began.
+    fn takes_stranger(&mut self, now: DateTime<Utc>) -> bool {
+        let second = now.timestamp();
         if self.strangers.0 != second {
             self.strangers = (second, 0);
         }
@@ -46,7 +49,7 @@ impl Sampling {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, Duration, Utc};
+    use chrono::Duration;
     use uuid::Uuid;
 
     use super::*;
@@ -54,20 +57,20 @@ mod tests {
     use crate::platform::context::Context;
     use crate::traffic::Step;
 
-    fn story(number: u128, when: DateTime<Utc>, account: Option<u128>) -> Story {
+    fn story(number: u128, account: Option<u128>) -> Story {
         let request = RequestId::from_uuid(Uuid::from_u128(number));
-        let mut story = Story::of(request, &Context::operator(when));
+        let mut story = Story::of(request, &Context::operator(DateTime::UNIX_EPOCH));
         story.who.account = account.map(|id| PrincipalId::from_uuid(Uuid::from_u128(id)));
         story
     }
 
     fn taken(mut sampling: Sampling, end: impl Fn(&mut Story)) -> usize {
         let stories = (0..1000).map(|number| {
-            let mut story = story(number, DateTime::UNIX_EPOCH, Some(1));
+            let mut story = story(number, Some(1));
             end(&mut story);
             story
         });
-        stories.filter(|story| sampling.takes(story)).count()
+        stories.filter(|story| sampling.takes(story, DateTime::UNIX_EPOCH)).count()
     }
 
     #[test]
@@ -86,8 +89,8 @@ mod tests {
     fn strangers_do_not_fill_the_log() {
         let mut sampling = Sampling::new(100, 0);
         let mut taken_at = |second| {
-            let when = DateTime::UNIX_EPOCH + Duration::seconds(second);
-            (0..1000).filter(|number| sampling.takes(&story(*number, when, None))).count()
+            let now = DateTime::UNIX_EPOCH + Duration::seconds(second);
+            (0..1000).filter(|number| sampling.takes(&story(*number, None), now)).count()
         };
         assert_eq!([taken_at(7), taken_at(8)], [50, 50]);
     }

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use grantor::audit::Actor;
 use grantor::credentials::expiring::tell_expiring;
 use grantor::credentials::lifetime::{Lifetime, Overlap};
-use grantor::credentials::making::{Imported, Made, Maker, create, import, rotate};
+use grantor::credentials::making::{Imported, Made, Maker, Successor, create, import, rotate};
 use grantor::credentials::revoking::{leaked, revoke};
 use grantor::credentials::rules::NotGood;
 use grantor::credentials::usage::Use;
@@ -53,7 +53,9 @@ impl App {
 
     fn renew(&self, id: CredentialId, overlap: &str) -> Result<Made, String> {
         let overlap = Overlap::typed(overlap).expect("an overlap");
-        let rotated = self.operator(|work| rotate(work, operator(self), id, overlap).map(Ok));
+        let rotated = self.operator(|work| {
+            rotate(work, operator(self), id, overlap, Successor::Of { latest: None }).map(Ok)
+        });
         rotated.map(|(made, _)| made).map_err(|problem| problem.to_string())
     }
 
@@ -248,7 +250,7 @@ async fn of_eight_rotations_at_once_one_wins() {
                 work.nothing_to_tell("the losers have nothing to tell");
                 let maker = Maker { actor: Actor::Operator, settings: &settings };
                 let overlap = Overlap::typed("1h").expect("an overlap");
-                rotate(work, maker, id, overlap).map(Ok)
+                rotate(work, maker, id, overlap, Successor::Of { latest: None }).map(Ok)
             });
             rotated.await.expect("a database").expect("no denial").is_ok()
         }

@@ -9,7 +9,7 @@ use crate::app::commands::owner::Owner;
 use crate::app::commands::{Open, Refusal, Shell, secret};
 use crate::audit::Actor;
 use crate::credentials::lifetime::{Lifetime, Overlap};
-use crate::credentials::making::{Imported, Maker, create, import, rotate};
+use crate::credentials::making::{Imported, Maker, Successor, create, import, rotate};
 use crate::credentials::revoking::revoke;
 use crate::credentials::shown::as_json;
 use crate::credentials::store::{find_use, list};
@@ -131,6 +131,7 @@ impl Wished {
             environment: Some(self.env),
             ip_allow: self.networks,
             lifetime: lifetime.unwrap_or_default(),
+            with: None,
         })
     }
 }
@@ -200,7 +201,8 @@ fn renew(shell: &Shell, key: &str, overlap: &str) -> Result<(), Refusal> {
     let overlap = Overlap::typed(overlap).map_err(Refusal::new)?;
     let open = shell.open()?;
     let id = credential::named(&open, KIND, key)?.id;
-    let (made, end) = open.try_act(shell, |work| rotate(work, maker(shell), id, overlap))?;
+    let (made, end) =
+        open.try_act(shell, |work| rotate(work, maker(shell), id, overlap, Successor::Of { latest: None }))?;
     let mut value = as_json(&made.credential, None, shell.clock.now());
     credential::put(&mut value, "api_key", made.secret.expose());
     credential::put(&mut value, "old_key_ends_at", end);

@@ -4,7 +4,7 @@ use crate::accounts::access::{allow, visible_principals};
 use crate::accounts::organizations::Action;
 use crate::audit::{Actor, Work};
 use crate::credentials::lifetime::Overlap;
-use crate::credentials::making::{self, Imported, Made, Maker};
+use crate::credentials::making::{self, Imported, Made, Maker, Successor};
 use crate::credentials::store::{self, Place};
 use crate::credentials::usage::Use;
 use crate::credentials::wish::Wish;
@@ -89,8 +89,9 @@ pub(super) fn create(
     }
     settle!(may(work, caller, kind, owner, Action::ManageCredentials)?);
     settle!(within(caller, &settle!(read_scope(wish))));
+    let wish = wish.clone().within(presented(work, caller)?);
     let maker = Maker { actor: Actor::of(caller), settings };
-    sound(making::create(work, maker, kind, owner, wish))
+    sound(making::create(work, maker, kind, owner, &wish))
 }
 
 fn read_scope(wish: &Wish) -> Result<Scope, Denial> {
@@ -107,8 +108,9 @@ pub(super) fn import(
 ) -> Outcome<(Credential, Option<String>)> {
     settle!(allow(work, caller, owner, Action::ManageCredentials)?);
     settle!(within(caller, &settle!(read_scope(wish))));
+    let wish = wish.clone().within(presented(work, caller)?);
     let maker = Maker { actor: Actor::of(caller), settings };
-    sound(making::import(work, maker, owner, wish, secret))
+    sound(making::import(work, maker, owner, &wish, secret))
 }
 
 /// Gives a credential a successor, which the caller gets to see.
@@ -120,8 +122,27 @@ pub(super) fn rotate(
     overlap: Overlap,
 ) -> Outcome<(Made, DateTime<Utc>)> {
     settle!(within(caller, &credential.scope));
+    let latest = presented(work, caller)?.and_then(|own| own.expires_at);
     let maker = Maker { actor: Actor::of(caller), settings };
-    sound(making::rotate(work, maker, credential.id, overlap))
+    sound(making::rotate(work, maker, credential.id, overlap, Successor::Of { latest }))
+}
+
+/// Gives the very credential that the caller came with a successor. Whoever has found one, and no right to make others,
+/// comes by no longer life and by nothing that outlives its being found.
+pub(super) fn rotate_own(
+    work: &mut Work<'_>,
+    caller: &Caller,
+    settings: &CredentialSettings,
+    own: &Credential,
+    overlap: Overlap,
+) -> Outcome<(Made, DateTime<Utc>)> {
+    let maker = Maker { actor: Actor::of(caller), settings };
+    sound(making::rotate(work, maker, own.id, overlap, Successor::OfItself))
+}
+
+/// The credential that the caller came with, if it was one.
+fn presented(work: &mut Work<'_>, caller: &Caller) -> Result<Option<Credential>, Fault> {
+    Ok(caller.credential.map(|id| store::find(work, id)).transpose()?.flatten())
 }
 
 /// Takes a credential back, and shows it as it is then.
@@ -137,6 +158,5 @@ pub(super) fn revoke(
 
 /// The very credential that the caller came with.
 pub(super) fn own(work: &mut Work<'_>, caller: &Caller, kind: CredentialKind) -> Outcome<Credential> {
-    let found = caller.credential.map(|id| store::find(work, id)).transpose()?.flatten();
-    Ok(found.filter(|credential| credential.kind == kind).ok_or(Denial::NotFound))
+    Ok(presented(work, caller)?.filter(|credential| credential.kind == kind).ok_or(Denial::NotFound))
 }

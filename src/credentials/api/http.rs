@@ -2,7 +2,7 @@
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -18,7 +18,9 @@ use crate::credentials::{Credential, CredentialKind, CredentialProblem, Credenti
 use crate::kernel::{
     Caller, CredentialId, Denial, DisplayText, PlainSecret, PrincipalId, PrincipalKind, SecretHash,
 };
+use crate::limits::guard::{Failed, Guard};
 use crate::platform::api::{self, Answers, Body, By, Endpoint, Form, Member, Members, PageQuery, Shape};
+use crate::platform::client_ip::Network;
 use crate::platform::context::Context;
 use crate::platform::problem::ProblemFace;
 use crate::settle;
@@ -145,9 +147,10 @@ fn tokens() -> Vec<Endpoint> {
     ]
 }
 
-/// Which of the two a request is about.
+/// Which of the two a request is about: by the route that it was admitted to, since a path has many spellings.
 fn kind_of(request: &HttpRequest) -> CredentialKind {
-    match request.path().strip_prefix(api::BASE) {
+    let route = request.match_pattern().unwrap_or_default();
+    match route.strip_prefix(api::BASE) {
         Some(path) if path.starts_with("/pats") => CredentialKind::PersonalToken,
         _ => CredentialKind::ApiKey,
     }
@@ -182,6 +185,7 @@ fn read_wish(body: &Members) -> Result<Wish, Denial> {
         environment: body.text("environment").map(str::to_owned),
         ip_allow: body.texts("ip_allow"),
         lifetime: lifetime.unwrap_or_default(),
+        with: None,
     })
 }
 
@@ -196,9 +200,14 @@ fn read_owner(body: &Members, caller: &Caller, kind: CredentialKind) -> Result<P
     }
 }
 
-fn read_place(text: &str) -> Option<Place> {
-    let (at, id) = text.split_once('.')?;
-    Some((DateTime::from_timestamp_micros(at.parse().ok()?)?, CredentialId::parse(id)?))
+fn read_place(text: &str) -> Result<Place, Denial> {
+    let read = || {
+        let (at, id) = text.split_once('.')?;
+        Some((DateTime::from_timestamp_micros(at.parse().ok()?)?, CredentialId::parse(id)?))
+    };
+    // No row is of another time, and the database knows fewer years than the type.
+    let place = read().filter(|(at, _)| (1970..10_000).contains(&at.year()));
+    place.ok_or_else(|| Denial::Unfit("the cursor is none of this listing's".to_owned()))
 }
 
 async fn list(
@@ -215,7 +224,7 @@ async fn list(
     let asked = Asked {
         kind: kind_of(&request),
         owner: owner.transpose()?,
-        after: query.after.as_deref().and_then(read_place),
+        after: query.after.as_deref().map(read_place).transpose()?,
         most: query.to_load(),
     };
     let rows = credentials.ledger.read(move |connection| flow::list(connection, &caller, &asked)).await?;
@@ -240,12 +249,18 @@ async fn make(
     Ok(api::created(&with_secret(&act.await??, context.now)))
 }
 
+/// What is refused here may be a key of somebody else's, which whoever asks has guessed: that counts as a guess.
 async fn import(
     credentials: web::Data<Credentials>,
+    guard: web::Data<Guard>,
     context: Context,
     By(caller): By,
     body: Body,
 ) -> Result<HttpResponse, ProblemFace> {
+    let network = context.ip.map(Network::of);
+    if let Some(network) = network {
+        guard.check(Failed::UnknownBearer, network, context.now)?;
+    }
     let body = body.fit(IMPORT)?;
     let (owner, wish) = (read_owner(&body, &caller, CredentialKind::ApiKey)?, read_wish(&body)?);
     let secret = read_import(&body)?;
@@ -253,7 +268,11 @@ async fn import(
     let act = credentials
         .ledger
         .act(&context, move |work| flow::import(work, &caller, &settings, (owner, &secret), &wish));
-    let (key, warning) = act.await??;
+    let imported = act.await?;
+    if let (Err(_), Some(network)) = (&imported, network) {
+        guard.failed(Failed::UnknownBearer, network, context.now);
+    }
+    let (key, warning) = imported?;
     Ok(api::created(&put(as_json(&key, None, context.now), "warning", warning)))
 }
 
@@ -342,7 +361,7 @@ async fn rotate_own(
     let settings = credentials.settings.clone();
     let act = credentials.ledger.act(&context, move |work| {
         let own = settle!(flow::own(work, &caller, kind)?);
-        flow::rotate(work, &caller, &settings, &own, overlap)
+        flow::rotate_own(work, &caller, &settings, &own, overlap)
     });
     Ok(rotated(&act.await??, context.now))
 }

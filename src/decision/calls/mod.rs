@@ -182,21 +182,34 @@ impl Calls {
         Ok(decision)
     }
 
-    /// The services that a holder may call: by a token those it is for; by a key those that are open, or granted to its
-    /// owner or the owner's account.
+    /// The services that a holder may call: those that are open, or granted to whoever acts or their account, by a token
+    /// also to the client that acts in their name; of these, by a token, those it is for. None of them is shut.
     pub async fn granted<'a>(
         &self,
         holder: &Holder,
         catalogue: &'a Catalogue,
     ) -> Result<Vec<&'a Service>, Fault> {
-        if let Bearer::Token(active) = &holder.bearer {
-            let is_meant = |service: &&Service| active.audience.contains(&service.audience);
-            return Ok(catalogue.services().filter(is_meant).collect());
+        let services: Vec<&Service> =
+            catalogue.services().filter(|service| holder.is_meant_for(service)).collect();
+        if services.iter().all(|service| service.is_open) {
+            return Ok(services);
         }
-        let own = self.bearers.services.granted(holder.principal).await?;
-        let shared = self.bearers.services.granted(holder.account.id).await?;
-        let is_granted = |id: &ServiceId| own.contains(id) || shared.contains(id);
-        Ok(catalogue.services().filter(|service| service.is_open || is_granted(&service.id)).collect())
+        let mut granted = Vec::new();
+        for principal in self.acting(holder).await? {
+            granted.push(self.bearers.services.granted(principal).await?);
+        }
+        let is_granted = |service: &Service| granted.iter().any(|granted| granted.contains(&service.id));
+        Ok(services.into_iter().filter(|service| service.is_open || is_granted(service)).collect())
+    }
+
+    /// Those to whom a service may have been granted for a holder to call it.
+    async fn acting(&self, holder: &Holder) -> Result<Vec<PrincipalId>, Fault> {
+        let mut acting = vec![holder.principal, holder.account.id];
+        if let Bearer::Token(Active { user: Some(_), client, .. }) = &holder.bearer {
+            acting.extend([client.principal, self.accounts.of(client.principal).await?.id]);
+        }
+        acting.dedup();
+        Ok(acting)
     }
 
     async fn limit(
@@ -246,6 +259,15 @@ impl Holder {
             Bearer::Token(active) => &active.scope,
             Bearer::Credential(credential) => &credential.scope,
         }
+    }
+
+    /// Whether the bearer can open this service at all.
+    fn is_meant_for(&self, service: &Service) -> bool {
+        let is_meant = match &self.bearer {
+            Bearer::Token(active) => active.audience.contains(&service.audience),
+            Bearer::Credential(_) => true,
+        };
+        is_meant && service.disabled_at.is_none()
     }
 
     /// Whether it is a token that opens nothing but its own exchange.

@@ -17,10 +17,20 @@ const NAMES: [&str; 5] = ["service", "scope", "cost", "deny", "jwt"];
 /// The values that came under one name, as bytes: strangers write headers too.
 pub(super) type Values<'a> = Vec<&'a [u8]>;
 
+/// Which service a call is for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Named {
+    /// This one.
+    As(String),
+    /// The one by whose name the path begins.
+    #[default]
+    ByPath,
+}
+
 /// What the proxy was configured to ask for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Terms {
-    pub(super) service: Option<String>,
+    pub(super) service: Named,
     pub(super) scope: Option<Scope>,
     pub(super) cost: Option<u64>,
     /// Every no is a 403, for proxies that know no other.
@@ -41,9 +51,17 @@ pub(super) fn terms(query: &str) -> Result<Terms, Refusal> {
         return Err(Refusal::Misconfigured(format!("the query may say {names}, and nothing else")));
     }
     let malformed = |name| Refusal::Misconfigured(Denial::Malformed(name).description());
+    // Some proxies put the caller's query where they were given none: whoever leaves it out has the caller write it.
+    let service = match params.get("service") {
+        None => {
+            return Err(Refusal::Misconfigured("the query must say service=NAME, or service=*".to_owned()));
+        }
+        Some("*") => Named::ByPath,
+        Some(name) => Named::As(name.to_owned()),
+    };
     let cost = params.get("cost").map(|text| text.parse::<u64>().ok().filter(|cost| *cost <= MOST_COST));
     Ok(Terms {
-        service: params.get("service").map(str::to_owned),
+        service,
         scope: params.get("scope").map(Scope::parse).transpose().map_err(|_| malformed("scope"))?,
         cost: cost.map(|cost| cost.ok_or_else(|| malformed("cost"))).transpose()?,
         deny_by_403: is_set(&params, "deny", "403").ok_or_else(|| malformed("deny"))?,
@@ -86,16 +104,30 @@ pub(super) fn call(terms: &Terms, method: &str, target: &str) -> Result<Call, Re
     }
     let path = RequestPath::parse(target)
         .map_err(|_| Refusal::Unclear("the path can be read in more than one way".to_owned()))?;
-    // Where nothing names the service its paths begin with its name; a path without one is nobody's.
-    let first = || path.segments().first().cloned().unwrap_or_default();
+    let service = match &terms.service {
+        Named::As(name) => name.clone(),
+        Named::ByPath => first(&path)?,
+    };
     Ok(Call {
-        service: Some(terms.service.clone().unwrap_or_else(first)),
+        service: Some(service),
         target: Some((method.to_owned(), path)),
         scope: terms.scope.clone(),
         cost: terms.cost,
         consume: true,
         ip: None,
     })
+}
+
+/// The name by which a path begins, to the letter: a proxy that sends calls on by it does not decode it first. A path
+/// without one is nobody's.
+fn first(path: &RequestPath) -> Result<String, Refusal> {
+    let literal = path.as_str().split('/').nth(1).unwrap_or_default();
+    let decoded = path.segments().first().map(String::as_str).unwrap_or_default();
+    if literal == decoded {
+        Ok(decoded.to_owned())
+    } else {
+        Err(Refusal::Unclear("the service in the path can be read in more than one way".to_owned()))
+    }
 }
 
 /// The bearer that the caller presents (RFC 6750 §2.1), or an API key in the header that many use for it. Never from the
@@ -141,24 +173,26 @@ mod tests {
     fn the_query_says_what_is_asked_for_and_nothing_unheard_of() {
         let scope = Scope::parse("orders:read").expect("a scope");
         let all = Terms {
-            service: Some("orders".into()),
+            service: Named::As("orders".into()),
             scope: Some(scope),
             cost: Some(5),
             deny_by_403: true,
             jwt: true,
         };
         assert_eq!(terms("service=orders&scope=orders:read&cost=5&deny=403&jwt=1").expect("terms"), all);
-        assert_eq!(terms("").expect("terms"), Terms::default());
+        assert_eq!(terms("service=*").expect("terms"), Terms::default());
         for query in [
-            "scopes=a",
-            "access_token=x",
+            "",
+            "jwt=1",
+            "service=a&scopes=a",
+            "service=a&access_token=x",
             "service=a&service=b",
-            "scope=%22",
-            "cost=-1",
-            "cost=1000001",
-            "cost=x",
-            "deny=401",
-            "jwt=yes",
+            "service=a&scope=%22",
+            "service=a&cost=-1",
+            "service=a&cost=1000001",
+            "service=a&cost=x",
+            "service=a&deny=401",
+            "service=a&jwt=yes",
             "service=%ff",
         ] {
             assert!(matches!(terms(query), Err(Refusal::Misconfigured(_))), "{query}");
@@ -204,13 +238,14 @@ mod tests {
 
     #[test]
     fn the_service_is_named_or_is_the_beginning_of_the_path() {
-        let named = Terms { service: Some("orders".into()), ..Terms::default() };
+        let named = Terms { service: Named::As("orders".into()), ..Terms::default() };
         let service = |terms: &Terms, target| {
             call(terms, "GET", target).map(|call| call.service.unwrap_or_default()).map_err(|r| r.status())
         };
         assert_eq!(service(&named, "/people/7").as_deref(), Ok("orders"));
         assert_eq!(service(&Terms::default(), "/people/7?service=orders").as_deref(), Ok("people"));
         assert_eq!(service(&Terms::default(), "/").as_deref(), Ok(""));
+        assert_eq!(service(&Terms::default(), "/%70eople/7"), Err(403));
         assert_eq!(service(&named, "/public/../admin"), Err(403));
         assert_eq!(call(&named, "GE T", "/a").map(drop).map_err(|r| r.status()), Err(403));
     }

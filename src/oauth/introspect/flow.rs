@@ -26,6 +26,10 @@ pub(super) async fn introspect(
     call: Option<Call>,
 ) -> Outcome<Option<Found>> {
     settle!(rules::may_introspect(caller));
+    if let Some(call) = &call {
+        let catalogue = oauth.bearers.services.catalogue().await?;
+        settle!(rules::may_ask_about(caller, call, &catalogue));
+    }
     let ip = call.as_ref().and_then(|call| call.ip);
     let bearer = match oauth.calls.good(token.expose(), ip, context).await? {
         Ok(bearer) => bearer,
@@ -55,7 +59,6 @@ async fn decided(
     call: Call,
 ) -> Outcome<Option<Found>> {
     let catalogue = oauth.bearers.services.catalogue().await?;
-    settle!(rules::may_ask_about(caller, &call, &catalogue));
     let holder = oauth.calls.holder(bearer).await?;
     // What is not the caller's business is not counted either.
     if let Bearer::Credential(credential) = &holder.bearer {

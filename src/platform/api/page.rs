@@ -69,8 +69,14 @@ impl PageQuery {
         Page { data: rows.into_iter().map(show).collect(), next_cursor }
     }
 
-    /// The page of rows that are all there, in the order of their places.
-    pub fn of_all<T, U>(&self, rows: Vec<T>, place: impl Fn(&T) -> String, show: impl Fn(T) -> U) -> Page<U> {
+    /// The page of rows that are all there; they come in the order of their places.
+    pub fn of_all<T, U>(
+        &self,
+        mut rows: Vec<T>,
+        place: impl Fn(&T) -> String,
+        show: impl Fn(T) -> U,
+    ) -> Page<U> {
+        rows.sort_by_cached_key(&place);
         let is_later = |row: &T| self.after.as_ref().is_none_or(|after| place(row) > *after);
         let rows: Vec<T> = rows.into_iter().filter(is_later).take(self.limit + 1).collect();
         self.of(rows, place, show)

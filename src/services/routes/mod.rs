@@ -78,11 +78,16 @@ impl Verb {
     }
 }
 
+/// Whether what is asked of one method is asked of another. Servers answer HEAD as they answer GET (RFC 9110 §9.3.2).
+fn is_of(own: &str, method: &str) -> bool {
+    own == method || (own == "GET" && method == "HEAD")
+}
+
 impl Service {
     /// What a call of this method and path asks for.
     pub fn need(&self, method: &str, path: &RequestPath) -> Need<'_> {
         let fits = |route: &&Route| {
-            let is_method = route.methods.is_empty() || route.methods.iter().any(|own| own == method);
+            let is_method = route.methods.is_empty() || route.methods.iter().any(|own| is_of(own, method));
             is_method && route.pattern.fits(path)
         };
         let route = self.routes.iter().find(fits);

@@ -10,11 +10,11 @@ use crate::accounts::organizations::http::{find, id_of};
 use crate::accounts::organizations::members::{self, store};
 use crate::accounts::organizations::rules::appointing;
 use crate::accounts::organizations::{Action, Member as Person, OrganizationProblem, Organizing, Role};
-use crate::accounts::store::lock_principal;
+use crate::accounts::store::{find_user_by_name, lock_principal};
 use crate::audit::{Actor, Work};
-use crate::kernel::{Caller, Denial, Outcome, PrincipalId};
+use crate::kernel::{Caller, Denial, Outcome, PrincipalId, PrincipalKind};
 use crate::platform::api::{
-    self, Answers, Body, By, Endpoint, Form, IfMatch, Member, PageQuery, Shape, versioned,
+    self, Answers, Body, By, Endpoint, Form, IfMatch, Member, Members, PageQuery, Shape, versioned,
 };
 use crate::platform::context::Context;
 use crate::platform::problem::ProblemFace;
@@ -29,8 +29,11 @@ const MEMBER: Shape = &[
     Member::new("created_at", Form::Moment, "Since when they are a member."),
     Member::new("updated_at", Form::Moment, "When that last changed."),
 ];
-const NEW: Shape =
-    &[Member::new("user", Form::Id, "The person."), Member::new("role", ROLES, "What they may do.")];
+const NEW: Shape = &[
+    Member::optional("identifier", Form::Text, "What the person types to sign in, or their e-mail address."),
+    Member::optional("user", Form::Id, "Or the person's id; for administrators, since ids go to every API."),
+    Member::new("role", ROLES, "What they may do."),
+];
 const CHANGE: Shape = &[Member::new("role", ROLES, "What they may do.")];
 
 /// What this file answers.
@@ -53,7 +56,9 @@ pub fn endpoints() -> Vec<Endpoint> {
             .reads(CHANGE)
             .versioned()
             .answers(Answers::One(MEMBER)),
-        at(Method::DELETE, ONE, || web::to(remove), "Makes a member none.").scope("orgs:write").versioned(),
+        at(Method::DELETE, ONE, || web::to(remove), "Makes a member none; everybody may leave.")
+            .scope("orgs:write")
+            .versioned(),
     ]
 }
 
@@ -83,7 +88,10 @@ fn appoint(
     change: impl FnOnce(&mut Work<'_>) -> Organizing<()>,
 ) -> Outcome<()> {
     let before = store::role_of(work, org, user)?;
-    settle!(allow(work, caller, org, appointing(before, after))?);
+    // Whoever does not want to be a member any longer is none.
+    let leaves = after.is_none() && caller.kind == PrincipalKind::User && caller.principal == user;
+    let action = if leaves { Action::See } else { appointing(before, after) };
+    settle!(allow(work, caller, org, action)?);
     Ok(change(work)?.map_err(|problem| match problem {
         OrganizationProblem::NoUser => Denial::Unfit(problem.to_string()),
         other => other.into(),
@@ -106,6 +114,24 @@ async fn list(
     Ok(api::ok(&query.of_all(act.await??, |member| member.user.to_string(), |member| shown(&member))))
 }
 
+/// A person who is to become a member.
+enum Who {
+    Is(PrincipalId),
+    Types(String),
+}
+
+/// Whoever knows what somebody types knows them. Their id is no secret, and would tell it.
+fn who(caller: &Caller, body: &Members) -> Result<Who, Denial> {
+    match (body.text("identifier"), body.text("user")) {
+        (Some(identifier), None) => Ok(Who::Types(identifier.to_owned())),
+        (None, Some(_)) if !caller.is_administrator => Err(Denial::Forbidden),
+        (None, Some(id)) => {
+            PrincipalId::parse(id).map(Who::Is).ok_or_else(|| Denial::Unfit("user is no id".to_owned()))
+        }
+        _ => Err(Denial::Unfit("send either identifier or user".to_owned())),
+    }
+}
+
 async fn add(
     accounts: web::Data<Accounts>,
     context: Context,
@@ -115,12 +141,18 @@ async fn add(
 ) -> Result<HttpResponse, ProblemFace> {
     let org = id_of(&org)?;
     let body = body.fit(NEW)?;
-    let user = PrincipalId::parse(body.required("user")?);
-    let user = user.ok_or_else(|| Denial::Unfit("user is no id".to_owned()))?;
+    let person = who(&caller, &body)?;
     let role = role_of(body.required("role")?)?;
     let act = accounts.ledger.act(&context, move |work| {
         lock_principal(work, org)?;
         settle!(find(work, &caller, org, Action::ManageMembers)?);
+        let user = match &person {
+            Who::Is(user) => *user,
+            Who::Types(identifier) => {
+                let nobody = || Denial::Unfit(OrganizationProblem::NoUser.to_string());
+                settle!(find_user_by_name(work, identifier)?.ok_or_else(nobody)).id
+            }
+        };
         let by = Actor::of(&caller);
         let add = |work: &mut Work<'_>| members::add(work, by, org, user, role);
         settle!(appoint(work, &caller, (org, user), Some(role), add)?);
