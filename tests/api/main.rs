@@ -35,6 +35,7 @@ mod faults;
 mod forward_auth;
 mod fuzz;
 mod guard;
+mod hardened;
 mod history;
 mod http;
 mod introspection;

@@ -21,7 +21,7 @@ const EVERYTHING: &str = "orgs:* keys:* pats:* limits:* orders:read";
 pub struct Voice(pub String);
 
 impl App {
-    fn made(&self, kind: CredentialKind, owner: PrincipalId, wish: &Wish) -> Voice {
+    pub fn made(&self, kind: CredentialKind, owner: PrincipalId, wish: &Wish) -> Voice {
         let maker = Maker { actor: Actor::Operator, settings: &self.settings.credentials };
         let made = self.operator(|work| create(work, maker, kind, owner, wish).map(Ok));
         Voice(made.expect("a credential").secret.expose().to_owned())
@@ -52,7 +52,7 @@ impl App {
         self.operator(|work| found(work, Actor::Operator, &new).map(Ok)).expect("an organization")
     }
 
-    fn member(&self, org: PrincipalId, person: Person, role: Role) {
+    pub fn member(&self, org: PrincipalId, person: Person, role: Role) {
         let added = self.operator(|work| members::add(work, Actor::Operator, org, person.id(), role).map(Ok));
         added.expect("a member");
     }
@@ -85,7 +85,7 @@ impl App {
 impl Answer {
     /// Asserts a problem, whole (RFC 9457).
     #[track_caller]
-    fn is_problem(&self, status: u16, error: &str) {
+    pub fn is_problem(&self, status: u16, error: &str) {
         let body = self.json();
         assert_eq!((self.status, body["error"].as_str()), (status, Some(error)), "{}", self.body);
         assert_eq!(self.header("content-type"), "application/problem+json");
@@ -96,7 +96,7 @@ impl Answer {
     }
 
     #[track_caller]
-    fn is(&self, status: u16) {
+    pub fn is(&self, status: u16) {
         assert_eq!(self.status, status, "{}", self.body);
     }
 }
@@ -473,7 +473,7 @@ async fn organizations_and_plans_are_administered() {
     let path = format!("/orgs/{}", made.text("id"));
     assert_eq!(app.get_api(&bob, "/orgs").await.json()["data"][0]["name"], "Acme");
     app.api(&bob, Method::PATCH, &path, Some(json!({ "disabled": true }))).await.is_problem(403, "forbidden");
-    let add = json!({ "user": ADA.id(), "role": "viewer" });
+    let add = json!({ "identifier": "ada", "role": "viewer" });
     app.post_api(&bob, &format!("{path}/members"), add.clone()).await.is(201);
     app.post_api(&bob, &format!("{path}/members"), add).await.is_problem(409, "conflict");
     app.post_api(&ada, "/plans", json!({ "id": "gold", "name": "Gold" })).await.is(201);

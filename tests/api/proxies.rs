@@ -107,10 +107,19 @@ impl Proxied {
         assert!(refused.status >= 500 && !refused.body.contains("get /orders"), "{refused:?}");
     }
 
-    /// A forged identity never reaches the API, in no spelling; neither does the key.
+    /// A forged identity never reaches the API, in no spelling, and the true one is not taken away; neither does the key.
     async fn lets_through(&self, key: &str) {
-        let forged = ["X-Auth-Sub", "x_auth_sub", "X-Auth_Sub", "X_Auth-Sub", "X-Auth-JWT", "X-Auth-Client"];
+        let forged = [
+            "X-Auth-Sub",
+            "x_auth_sub",
+            "X-Auth_Sub",
+            "X_Auth-Sub",
+            "X.Auth.Sub",
+            "X-Auth-JWT",
+            "X-Auth-Client",
+        ];
         let mut request = self.request("GET", "/orders/7?x=%2F..").bearer_auth(key);
+        request = request.header("Connection", "X-Auth-Sub, X-Auth-Plan, X-Auth-Scope, X-Auth-Kind");
         for name in forged {
             request = request.header(name, "forged");
         }
@@ -118,7 +127,13 @@ impl Proxied {
         answer.is_ok();
         let seen = &answer.body;
         assert!(seen.starts_with("get /orders/7?x=%2f.. http/1."), "{seen}");
-        for part in ["x-auth-plan: free", "x-auth-scope: orders:read", "x-auth-kind: api_key"] {
+        for part in [
+            "x-auth-sub: ",
+            "x-request-id: ",
+            "x-auth-plan: free",
+            "x-auth-scope: orders:read",
+            "x-auth-kind: api_key",
+        ] {
             assert!(seen.contains(part), "{part}: {seen}");
         }
         for part in ["forged", "authorization", &key.to_lowercase()] {

@@ -161,7 +161,11 @@ impl Calls {
         let asked = rules::asked(holder, call, &catalogue, &granted);
         let mut decision = Decision {
             verdict: asked.verdict,
-            allowed_services: granted.iter().map(|service| service.name.clone()).collect(),
+            allowed_services: granted
+                .iter()
+                .filter(|service| service.disabled_at.is_none())
+                .map(|service| service.name.clone())
+                .collect(),
             limits: None,
             service: asked.service.map(|service| service.id),
             route: asked.need.as_ref().and_then(|need| need.pattern).map(str::to_owned),
@@ -182,8 +186,9 @@ impl Calls {
         Ok(decision)
     }
 
-    /// The services that a holder may call: those that are open, or granted to whoever acts or their account, by a token
-    /// also to the client that acts in their name; of these, by a token, those it is for. None of them is shut.
+    /// The services that a holder may call while they are not shut: by a key those that are open, or granted to its owner or
+    /// the owner's account; by a token those of its audience, which for a client of an organization are to be open or
+    /// granted likewise. (Any other client an operator registered for the scopes that it has: that is its grant.)
     pub async fn granted<'a>(
         &self,
         holder: &Holder,
@@ -191,25 +196,21 @@ impl Calls {
     ) -> Result<Vec<&'a Service>, Fault> {
         let services: Vec<&Service> =
             catalogue.services().filter(|service| holder.is_meant_for(service)).collect();
-        if services.iter().all(|service| service.is_open) {
+        let (caller, account) = match &holder.bearer {
+            Bearer::Credential(_) => (holder.principal, holder.account.id),
+            Bearer::Token(active) => {
+                let client = active.client.principal;
+                (client, self.accounts.of(client).await?.id)
+            }
+        };
+        let is_registered_for = matches!(holder.bearer, Bearer::Token(_)) && caller == account;
+        if is_registered_for || services.iter().all(|service| service.is_open) {
             return Ok(services);
         }
-        let mut granted = Vec::new();
-        for principal in self.acting(holder).await? {
-            granted.push(self.bearers.services.granted(principal).await?);
-        }
-        let is_granted = |service: &Service| granted.iter().any(|granted| granted.contains(&service.id));
-        Ok(services.into_iter().filter(|service| service.is_open || is_granted(service)).collect())
-    }
-
-    /// Those to whom a service may have been granted for a holder to call it.
-    async fn acting(&self, holder: &Holder) -> Result<Vec<PrincipalId>, Fault> {
-        let mut acting = vec![holder.principal, holder.account.id];
-        if let Bearer::Token(Active { user: Some(_), client, .. }) = &holder.bearer {
-            acting.extend([client.principal, self.accounts.of(client.principal).await?.id]);
-        }
-        acting.dedup();
-        Ok(acting)
+        let own = self.bearers.services.granted(caller).await?;
+        let shared = self.bearers.services.granted(account).await?;
+        let is_granted = |id: &ServiceId| own.contains(id) || shared.contains(id);
+        Ok(services.into_iter().filter(|service| service.is_open || is_granted(&service.id)).collect())
     }
 
     async fn limit(
@@ -263,11 +264,10 @@ impl Holder {
 
     /// Whether the bearer can open this service at all.
     fn is_meant_for(&self, service: &Service) -> bool {
-        let is_meant = match &self.bearer {
+        match &self.bearer {
             Bearer::Token(active) => active.audience.contains(&service.audience),
             Bearer::Credential(_) => true,
-        };
-        is_meant && service.disabled_at.is_none()
+        }
     }
 
     /// Whether it is a token that opens nothing but its own exchange.

@@ -297,6 +297,17 @@ impl App {
         self.register(&web_registration())
     }
 
+    /// A machine of an organization's.
+    pub fn client_of(&self, org: PrincipalId, scope: &str) -> TestClient {
+        self.register(&Registration {
+            account: Some(org),
+            name: "A machine".into(),
+            grant_types: vec!["client_credentials".into()],
+            scope: scope.into(),
+            ..Registration::default()
+        })
+    }
+
     /// A public third-party app with an https redirect.
     pub fn public_client(&self) -> TestClient {
         self.register(&Registration {

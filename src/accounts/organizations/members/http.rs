@@ -114,21 +114,20 @@ async fn list(
     Ok(api::ok(&query.of_all(act.await??, |member| member.user.to_string(), |member| shown(&member))))
 }
 
-/// A person who is to become a member.
-enum Who {
-    Is(PrincipalId),
-    Types(String),
-}
-
-/// Whoever knows what somebody types knows them. Their id is no secret, and would tell it.
-fn who(caller: &Caller, body: &Members) -> Result<Who, Denial> {
+/// The person who is to become a member. Whoever knows what somebody types knows them; an id is no secret, and would
+/// tell it.
+fn meant(work: &mut Work<'_>, caller: &Caller, body: &Members) -> Outcome<PrincipalId> {
     match (body.text("identifier"), body.text("user")) {
-        (Some(identifier), None) => Ok(Who::Types(identifier.to_owned())),
-        (None, Some(_)) if !caller.is_administrator => Err(Denial::Forbidden),
-        (None, Some(id)) => {
-            PrincipalId::parse(id).map(Who::Is).ok_or_else(|| Denial::Unfit("user is no id".to_owned()))
+        (Some(identifier), None) => {
+            let found = find_user_by_name(work, identifier)?;
+            let nobody = || Denial::Unfit(OrganizationProblem::NoUser.to_string());
+            Ok(found.map(|user| user.id).ok_or_else(nobody))
         }
-        _ => Err(Denial::Unfit("send either identifier or user".to_owned())),
+        (None, Some(_)) if !caller.is_administrator => Ok(Err(Denial::Forbidden)),
+        (None, Some(id)) => {
+            Ok(PrincipalId::parse(id).ok_or_else(|| Denial::Unfit("user is no id".to_owned())))
+        }
+        _ => Ok(Err(Denial::Unfit("send either identifier or user".to_owned()))),
     }
 }
 
@@ -141,18 +140,11 @@ async fn add(
 ) -> Result<HttpResponse, ProblemFace> {
     let org = id_of(&org)?;
     let body = body.fit(NEW)?;
-    let person = who(&caller, &body)?;
     let role = role_of(body.required("role")?)?;
     let act = accounts.ledger.act(&context, move |work| {
         lock_principal(work, org)?;
         settle!(find(work, &caller, org, Action::ManageMembers)?);
-        let user = match &person {
-            Who::Is(user) => *user,
-            Who::Types(identifier) => {
-                let nobody = || Denial::Unfit(OrganizationProblem::NoUser.to_string());
-                settle!(find_user_by_name(work, identifier)?.ok_or_else(nobody)).id
-            }
-        };
+        let user = settle!(meant(work, &caller, &body)?);
         let by = Actor::of(&caller);
         let add = |work: &mut Work<'_>| members::add(work, by, org, user, role);
         settle!(appoint(work, &caller, (org, user), Some(role), add)?);
