@@ -16,6 +16,8 @@ pub const REDIRECT_URI_ENCODED: &str = "https%3A%2F%2Fbench.example%2Fcallback";
 pub const AUDIENCE: &str = "orders";
 pub const SCOPE: &str = "orders:read";
 pub const SCOPE_ENCODED: &str = "orders%3Aread";
+/// The organization that has the key.
+pub const ORG: &str = "Bench";
 /// Seconds that access tokens live: longer than any run.
 pub const LIFETIME_S: &str = "86400";
 

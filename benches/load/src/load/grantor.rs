@@ -42,6 +42,7 @@ impl Grantor {
             .env(database.0, database.1)
             .env("GRANTOR_ISSUER", format!("http://{host}"))
             .env("GRANTOR_SERVER__FRONT", host.to_string())
+            .env("GRANTOR_SERVER__TRUSTED_PROXIES", "127.0.0.1/32")
             .env("GRANTOR_SERVER__OPS", "");
         let process = Process::start(&mut command, &data.with_extension("log"))?;
         let mut grantor = Self { process, program: program.to_owned(), data: data.to_owned(), host };
@@ -95,14 +96,30 @@ impl Grantor {
         Ok(signed.err().map(|refusal| format!("{refusal:#}")))
     }
 
+    /// Makes an organization with a key that may call the service, and limits that nobody reaches and all are held to.
+    pub fn make_key(&self) -> Result<String> {
+        const PLAN: &str = "bench";
+        self.order(&["plan", "add", PLAN], "")?;
+        for (name, window) in [("minute", "60s"), ("day", "day")] {
+            let limit = ["limit", "set", name, "--quota", "1000000000", "--window", window, "--plan", PLAN];
+            self.order(&limit, "")?;
+        }
+        self.order(&["client", "plan", MACHINE.id, PLAN], "")?;
+        self.order(&["org", "create", cast::ORG, "--plan", PLAN], "")?;
+        self.order(&["service", "grant", cast::AUDIENCE, "--org", cast::ORG], "")?;
+        let key = ["api-key", "create", "--org", cast::ORG, "--name", "bench", "--scope", cast::SCOPE];
+        let made: serde_json::Value = serde_json::from_str(&self.order(&key, "")?).context("an API key")?;
+        Ok(made.get("api_key").and_then(|key| key.as_str()).context("an API key")?.to_owned())
+    }
+
     fn register(&self, client: &Client, arguments: &[&str]) -> Result<()> {
         let common = ["client", "add", client.id, "--client-id", client.id, "--import-secret"];
         let lifetime = ["--access-token-lifetime", cast::LIFETIME_S];
-        self.order(&[&common[..], &lifetime, arguments].concat(), SECRET)
+        self.order(&[&common[..], &lifetime, arguments].concat(), SECRET).map(drop)
     }
 
-    /// Runs a command.
-    fn order(&self, arguments: &[&str], input: &str) -> Result<()> {
+    /// Runs a command; what it says.
+    fn order(&self, arguments: &[&str], input: &str) -> Result<String> {
         let mut command = bare(&self.program);
         command.args(arguments).arg("--json").env("GRANTOR_DATABASE__DATA_DIR", &self.data);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -116,7 +133,7 @@ impl Grantor {
         }
         // Commands that want no input may end without reading it.
         drop(written);
-        Ok(())
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 

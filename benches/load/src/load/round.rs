@@ -45,6 +45,8 @@ struct Stage<'a> {
     workload: Workload,
     document: &'a str,
     live: &'a [String],
+    /// The API key; none where nothing is decided about calls.
+    key: Option<&'a str>,
     /// Tokens to take back, made beforehand.
     fresh: RefCell<Vec<String>>,
     phase: Cell<Phase>,
@@ -70,6 +72,7 @@ pub async fn measure(target: &mut Target, workload: Workload, plan: Plan) -> Res
         workload,
         document: target.offers.document(workload),
         live: &target.live,
+        key: target.key.as_deref(),
         fresh: RefCell::new(fresh),
         phase: Cell::new(Phase::WarmUp),
         used_up: Notify::new(),
@@ -134,14 +137,18 @@ impl Stage<'_> {
 
     /// One operation; whether there was anything to do.
     async fn operate(&self, visitor: &mut Visitor) -> Result<bool> {
-        match self.workload {
-            Workload::Opaque => visitor.client_credentials(&MACHINE).await.map(drop)?,
-            Workload::Signed => visitor.client_credentials(&SIGNED).await.map(drop)?,
-            Workload::Introspect => visitor.introspect(self.any_token()).await?,
-            Workload::Refresh => visitor.refresh().await?,
-            Workload::Flow => visitor.code_flow().await?,
-            Workload::Metadata | Workload::Jwks => visitor.fetch(self.document).await?,
-            Workload::Revoke => {
+        match (self.workload, self.key) {
+            (Workload::Opaque, _) => visitor.client_credentials(&MACHINE).await.map(drop)?,
+            (Workload::Signed, _) => visitor.client_credentials(&SIGNED).await.map(drop)?,
+            (Workload::Consume, Some(_)) => visitor.ask_to_call(self.any_token()).await?,
+            (Workload::Authz, Some(key)) => visitor.pass(key).await?,
+            (Workload::Introspect | Workload::Consume | Workload::Authz, _) => {
+                visitor.introspect(self.any_token()).await?;
+            }
+            (Workload::Refresh, _) => visitor.refresh().await?,
+            (Workload::Flow, _) => visitor.code_flow().await?,
+            (Workload::Metadata | Workload::Jwks, _) => visitor.fetch(self.document).await?,
+            (Workload::Revoke, _) => {
                 let Some(token) = self.fresh.borrow_mut().pop() else { return Ok(false) };
                 visitor.revoke(&token).await?;
             }

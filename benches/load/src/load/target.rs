@@ -33,6 +33,8 @@ pub struct Target {
     pub visitors: Vec<Visitor>,
     /// Tokens that are good.
     pub live: Vec<String>,
+    /// A good API key, where there are any.
+    pub key: Option<String>,
     /// What may be measured.
     pub offers: Offers,
     /// People who can sign in; none at the limit, which asks for no session.
@@ -49,11 +51,12 @@ impl Target {
     pub async fn grantor(name: &str, program: &Path, data: &Path, visitors: usize) -> Result<Self> {
         let grantor = Grantor::start(program, data).await?;
         let refused = grantor.furnish(visitors)?;
+        let key = Some(grantor.make_key()?);
         let metadata = Visitor::arrive(grantor.host).await?.read(METADATA).await?;
         let offers = Offers::of_grantor(&metadata, refused)?;
         let (host, server) = (grantor.host, grantor.pid());
         let target = Self::over(grantor, name, host, server, offers)?;
-        Self { people: visitors, ..target }.welcome(visitors).await
+        Self { people: visitors, key, ..target }.welcome(visitors).await
     }
 
     /// The limit, over a private Postgres that an idle Grantor owns, so that both have the same settings.
@@ -77,6 +80,7 @@ impl Target {
             postgres: grantor.postgres_pid()?,
             visitors: Vec::new(),
             live: Vec::new(),
+            key: None,
             offers,
             people: 0,
             signed_in: 0,
@@ -93,7 +97,7 @@ impl Target {
     /// Makes what a workload takes for granted.
     pub async fn prepare(&mut self, workload: Workload, visitors: usize) -> Result<()> {
         match workload {
-            Workload::Introspect if self.live.len() < LIVE => {
+            Workload::Introspect | Workload::Consume | Workload::Authz if self.live.len() < LIVE => {
                 let made = self.issue(LIVE - self.live.len(), Duration::MAX).await?;
                 self.live.extend(made);
             }

@@ -129,6 +129,25 @@ impl Visitor {
         Ok(())
     }
 
+    /// Asks whether a bearer may make a call, and has it counted.
+    pub async fn ask_to_call(&mut self, token: &str) -> Result<()> {
+        let form = format_args!(
+            "token={token}&service={}&method=GET&path=/7&ip=192.0.2.1&consume=1",
+            cast::AUDIENCE
+        );
+        let answer = self.connection.post("/oauth/introspect", &API.basic, form).await?.expect(200)?;
+        ensure!(answer.body.contains("\"authorized\":true"), "a good call is refused: {}", answer.body);
+        Ok(())
+    }
+
+    /// Asks as a proxy does whether a call with this key may pass.
+    pub async fn pass(&mut self, key: &str) -> Result<()> {
+        let path = format_args!("/authz?service={}", cast::AUDIENCE);
+        let head = format!("authorization: Bearer {key}\r\nx-original-method: GET\r\nx-original-uri: /7\r\n");
+        self.connection.get(path, &head).await?.expect(200)?;
+        Ok(())
+    }
+
     /// Takes a token back.
     pub async fn revoke(&mut self, token: &str) -> Result<()> {
         let form = format_args!("token={token}");
