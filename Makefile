@@ -30,7 +30,7 @@ demo: ground ## Try it: a server with a person, an app and an API, all gone at t
 
 .PHONY: test
 test: ground browser neighbours nextest ## Run every test, against a private Postgres and in a real browser
-	@$(call run-tests)
+	@$(call run-tests,$$(scripts/ensure-envoy --filter))
 
 .PHONY: browser-test
 browser-test: ground browser nextest ## Run the tests of the pages in a real browser, and no others
@@ -41,6 +41,7 @@ browser-test: ground browser nextest ## Run the tests of the pages in a real bro
 .PHONY: neighbours
 neighbours:
 	@scripts/ensure-neighbours
+	@scripts/ensure-envoy
 
 # How long nodes and Postgres are killed: make soak SOAK_MINUTES=60
 SOAK_MINUTES ?= 3

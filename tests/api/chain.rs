@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::commands::{Grantor, Said};
 use crate::support::{
     ADA, Answer, App, Database, MASTER_KEY, Node, START, Scratch, count, database, eventually, execute,
-    signing, verifies,
+    free_addresses, signing, verifies,
 };
 
 /// Ways around the triggers that only a superuser has.
@@ -172,7 +172,8 @@ async fn what_is_edited_deleted_inserted_or_reordered_is_found_and_named() {
             ),
         ),
         (
-            "reordered",
+            // Into a batch that was sealed without it, if that is where it gets.
+            "reordered or inserted",
             other,
             1,
             format!(
@@ -203,7 +204,8 @@ async fn what_is_edited_deleted_inserted_or_reordered_is_found_and_named() {
         connection.batch_execute(&spoil).expect(&tampering);
         let (code, report) = verify(&database.url);
         let found = &report["flaw"];
-        assert_eq!((code, &found["flaw"]), (1, &json!(flaw)), "{tampering}: {report}");
+        let is_found = flaw.split(" or ").any(|flaw| found["flaw"] == flaw);
+        assert!(code == 1 && is_found, "{tampering}: {report}");
         assert_eq!((&found["event"], &found["seq"]), (&json!(named), &json!(seq)), "{tampering}: {report}");
         assert!(found["message"].as_str().expect("words").contains(named), "{report}");
         connection.batch_execute(&format!("{BY_FORCE} {undo}")).expect("undone");
@@ -365,7 +367,9 @@ async fn a_transaction_that_is_open_holds_up_the_seal_and_not_the_writers() {
     app.clock.advance(Duration::seconds(100));
     eventually("behind", async || lag().await == 100).await;
     assert_eq!(sealed(&app), before);
-    let doctor = grantor(&database.url, &[]).run(&["doctor", "--json"]);
+    // The server of this test listens elsewhere, and what listens where it usually would is nobody's business.
+    let [nobody] = free_addresses();
+    let doctor = grantor(&database.url, &[("GRANTOR_SERVER__FRONT", &nobody)]).run(&["doctor", "--json"]);
     assert!(doctor.out.contains("3 wait until a server seals them"), "{doctor:?}");
     slow.batch_execute("COMMIT").expect("the end");
     all_are_sealed(&app).await;

@@ -32,18 +32,20 @@ impl Proxied {
         let grantor = app.address.trim_start_matches("http://");
         let path = format!("{}/docs/forward-auth/{configuration}", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(path).expect("the configuration");
-        for place in ["127.0.0.1:8080", "127.0.0.1:9000", "127.0.0.1:8088"] {
+        let places =
+            [("127.0.0.1:8080", grantor), ("127.0.0.1:9000", &echo.address), ("127.0.0.1:8088", &address)];
+        let text = places.into_iter().fold(text, |text, (place, own)| {
             assert!(text.contains(place), "{configuration} names {place}");
-        }
-        let text = text
-            .replace("127.0.0.1:8080", grantor)
-            .replace("127.0.0.1:9000", &echo.address)
-            .replace("127.0.0.1:8088", &address);
+            // Envoy takes the port apart from the address.
+            let apart =
+                |address: &str| format!("port_value: {} ", address.rsplit(':').next().expect("a port"));
+            text.replace(place, own).replace(&apart(place), &apart(own))
+        });
         let file = dir.join(configuration);
         std::fs::write(&file, text).expect("a file");
         let mut command = command(&dir, &file);
         let proxy = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let proxy = proxy.expect("nginx and caddy, of the packages nginx-light and caddy");
+        let proxy = proxy.expect("nginx, caddy and envoy, as `make test` sees to them");
         let proxied = Self { app, proxy, address: format!("http://{address}"), _dir: dir };
         let answers = || async { proxied.app.http.get(&proxied.address).send().await.is_ok() };
         eventually("does the proxy answer", answers).await;
@@ -68,6 +70,17 @@ impl Proxied {
                 .env("HOME", dir.join(""))
                 .env("XDG_DATA_HOME", dir.join(""))
                 .env("XDG_CONFIG_HOME", dir.join(""));
+            command
+        })
+        .await
+    }
+
+    /// That of `scripts/ensure-envoy`; where there is none `make test` leaves this out, and says so.
+    async fn envoy() -> Self {
+        Self::start("envoy.yaml", |_, file| {
+            let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/bin/envoy"));
+            // Without what lets one hand its sockets to the next: there is one.
+            command.args(["-c", file, "--disable-hot-restart", "--concurrency", "1", "-l", "off"]);
             command
         })
         .await
@@ -179,6 +192,11 @@ impl Proxied {
 #[tokio::test]
 async fn nginx_lets_through_what_it_may_and_nothing_else() {
     Proxied::nginx().await.holds().await;
+}
+
+#[tokio::test]
+async fn envoy_lets_through_what_it_may_and_nothing_else() {
+    Proxied::envoy().await.holds().await;
 }
 
 #[tokio::test]
