@@ -157,40 +157,74 @@ pub struct Used {
     pub latency_hist: Vec<i64>,
 }
 
-/// How much was asked, oldest first; of one account, or of all.
-pub fn usage(
-    connection: &mut Connection,
-    grain: Grain,
-    by: By,
-    account: Option<Uuid>,
-    (since, until): (DateTime<Utc>, DateTime<Utc>),
-) -> Result<Vec<Used>, Fault> {
-    let table = match grain {
+/// What is asked of the usage.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// In which pieces.
+    pub grain: Grain,
+    /// Told apart by what.
+    pub by: By,
+    /// From when.
+    pub since: DateTime<Utc>,
+    /// Until before when.
+    pub until: DateTime<Utc>,
+    /// Only of these accounts, if any are named.
+    pub accounts: Option<Vec<Uuid>>,
+    /// Only by this key or personal token.
+    pub credential: Option<Uuid>,
+    /// Only on this service.
+    pub service: Option<Uuid>,
+    /// After this piece of this one, with which a page ended; nobody is the nil UUID.
+    pub after: Option<(DateTime<Utc>, Uuid)>,
+    /// At most so many, if that is bounded.
+    pub most: Option<i64>,
+}
+
+impl Wanted {
+    /// How much all asked in a time. A piece that began before is shown as a whole.
+    pub fn of_all(grain: Grain, by: By, since: DateTime<Utc>, until: DateTime<Utc>) -> Self {
+        let since = grain.bucket(since);
+        let (accounts, credential, service, after, most) = (None, None, None, None, None);
+        Self { grain, by, since, until, accounts, credential, service, after, most }
+    }
+}
+
+/// How much was asked, oldest first.
+pub fn usage(connection: &mut Connection, wanted: &Wanted) -> Result<Vec<Used>, Fault> {
+    let table = match wanted.grain {
         Grain::Minute => "usage_minutes",
         Grain::Hour => "usage_hours",
         Grain::Day => "usage_days",
     };
-    let id = match by {
-        By::Time => "NULL::uuid",
-        By::Account => "nullif(account_id, $4)",
-        By::Credential => "nullif(credential_id, $4)",
-        By::Service => "nullif(service_id, $4)",
+    let own = match wanted.by {
+        By::Time => "$3::uuid",
+        By::Account => "account_id",
+        By::Credential => "credential_id",
+        By::Service => "service_id",
     };
     let sum = |column: &str| format!("sum({column})::bigint AS {column}");
     let sums = ["requests", "errors", "limited", "cost_units", "bytes_in", "bytes_out", "latency_ms_sum"];
     let places: Vec<String> = (1..=16).map(|place| format!("sum(latency_hist[{place}])::bigint")).collect();
     let query = format!(
-        "SELECT bucket, {id} AS id, {}, ARRAY[{}] AS latency_hist FROM {table} \
-         WHERE bucket >= $1 AND bucket < $2 AND ($3::uuid IS NULL OR account_id = $3) AND $4::uuid IS NOT NULL \
-         GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2",
+        "SELECT bucket, nullif({own}, $3) AS id, {}, ARRAY[{}] AS latency_hist FROM {table} \
+         WHERE bucket >= $1 AND bucket < $2 AND ($4::uuid[] IS NULL OR account_id = ANY($4)) \
+           AND ($5::uuid IS NULL OR credential_id = $5) AND ($6::uuid IS NULL OR service_id = $6) \
+           AND ($7::timestamptz IS NULL OR (bucket, {own}) > ($7, $8::uuid)) \
+         GROUP BY bucket, {own} ORDER BY bucket, {own} LIMIT $9",
         sums.map(sum).join(", "),
         places.join(", "),
     );
+    let (after, id) = wanted.after.unzip();
     Ok(diesel::sql_query(query)
-        .bind::<Timestamptz, _>(since)
-        .bind::<Timestamptz, _>(until)
-        .bind::<Nullable<SqlUuid>, _>(account)
+        .bind::<Timestamptz, _>(wanted.since)
+        .bind::<Timestamptz, _>(wanted.until)
         .bind::<SqlUuid, _>(Uuid::nil())
+        .bind::<Nullable<Array<SqlUuid>>, _>(wanted.accounts.as_ref())
+        .bind::<Nullable<SqlUuid>, _>(wanted.credential)
+        .bind::<Nullable<SqlUuid>, _>(wanted.service)
+        .bind::<Nullable<Timestamptz>, _>(after)
+        .bind::<Nullable<SqlUuid>, _>(id)
+        .bind::<Nullable<BigInt>, _>(wanted.most)
         .load(connection)?)
 }
 
