@@ -22,7 +22,9 @@ use crate::app::partitions::Partitions;
 use crate::app::routes;
 use crate::app::settings::{ServerSettings, Settings};
 use crate::app::signals::Signals;
+use crate::app::verification::auditor;
 use crate::audit::Ledger;
+use crate::audit::api::Auditor;
 use crate::clients::Directory;
 use crate::clients::authentication::Clients;
 use crate::credentials::usage::Usage as CredentialUsage;
@@ -64,6 +66,7 @@ struct Shared {
     keys: Arc<Keys>,
     metrics: Arc<Metrics>,
     ledger: Ledger,
+    auditor: web::Data<Auditor>,
     leaving: Leaving,
 }
 
@@ -139,6 +142,7 @@ impl Shared {
             usage: Arc::clone(&usage),
             keys: Arc::clone(&keys),
         };
+        let auditor = auditor(settings, db.clone(), clock.clone())?;
         let leaving = Leaving::default();
         let door = Door {
             clock,
@@ -161,6 +165,7 @@ impl Shared {
             keys,
             metrics,
             ledger,
+            auditor: web::Data::new(auditor),
             leaving,
         })
     }
@@ -257,7 +262,7 @@ fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> 
     let (door, db, guard) = (shared.door.clone(), shared.db.clone(), shared.guard.clone());
     let (accounts, oauth, limit) = (shared.accounts.clone(), shared.oauth.clone(), settings.body_limit);
     let (credentials, forward_auth) = (shared.credentials.clone(), shared.forward_auth.clone());
-    let ledger = web::Data::new(shared.ledger.clone());
+    let (ledger, auditor) = (web::Data::new(shared.ledger.clone()), shared.auditor.clone());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(door.clone())
@@ -268,6 +273,7 @@ fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> 
             .app_data(credentials.clone())
             .app_data(forward_auth.clone())
             .app_data(ledger.clone())
+            .app_data(auditor.clone())
             .app_data(web::PayloadConfig::new(limit))
             .wrap(from_fn(door::pass))
             .configure(routes::front)

@@ -16,7 +16,7 @@ use crate::oauth::OAuth;
 use crate::platform::api::{self, Endpoint, openapi};
 use crate::platform::faces::only;
 use crate::platform::problem::ProblemFace;
-use crate::{accounts, credentials, traffic};
+use crate::{accounts, audit, credentials, traffic};
 
 /// Every endpoint there is.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -27,6 +27,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         accounts::plans::http::endpoints(),
         credentials::api::http::endpoints(),
         traffic::api::endpoints(),
+        audit::api::endpoints(),
     ]
     .concat()
 }
