@@ -454,6 +454,7 @@ diesel::table! {
         bytes_out -> Int8,
         latency_ms_sum -> Int8,
         latency_hist -> Array<Nullable<Int8>>,
+        introspections -> Int8,
     }
 }
 
@@ -471,6 +472,7 @@ diesel::table! {
         bytes_out -> Int8,
         latency_ms_sum -> Int8,
         latency_hist -> Array<Nullable<Int8>>,
+        introspections -> Int8,
     }
 }
 
@@ -488,6 +490,7 @@ diesel::table! {
         bytes_out -> Int8,
         latency_ms_sum -> Int8,
         latency_hist -> Array<Nullable<Int8>>,
+        introspections -> Int8,
     }
 }
 

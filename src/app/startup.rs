@@ -48,7 +48,7 @@ use crate::platform::logging;
 use crate::platform::metrics::Metrics;
 use crate::services::Services;
 use crate::signing::Keys;
-use crate::traffic::{self, RequestLog};
+use crate::traffic::{self, Introspections, RequestLog};
 
 /// What all requests share.
 struct Shared {
@@ -59,6 +59,7 @@ struct Shared {
     oauth: web::Data<OAuth>,
     forward_auth: web::Data<ForwardAuth>,
     usage: Arc<Usage>,
+    introspections: Arc<Introspections>,
     credentials: web::Data<Credentials>,
     limits: Arc<Limits>,
     traffic: RequestLog,
@@ -87,7 +88,7 @@ impl Shared {
             guard: Arc::clone(&guard),
             origin: settings.issuer.clone(),
         });
-        let usage = Arc::new(Usage::default());
+        let (usage, introspections) = (Arc::new(Usage::default()), Arc::new(Introspections::default()));
         let limits = Arc::new(Limits::open(&settings.limits, &settings.redis, &ledger, &clock)?);
         ledger.register(&metrics);
         let keys = Keys::new(
@@ -140,6 +141,7 @@ impl Shared {
             accounts: Arc::clone(&accounts),
             tokens: settings.tokens.clone(),
             usage: Arc::clone(&usage),
+            introspections: Arc::clone(&introspections),
             keys: Arc::clone(&keys),
         };
         let auditor = auditor(settings, db.clone(), clock.clone())?;
@@ -158,6 +160,7 @@ impl Shared {
             oauth: web::Data::new(oauth),
             forward_auth: web::Data::new(forward_auth),
             usage,
+            introspections,
             credentials: web::Data::new(credentials),
             limits,
             traffic,
@@ -238,7 +241,11 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
     let partitions = Partitions::new(db.clone(), clock.clone(), settings.audit.retention(), &shared.metrics);
     let sealer = checkpoints::sealer(settings, &shared.ledger, &clock, &shared.keys, &shared.metrics);
     let credentials = shared.credentials.into_inner();
-    let noted = [Noted::Grants(shared.usage), Noted::Credentials(Arc::clone(&credentials.usage))];
+    let noted = [
+        Noted::Grants(shared.usage),
+        Noted::Credentials(Arc::clone(&credentials.usage)),
+        Noted::Introspections(shared.introspections),
+    ];
     let keys = Arc::clone(&shared.keys);
     let background =
         Background::start(db, clock, noted, keys, partitions, (sealer, shared.traffic_writer), shared.limits);

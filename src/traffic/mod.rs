@@ -5,6 +5,7 @@
 
 pub mod api;
 mod batch;
+mod introspections;
 pub mod latency;
 mod log;
 mod metrics;
@@ -20,6 +21,7 @@ mod texts;
 mod verify;
 mod writer;
 
+pub use self::introspections::Introspections;
 pub use self::log::RequestLog;
 pub use self::settings::{Overflow, TrafficSettings};
 pub use statuses::{STATUSES, Statuses};

@@ -26,6 +26,9 @@ pub(super) async fn introspect(
     call: Option<Call>,
 ) -> Outcome<Option<Found>> {
     settle!(rules::may_introspect(caller));
+    if call.is_none() {
+        oauth.introspections.note(caller.account, context.now);
+    }
     let ip = call.as_ref().and_then(|call| call.ip);
     let bearer = match oauth.calls.good(token.expose(), ip, context).await? {
         Ok(bearer) => bearer,

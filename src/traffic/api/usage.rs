@@ -27,6 +27,11 @@ const USED: Shape = &[
     Member::new("bytes_in", Form::Number, "Bytes that came."),
     Member::new("bytes_out", Form::Number, "Bytes that went."),
     Member::new("latency_ms_sum", Form::Number, "Milliseconds that all of them took."),
+    Member::new(
+        "introspections",
+        Form::Number,
+        "How often its clients asked whether a token is good; no calls.",
+    ),
     Member::new("latency_hist", Form::Numbers, "How many took how long: 16 numbers, the first at most 1 ms."),
 ];
 const FILTERS: &[&str] = &["by", "grain", "account", "credential", "service", "since", "until"];

@@ -105,6 +105,44 @@ pub(in crate::traffic) fn add(
     Ok(())
 }
 
+/// A statement that adds introspections to those in a table.
+macro_rules! ask_in {
+    ($table:literal) => {
+        concat!(
+            "INSERT INTO ",
+            $table,
+            " AS t (bucket, account_id, credential_id, service_id, requests, errors, limited, cost_units, bytes_in, \
+               bytes_out, latency_ms_sum, latency_hist, introspections) \
+             SELECT bucket, account_id, '00000000-0000-0000-0000-000000000000', \
+               '00000000-0000-0000-0000-000000000000', 0, 0, 0, 0, 0, 0, 0, array_fill(0::bigint, ARRAY[16]), \
+               sum(many) \
+             FROM unnest(?, ?, ?) AS n (bucket, account_id, many) GROUP BY 1, 2 ORDER BY 1, 2 \
+             ON CONFLICT (bucket, account_id, credential_id, service_id) DO UPDATE SET \
+               introspections = t.introspections + excluded.introspections"
+        )
+    };
+}
+
+/// Adds how often accounts asked whether a token is good.
+pub(in crate::traffic) fn add_introspections(
+    connection: &mut Connection,
+    grain: Grain,
+    rows: &[((DateTime<Utc>, Uuid), i64)],
+) -> Result<(), Fault> {
+    let statement = Statement::new(match grain {
+        Grain::Minute => ask_in!("usage_minutes"),
+        Grain::Hour => ask_in!("usage_hours"),
+        Grain::Day => ask_in!("usage_days"),
+    });
+    let (keys, many): (Vec<(DateTime<Utc>, Uuid)>, Vec<i64>) = rows.iter().copied().unzip();
+    statement
+        .bind::<Array<Timestamptz>, _>(keys.iter().map(|(at, _)| grain.bucket(*at)).collect::<Vec<_>>())
+        .bind::<Array<SqlUuid>, _>(keys.iter().map(|(_, account)| *account).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(many)
+        .execute(connection)?;
+    Ok(())
+}
+
 fn each<T>(rows: &[(Key, Sums)], mut column: impl FnMut(&Key, &Sums) -> T) -> Vec<T> {
     rows.iter().map(|(key, sums)| column(key, sums)).collect()
 }
@@ -152,6 +190,9 @@ pub struct Used {
     /// Milliseconds that all of them took.
     #[diesel(sql_type = BigInt)]
     pub latency_ms_sum: i64,
+    /// How often it was asked whether a token is good, and no more: of an account, by its clients. These are no calls.
+    #[diesel(sql_type = BigInt)]
+    pub introspections: i64,
     /// How many took how long, see [`crate::traffic::latency`].
     #[diesel(sql_type = Array<BigInt>)]
     pub latency_hist: Vec<i64>,
@@ -203,7 +244,16 @@ pub fn usage(connection: &mut Connection, wanted: &Wanted) -> Result<Vec<Used>, 
         By::Service => "service_id",
     };
     let sum = |column: &str| format!("sum({column})::bigint AS {column}");
-    let sums = ["requests", "errors", "limited", "cost_units", "bytes_in", "bytes_out", "latency_ms_sum"];
+    let sums = [
+        "requests",
+        "errors",
+        "limited",
+        "cost_units",
+        "bytes_in",
+        "bytes_out",
+        "latency_ms_sum",
+        "introspections",
+    ];
     let places: Vec<String> = (1..=16).map(|place| format!("sum(latency_hist[{place}])::bigint")).collect();
     let query = format!(
         "SELECT bucket, nullif({own}, $3) AS id, {}, ARRAY[{}] AS latency_hist FROM {table} \
