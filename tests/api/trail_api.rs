@@ -82,6 +82,11 @@ async fn some_calls(app: &App, accounts: [PrincipalId; 2]) -> Vec<String> {
     log(app, calls.collect()).await
 }
 
+/// The id of a call that a limit refused, once it is logged.
+pub async fn a_limited_call(app: &App, account: PrincipalId) -> String {
+    log(app, vec![call(*START, account, End::Limited)]).await.remove(0)
+}
+
 /// Every page of a listing.
 async fn pages(app: &App, voice: &Voice, path: &str, limit: usize) -> Vec<Value> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
@@ -171,7 +176,10 @@ async fn the_story_of_a_call_is_the_one_that_the_command_tells() {
             { "check": "limits", "outcome": "refused", "why": "10 of 10 are taken" },
         ])
     );
-    assert_eq!((&story["limits"][0]["remaining"], &story["limits"][0]["exceeded"]), (&json!(0), &json!(true)));
+    assert_eq!(
+        (&story["limits"][0]["remaining"], &story["limits"][0]["exceeded"]),
+        (&json!(0), &json!(true))
+    );
     for nobody in [Entropy.id(*START).to_string(), Uuid::from_u128(7).to_string(), "x".to_owned()] {
         app.get_api(&admin, &format!("/requests/{nobody}")).await.is_problem(404, "not_found");
     }
@@ -199,7 +207,8 @@ async fn s01_calls_are_seen_by_whoever_may_read_what_an_account_did() {
     assert_eq!(seen(&bob).await, text(&[BOB.id()]));
     app.get_api(&bob, &format!("/requests/{}", ids[0])).await.is_problem(403, "forbidden");
     app.get_api(&bob, &format!("/requests?account={own}")).await.is_problem(403, "forbidden");
-    let used = pages(&app, &bob, "/usage?by=account&since=2026-11-21T12:00:00Z&until=2026-11-21T13:00:00Z", 9);
+    let used =
+        pages(&app, &bob, "/usage?by=account&since=2026-11-21T12:00:00Z&until=2026-11-21T13:00:00Z", 9);
     assert_eq!(members(&used.await, "id").into_iter().collect::<BTreeSet<_>>(), text(&[own, BOB.id()]));
     app.operator(|work| {
         use grantor::accounts::organizations::members;
@@ -214,7 +223,8 @@ async fn s01_calls_are_seen_by_whoever_may_read_what_an_account_did() {
     let key = app.key_of(own, READER);
     app.get_api(&key, "/requests").await.is_problem(403, "forbidden");
     app.get_api(&key, "/events").await.is_problem(403, "forbidden");
-    let used = pages(&app, &key, "/usage?by=account&since=2026-11-21T12:00:00Z&until=2026-11-21T13:00:00Z", 9);
+    let used =
+        pages(&app, &key, "/usage?by=account&since=2026-11-21T12:00:00Z&until=2026-11-21T13:00:00Z", 9);
     assert_eq!(members(&used.await, "id"), [own.to_string()]);
 }
 
@@ -254,6 +264,36 @@ async fn usage_is_what_the_command_tells_by_page_and_by_what_it_is_told_apart() 
     assert_eq!(pages(&app, &admin, "/usage?grain=day", 5).await[0]["requests"], 12);
     app.clock.advance(TimeDelta::hours(48));
     assert_eq!(pages(&app, &admin, "/usage?grain=day", 5).await, [] as [Value; 0]);
+}
+
+/// What asks whether a token is good is no call, and counts all the same: for who asked.
+#[tokio::test]
+async fn a_plain_introspection_counts_for_who_asked_and_as_no_call() {
+    let app = App::start().await;
+    let (admin, bob) = readers(&app);
+    let (client, server) = (app.web_client(), app.resource_server());
+    let token = client.tokens_of_ada(&app, "orders:read").await.text("access_token");
+    for token in [token.as_str(), token.as_str(), "no-such-token"] {
+        app.introspect(&server, token).await;
+    }
+    app.clock.advance(TimeDelta::minutes(1));
+    app.introspect(&server, &token).await;
+    let with_a_question = [("token", token.as_str()), ("service", "orders")];
+    app.machine("/oauth/introspect", &server, &with_a_question).await.is_ok();
+    let sum = async |voice: &Voice| {
+        let used = pages(&app, voice, "/usage?by=account&grain=minute&until=2026-11-21T13:00:00Z", 200).await;
+        let of = |row: &Value| (row["id"].clone(), row["requests"].as_i64(), row["introspections"].as_i64());
+        used.iter().map(of).filter(|row| row.2 > Some(0)).collect::<Vec<_>>()
+    };
+    let account = json!(server.principal);
+    let expected = [(account.clone(), Some(0), Some(3)), (account, Some(0), Some(1))];
+    eventually("counted", async || sum(&admin).await == expected).await;
+    assert_eq!(sum(&bob).await, []);
+    assert_eq!(count(&app.db, "usage_rollups WHERE grain = 'day' AND introspections = 4"), 1);
+    eventually("logged", async || {
+        count(&app.db, "usage_days WHERE requests = 1 AND introspections = 0") == 1
+    })
+    .await;
 }
 
 // ---- what is refused ------------------------------------------------------------------------------------
@@ -330,7 +370,8 @@ async fn events_are_listed_newest_first_by_page_and_by_what_they_are() {
     ))));
     assert_eq!(json!(all), grantor(&app).json(&["audit", "list"]));
 
-    let of = async |query: &str| members(&pages(&app, &admin, &format!("/events?{query}"), 200).await, "kind");
+    let of =
+        async |query: &str| members(&pages(&app, &admin, &format!("/events?{query}"), 200).await, "kind");
     assert_eq!(of(&format!("target={key}")).await, ["credential.created"]);
     assert_eq!(of(&format!("type=credential.created&actor={}", ADA.id())).await, ["credential.created"]);
     assert_eq!(of(&format!("type=org.created&target={org}")).await, ["org.created"]);
@@ -369,7 +410,8 @@ async fn s01_events_are_seen_by_those_whom_they_concern() {
     let seen = pages(&app, &bob, "/events", 200).await;
     let hidden: Vec<&Value> = all.iter().filter(|event| !seen.contains(event)).collect();
     let of = |events: &[Value], target: &str| events.iter().any(|event| event["target_id"] == target);
-    assert!(of(&seen, &key) && of(&seen, &own.to_string()) && of(&seen, &BOB.id().to_string()), "{seen:?}");
+    assert!(of(&seen, &key) && of(&seen, &own.to_string()), "{seen:?}");
+    assert!(seen.iter().any(|event| event["data"]["owner"] == json!(BOB.id())), "their own token");
     assert!(of(&all, &foreign_key) && of(&all, &foreign.to_string()));
     assert!(!of(&seen, &foreign_key) && !of(&seen, &foreign.to_string()));
     assert!(hidden.iter().any(|event| event["kind"] == "grant.given"), "another's");
@@ -381,7 +423,9 @@ async fn s01_events_are_seen_by_those_whom_they_concern() {
         app.get_api(&bob, &path(event)).await.is(200);
     }
     // No filter shows more.
-    for query in [format!("target={foreign_key}"), format!("actor={}", ADA.id()), "type=grant.given".to_owned()] {
+    for query in
+        [format!("target={foreign_key}"), format!("actor={}", ADA.id()), "type=grant.given".to_owned()]
+    {
         let found = pages(&app, &bob, &format!("/events?{query}"), 200).await;
         assert!(found.iter().all(|event| seen.contains(event)), "{query}");
     }
@@ -567,8 +611,7 @@ async fn the_log_is_verified_once_at_a_time_and_no_other_request_waits_for_it() 
     holder.batch_execute("BEGIN; LOCK TABLE event_leaves IN ACCESS EXCLUSIVE MODE").expect("a lock");
     let ask = || app.post_api(&admin, "/audit/verify", json!({}));
     let others = async {
-        let waits = "pg_locks WHERE NOT granted AND relation = 'event_leaves'::regclass \
-                     AND mode = 'AccessShareLock' \
+        let waits = "pg_locks WHERE NOT granted AND mode = 'AccessShareLock' \
                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
         eventually("verifying", async || count(&app.db, waits) == 1).await;
         let second = ask().await;
