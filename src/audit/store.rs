@@ -1,5 +1,6 @@
 //! The table `events`.
 
+mod concerning;
 mod search;
 
 use chrono::{DateTime, Utc};
@@ -73,7 +74,7 @@ fn each<T>(rows: &[Row<'_>], column: impl FnMut(&Row<'_>) -> T) -> Vec<T> {
 }
 
 /// An event as it is listed.
-#[derive(Queryable, Selectable, Serialize)]
+#[derive(Queryable, QueryableByName, Selectable, Serialize)]
 #[diesel(table_name = events)]
 pub struct Listed {
     /// When.

@@ -438,6 +438,31 @@ async fn s01_events_are_seen_by_those_whom_they_concern() {
     assert!(!of(&pages(&app, &bob, "/events", 200).await, &key));
 }
 
+/// Whoever sees few is looked up, and for whoever sees many the log is read: that is nobody's concern.
+#[tokio::test]
+async fn events_are_the_same_however_many_keys_one_sees() {
+    let app = App::start().await;
+    let (_, bob) = readers(&app);
+    let own = app.org("Own", None);
+    app.member(own, BOB, Role::Admin);
+    app.web_client().tokens_of_ada(&app, "orders:read").await;
+    for number in 0..5 {
+        app.clock.advance(TimeDelta::seconds(number % 2));
+        app.key_of(own, "orders:read");
+    }
+    app.clock.advance(TimeDelta::minutes(1));
+    let path = "/events?until=2026-11-21T12:01:00Z";
+    let export = "/events/export?format=ndjson&until=2026-11-21T12:01:00Z";
+    let few = (pages(&app, &bob, path, 3).await, app.get_api(&bob, export).await.body);
+    assert!(few.0.len() >= 7 && few.1.lines().count() == few.0.len(), "{few:?}");
+    for _ in 0..120 {
+        app.key_of(own, "orders:read");
+    }
+    let many = (pages(&app, &bob, path, 3).await, app.get_api(&bob, export).await.body);
+    assert!(few == many, "{few:?} and {many:?}");
+    assert!(pages(&app, &bob, "/events", 200).await.len() >= few.0.len() + 120);
+}
+
 // ---- copies ---------------------------------------------------------------------------------------------
 
 /// So many events by hand, a millisecond apart.

@@ -8,6 +8,7 @@ use diesel::sql_types::{Bool, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::audit::Listed;
+use crate::audit::store::concerning::{few, of_few};
 use crate::kernel::{EventId, Fault};
 use crate::platform::db::Connection;
 use crate::platform::entropy::moment_of;
@@ -38,34 +39,66 @@ pub struct Filter {
     pub after: Option<Place>,
 }
 
+/// In which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    NewestFirst,
+    OldestFirst,
+}
+
+impl Order {
+    pub(super) fn way(self) -> &'static str {
+        match self {
+            Self::NewestFirst => "DESC",
+            Self::OldestFirst => "ASC",
+        }
+    }
+
+    /// Where what comes later stands.
+    pub(super) fn side(self) -> &'static str {
+        match self {
+            Self::NewestFirst => "<",
+            Self::OldestFirst => ">",
+        }
+    }
+}
+
 /// Events, newest first, at most so many.
 pub fn newest(connection: &mut Connection, filter: &Filter, most: i64) -> Result<Vec<Listed>, Fault> {
-    let mut query = filtered(filter).order((events::occurred_at.desc(), events::id.desc()));
-    if let Some(place) = filter.after {
-        query = query.filter(
-            sql::<Bool>("(occurred_at, id) < (")
-                .bind::<Timestamptz, _>(place.0)
-                .sql(", ")
-                .bind::<SqlUuid, _>(place.1)
-                .sql(")"),
-        );
-    }
-    Ok(query.limit(most).select(Listed::as_select()).load(connection)?)
+    search(connection, filter, Order::NewestFirst, most)
 }
 
 /// Events, oldest first, at most so many.
 pub fn page(connection: &mut Connection, filter: &Filter, most: i64) -> Result<Vec<Listed>, Fault> {
-    let mut query = filtered(filter).order((events::occurred_at, events::id));
+    search(connection, filter, Order::OldestFirst, most)
+}
+
+fn search(
+    connection: &mut Connection,
+    filter: &Filter,
+    order: Order,
+    most: i64,
+) -> Result<Vec<Listed>, Fault> {
+    if let Some(ids) = few(filter) {
+        return of_few(connection, ids, filter, order, most);
+    }
+    let mut query = match order {
+        Order::NewestFirst => filtered(filter).order((events::occurred_at.desc(), events::id.desc())),
+        Order::OldestFirst => filtered(filter).order((events::occurred_at, events::id)),
+    };
     if let Some(place) = filter.after {
-        query = query.filter(
-            sql::<Bool>("(occurred_at, id) > (")
-                .bind::<Timestamptz, _>(place.0)
-                .sql(", ")
-                .bind::<SqlUuid, _>(place.1)
-                .sql(")"),
-        );
+        query = query.filter(beyond(order.side(), place));
     }
     Ok(query.limit(most).select(Listed::as_select()).load(connection)?)
+}
+
+/// A condition on events.
+type Condition = Box<dyn BoxableExpression<events::table, Pg, SqlType = Bool>>;
+
+/// On one side of a place.
+fn beyond(side: &str, (at, id): Place) -> Condition {
+    let left = sql::<Bool>(&format!("(occurred_at, id) {side} ("));
+    Box::new(left.bind::<Timestamptz, _>(at).sql(", ").bind::<SqlUuid, _>(id).sql(")"))
 }
 
 /// The event of this id, if it concerns one of these: its id says when it was.
@@ -101,7 +134,8 @@ fn filtered(filter: &Filter) -> events::BoxedQuery<'static, Pg> {
     if let Some(ids) = &filter.concerning {
         let texts: Vec<String> = ids.iter().map(Uuid::to_string).collect();
         let by = events::actor_id.eq_any(ids.clone());
-        let through = events::client_id.eq_any(ids.clone());
+        // As the index says it, so that the planner knows it is meant.
+        let through = events::client_id.is_not_null().and(events::client_id.eq_any(ids.clone()));
         query = query.filter(by.or(through).or(events::target_id.eq_any(texts)));
     }
     query
