@@ -107,8 +107,11 @@ fn filtered(filter: &Filter) -> request_log::BoxedQuery<'static, diesel::pg::Pg>
     if let Some(account) = filter.account {
         query = query.filter(request_log::account_id.eq(account));
     }
-    if let Some(accounts) = &filter.accounts {
-        query = query.filter(request_log::account_id.eq_any(accounts.clone()));
+    match filter.accounts.as_deref() {
+        // By its index, which has the order that is wanted.
+        Some([account]) => query = query.filter(request_log::account_id.eq(*account)),
+        Some(accounts) => query = query.filter(request_log::account_id.eq_any(accounts.to_vec())),
+        None => {}
     }
     if let Some(credential) = filter.credential {
         query = query.filter(request_log::credential_id.eq(credential));
