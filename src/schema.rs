@@ -455,6 +455,7 @@ diesel::table! {
         bytes_out -> Int8,
         latency_ms_sum -> Int8,
         latency_hist -> Array<Nullable<Int8>>,
+        introspections -> Int8,
     }
 }
 
@@ -472,6 +473,7 @@ diesel::table! {
         bytes_out -> Int8,
         latency_ms_sum -> Int8,
         latency_hist -> Array<Nullable<Int8>>,
+        introspections -> Int8,
     }
 }
 
@@ -489,6 +491,7 @@ diesel::table! {
         bytes_out -> Int8,
         latency_ms_sum -> Int8,
         latency_hist -> Array<Nullable<Int8>>,
+        introspections -> Int8,
     }
 }
 

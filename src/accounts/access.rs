@@ -55,6 +55,46 @@ fn standing(connection: &mut Connection, caller: &Caller, account: PrincipalId) 
     })
 }
 
+/// Some of the accounts that a caller sees.
+#[derive(Clone, Debug, Default)]
+pub struct Division {
+    /// Those for which they may do what they want.
+    pub open: Vec<PrincipalId>,
+    /// Those for which they may not.
+    pub barred: Vec<PrincipalId>,
+}
+
+/// The accounts that a caller sees, by whether they may do this for them; `None`: they may for every one.
+pub fn divided(
+    connection: &mut Connection,
+    caller: &Caller,
+    action: Action,
+) -> Result<Option<Division>, Fault> {
+    if caller.is_administrator {
+        return Ok(None);
+    }
+    let standings = match caller.kind {
+        PrincipalKind::User => {
+            let roles = roles_of(connection, caller.principal)?.into_iter();
+            let orgs = roles.map(|(org, role)| (org, Standing::Member(role)));
+            [(caller.account, Standing::Master)].into_iter().chain(orgs).collect()
+        }
+        PrincipalKind::Org | PrincipalKind::Client => {
+            vec![(caller.account, Standing::Member(Role::Developer))]
+        }
+    };
+    let mut division = Division::default();
+    for (account, standing) in standings {
+        let may = match standing {
+            Standing::Master => true,
+            Standing::Member(role) => role.may(action),
+            Standing::Stranger => false,
+        };
+        if may { division.open.push(account) } else { division.barred.push(account) }
+    }
+    Ok(Some(division))
+}
+
 /// The accounts that a caller sees; `None`: every one.
 pub fn visible(connection: &mut Connection, caller: &Caller) -> Result<Option<Vec<PrincipalId>>, Fault> {
     if caller.is_administrator {

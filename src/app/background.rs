@@ -19,7 +19,7 @@ use crate::limits::Limits;
 use crate::platform::clock::Clock;
 use crate::platform::db::Db;
 use crate::signing::Keys;
-use crate::traffic::Writer;
+use crate::traffic::{Introspections, Writer};
 
 /// How often the signing keys are looked after.
 const KEYS: Duration = Duration::from_secs(1);
@@ -103,6 +103,8 @@ pub(super) enum Noted {
     Grants(Arc<GrantUsage>),
     /// When, from where and how often credentials were.
     Credentials(Arc<CredentialUsage>),
+    /// How often it was asked whether a token is good.
+    Introspections(Arc<Introspections>),
 }
 
 impl Noted {
@@ -110,7 +112,7 @@ impl Noted {
     fn every(&self) -> Duration {
         match self {
             Self::Grants(_) => Duration::from_secs(1),
-            Self::Credentials(_) => Duration::from_secs(5),
+            Self::Credentials(_) | Self::Introspections(_) => Duration::from_secs(5),
         }
     }
 
@@ -118,6 +120,7 @@ impl Noted {
         match self {
             Self::Grants(usage) => usage.flush(ledger, now).await,
             Self::Credentials(usage) => usage.flush(ledger, now).await,
+            Self::Introspections(introspections) => introspections.flush(ledger, now).await,
         }
     }
 }
@@ -141,10 +144,11 @@ impl Way {
     async fn write(&self) {
         if let Err(fault) = self.noted.flush(&self.ledger, self.clock.now()).await {
             let what = match self.noted {
-                Noted::Grants(_) => "apps",
-                Noted::Credentials(_) => "keys",
+                Noted::Grants(_) => "which apps were used",
+                Noted::Credentials(_) => "which keys were used",
+                Noted::Introspections(_) => "how often bearers were asked about",
             };
-            log::warn!("noting which {what} were used: {fault}");
+            log::warn!("noting {what}: {fault}");
         }
     }
 }

@@ -13,3 +13,4 @@ mod routes;
 pub mod settings;
 mod signals;
 pub mod startup;
+mod verification;

@@ -22,7 +22,9 @@ use crate::app::partitions::Partitions;
 use crate::app::routes;
 use crate::app::settings::{ServerSettings, Settings};
 use crate::app::signals::Signals;
+use crate::app::verification::auditor;
 use crate::audit::Ledger;
+use crate::audit::api::Auditor;
 use crate::clients::Directory;
 use crate::clients::authentication::Clients;
 use crate::credentials::usage::Usage as CredentialUsage;
@@ -46,7 +48,7 @@ use crate::platform::logging;
 use crate::platform::metrics::Metrics;
 use crate::services::Services;
 use crate::signing::Keys;
-use crate::traffic::{self, RequestLog};
+use crate::traffic::{self, Introspections, RequestLog};
 
 /// What all requests share.
 struct Shared {
@@ -57,6 +59,7 @@ struct Shared {
     oauth: web::Data<OAuth>,
     forward_auth: web::Data<ForwardAuth>,
     usage: Arc<Usage>,
+    introspections: Arc<Introspections>,
     credentials: web::Data<Credentials>,
     limits: Arc<Limits>,
     traffic: RequestLog,
@@ -64,6 +67,7 @@ struct Shared {
     keys: Arc<Keys>,
     metrics: Arc<Metrics>,
     ledger: Ledger,
+    auditor: web::Data<Auditor>,
     leaving: Leaving,
 }
 
@@ -84,7 +88,7 @@ impl Shared {
             guard: Arc::clone(&guard),
             origin: settings.issuer.clone(),
         });
-        let usage = Arc::new(Usage::default());
+        let (usage, introspections) = (Arc::new(Usage::default()), Arc::new(Introspections::default()));
         let limits = Arc::new(Limits::open(&settings.limits, &settings.redis, &ledger, &clock)?);
         ledger.register(&metrics);
         let keys = Keys::new(
@@ -137,8 +141,10 @@ impl Shared {
             accounts: Arc::clone(&accounts),
             tokens: settings.tokens.clone(),
             usage: Arc::clone(&usage),
+            introspections: Arc::clone(&introspections),
             keys: Arc::clone(&keys),
         };
+        let auditor = auditor(settings, db.clone(), clock.clone())?;
         let leaving = Leaving::default();
         let door = Door {
             clock,
@@ -154,6 +160,7 @@ impl Shared {
             oauth: web::Data::new(oauth),
             forward_auth: web::Data::new(forward_auth),
             usage,
+            introspections,
             credentials: web::Data::new(credentials),
             limits,
             traffic,
@@ -161,6 +168,7 @@ impl Shared {
             keys,
             metrics,
             ledger,
+            auditor: web::Data::new(auditor),
             leaving,
         })
     }
@@ -233,7 +241,11 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
     let partitions = Partitions::new(db.clone(), clock.clone(), settings.audit.retention(), &shared.metrics);
     let sealer = checkpoints::sealer(settings, &shared.ledger, &clock, &shared.keys, &shared.metrics);
     let credentials = shared.credentials.into_inner();
-    let noted = [Noted::Grants(shared.usage), Noted::Credentials(Arc::clone(&credentials.usage))];
+    let noted = [
+        Noted::Grants(shared.usage),
+        Noted::Credentials(Arc::clone(&credentials.usage)),
+        Noted::Introspections(shared.introspections),
+    ];
     let keys = Arc::clone(&shared.keys);
     let background =
         Background::start(db, clock, noted, keys, partitions, (sealer, shared.traffic_writer), shared.limits);
@@ -257,6 +269,7 @@ fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> 
     let (door, db, guard) = (shared.door.clone(), shared.db.clone(), shared.guard.clone());
     let (accounts, oauth, limit) = (shared.accounts.clone(), shared.oauth.clone(), settings.body_limit);
     let (credentials, forward_auth) = (shared.credentials.clone(), shared.forward_auth.clone());
+    let (ledger, auditor) = (web::Data::new(shared.ledger.clone()), shared.auditor.clone());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(door.clone())
@@ -266,6 +279,8 @@ fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> 
             .app_data(oauth.clone())
             .app_data(credentials.clone())
             .app_data(forward_auth.clone())
+            .app_data(ledger.clone())
+            .app_data(auditor.clone())
             .app_data(web::PayloadConfig::new(limit))
             .wrap(from_fn(door::pass))
             .configure(routes::front)

@@ -151,7 +151,7 @@ kinds! {
     TokenRevoked = "token.revoked", "success";
     /// A refresh token was revoked, and its family with it.
     FamilyRevoked = "family.revoked", "success";
-    /// An operator took a copy of the log; `data` says of what and in which form.
+    /// Somebody took a copy of the log; `data` says of what and in which form.
     AuditExported = "audit.exported", "success";
     /// A batch of rows that are no events was hashed, so that the chain vouches for them, too; `data` says which.
     RowsDigested = "rows.digested", "success";

@@ -1,5 +1,6 @@
 //! What was done: the append-only event log, and the only door to a transaction.
 
+pub mod api;
 pub mod chain;
 pub mod event;
 pub mod export;
@@ -13,7 +14,7 @@ mod work;
 pub use event::{Actor, Event, Kind};
 pub use ledger::{Ledger, Lookup, WriteValue};
 pub use notes::Notes;
-pub use store::{Filter, Listed, between, list, page};
+pub use store::{Filter, Listed, between, find, newest, page};
 pub use work::Work;
 
 /// The column of the log that the database fills, and nobody else: by it the sealer knows what is complete.

@@ -1,5 +1,8 @@
 //! The table `events`.
 
+mod concerning;
+mod search;
+
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -14,6 +17,8 @@ use crate::platform::context::Context;
 use crate::platform::db::{Connection, Statement};
 use crate::platform::entropy::Entropy;
 use crate::schema::events;
+
+pub use search::{Filter, find, newest, page};
 
 /// An event with the act it was a part of.
 struct Row<'a> {
@@ -69,7 +74,7 @@ fn each<T>(rows: &[Row<'_>], column: impl FnMut(&Row<'_>) -> T) -> Vec<T> {
 }
 
 /// An event as it is listed.
-#[derive(Queryable, Selectable, Serialize)]
+#[derive(Queryable, QueryableByName, Selectable, Serialize)]
 #[diesel(table_name = events)]
 pub struct Listed {
     /// When.
@@ -98,19 +103,6 @@ pub struct Listed {
     pub user_agent: Option<String>,
     /// What else.
     pub data: Value,
-}
-
-/// The latest events, newest first; of one kind or of all.
-pub fn list(connection: &mut Connection, kind: Option<&str>, most: i64) -> Result<Vec<Listed>, Fault> {
-    let mut query = events::table
-        .select(Listed::as_select())
-        .order((events::occurred_at.desc(), events::id.desc()))
-        .limit(most)
-        .into_boxed();
-    if let Some(kind) = kind {
-        query = query.filter(events::kind.eq(kind.to_owned()));
-    }
-    Ok(query.load(connection)?)
 }
 
 /// Where an event stands: its transaction, its moment, its id.
@@ -147,40 +139,6 @@ pub(super) fn transaction_of(
     key: (DateTime<Utc>, Uuid),
 ) -> Result<Option<i64>, Fault> {
     Ok(events::table.find(key).select(events::transaction).first(connection).optional()?)
-}
-
-/// The events of a time and, if one is named, of a kind, oldest first, after one of them; at most so many.
-pub fn page(connection: &mut Connection, filter: &Filter, most: i64) -> Result<Vec<Listed>, Fault> {
-    let mut query = events::table
-        .filter(events::occurred_at.lt(filter.to))
-        .order((events::occurred_at, events::id))
-        .limit(most)
-        .select(Listed::as_select())
-        .into_boxed();
-    if let Some(from) = filter.from {
-        query = query.filter(events::occurred_at.ge(from));
-    }
-    if let Some(kind) = &filter.kind {
-        query = query.filter(events::kind.eq(kind.clone()));
-    }
-    if let Some((at, id)) = filter.after {
-        let is_later = sql::<Bool>("(occurred_at, id) > (").bind::<Timestamptz, _>(at).sql(", ");
-        query = query.filter(is_later.bind::<SqlUuid, _>(id).sql(")"));
-    }
-    Ok(query.load(connection)?)
-}
-
-/// Which events.
-#[derive(Clone, Debug)]
-pub struct Filter {
-    /// Not before this.
-    pub from: Option<DateTime<Utc>>,
-    /// Before this.
-    pub to: DateTime<Utc>,
-    /// Only of this kind.
-    pub kind: Option<String>,
-    /// After this one.
-    pub after: Option<(DateTime<Utc>, Uuid)>,
 }
 
 /// The events of a kind between these moments, oldest first.

@@ -26,6 +26,7 @@ use crate::platform::context::Context;
 use crate::platform::faces::OAuthFace;
 use crate::platform::form::Params;
 use crate::signing::Keys;
+use crate::traffic::Introspections;
 
 /// What the verbs need.
 pub struct OAuth {
@@ -45,6 +46,8 @@ pub struct OAuth {
     pub tokens: TokenSettings,
     /// Where it is noted that an app used what it was allowed.
     pub usage: Arc<Usage>,
+    /// Where it is noted that somebody asked whether a token is good.
+    pub introspections: Arc<Introspections>,
     /// What signs.
     pub keys: Arc<Keys>,
 }

@@ -10,6 +10,12 @@ use crate::kernel::{Bearer, DatedTag, KeyTag, LastingTag, PlainSecret};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Entropy;
 
+/// The moment that such an id carries, to the millisecond; `None`: it is of another kind.
+pub fn moment_of(id: Uuid) -> Option<DateTime<Utc>> {
+    let (seconds, nanos) = id.get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+}
+
 #[allow(clippy::disallowed_methods, reason = "the one place that draws randomness")]
 impl Entropy {
     /// A new bearer that carries the day after which its row may be gone.

@@ -3,7 +3,9 @@
 //! `RequestLog::record` takes a `Story` into memory; a `Writer` writes what has gathered, many in one commit. At
 //! most half a second's calls are lost with a process that is killed; one that is ended loses none.
 
+pub mod api;
 mod batch;
+mod introspections;
 pub mod latency;
 mod log;
 mod metrics;
@@ -11,6 +13,7 @@ mod rollup;
 mod sampling;
 mod seal;
 mod settings;
+mod statuses;
 mod step;
 pub mod store;
 mod story;
@@ -18,8 +21,10 @@ mod texts;
 mod verify;
 mod writer;
 
+pub use self::introspections::Introspections;
 pub use self::log::RequestLog;
 pub use self::settings::{Overflow, TrafficSettings};
+pub use statuses::{STATUSES, Statuses};
 pub use step::Step;
 pub use story::{Call, Check, LimitState, Outcome, Ruling, Story, Who};
 pub use verify::{Verified, verify};

@@ -99,6 +99,9 @@ pub enum Ruling {
 }
 
 impl Ruling {
+    /// Every way to decide.
+    pub const ALL: [Self; 4] = [Self::Allow, Self::Deny, Self::Limit, Self::Error];
+
     /// Its word in the log.
     pub fn as_str(self) -> &'static str {
         match self {

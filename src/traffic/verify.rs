@@ -10,10 +10,10 @@ use uuid::Uuid;
 use crate::audit::{Kind, between};
 use crate::kernel::Fault;
 use crate::platform::db::{Connection, LogRetention, partitions};
+use crate::platform::entropy::moment_of;
 use crate::traffic::seal::{digest, hexadecimal, link, start};
 use crate::traffic::store::batches::{Written, of_seal, seals, strays};
 use crate::traffic::store::log::of_batch;
-use crate::traffic::store::search::moment;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -110,7 +110,7 @@ impl Search<'_> {
 
     /// The id of a chain says when it began.
     fn batches(&mut self, seal: Uuid, until: DateTime<Utc>) -> Result<Vec<Written>, Fault> {
-        let began = moment(seal).unwrap_or(DateTime::<Utc>::UNIX_EPOCH);
+        let began = moment_of(seal).unwrap_or(DateTime::<Utc>::UNIX_EPOCH);
         of_seal(self.connection, seal, began, until)
     }
 

@@ -65,3 +65,4 @@ mod signing;
 mod startup_errors;
 mod token_endpoint;
 mod traffic;
+mod trail_api;

@@ -40,7 +40,7 @@ impl App {
     }
 
     /// Ada may do whatever an operator may.
-    fn promote_ada(&self) {
+    pub fn promote_ada(&self) {
         let promoted =
             self.operator(|work| Ok(Ok(grantor::accounts::store::set_administrator(work, ADA.id(), true)?)));
         assert!(promoted);

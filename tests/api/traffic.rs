@@ -18,7 +18,7 @@ use grantor::platform::context::Context;
 use grantor::platform::db::{self, Connection, Db};
 use grantor::platform::entropy::Entropy;
 use grantor::platform::metrics::Metrics;
-use grantor::traffic::store::{By, Cursor, Filter, Grain, Logged, Used, find, list, usage};
+use grantor::traffic::store::{By, Cursor, Filter, Grain, Logged, Used, Wanted, find, list, usage};
 use grantor::traffic::{
     LimitState, Overflow, RequestLog, Step, Story, TrafficSettings, Verified, Writer, verify,
 };
@@ -548,11 +548,13 @@ async fn calls_are_listed_by_page_and_by_what_they_are() {
     let minute = Filter { until: Some(*START + TimeDelta::seconds(30)), ..Filter::default() };
     assert_eq!(many(minute), seen.iter().filter(|row| row.ts == *START).count());
 
-    let times = (*START, *START + TimeDelta::hours(1));
-    let used: Vec<Used> = rig.look(|connection| usage(connection, Grain::Hour, By::Account, None, times));
+    let until = *START + TimeDelta::hours(1);
+    let wanted = Wanted::of_all(Grain::Hour, By::Account, *START, until);
+    let used: Vec<Used> = rig.look(|connection| usage(connection, &wanted));
     assert_eq!(used.iter().map(|row| row.requests).sum::<i64>(), 40);
     assert_eq!(used.iter().filter(|row| row.id.is_none()).map(|row| row.requests).sum::<i64>(), 8);
-    let own = rig.look(|connection| usage(connection, Grain::Day, By::Time, Some(id(1)), times));
+    let day = Wanted { grain: Grain::Day, by: By::Time, accounts: Some(vec![id(1)]), ..wanted };
+    let own = rig.look(|connection| usage(connection, &day));
     assert_eq!(own, [], "the day began earlier");
 }
 

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::app::commands::moment::Moment;
 use crate::app::commands::{Refusal, Shell, table};
 use crate::traffic::latency::quantile;
-use crate::traffic::store::{By, Grain, Used, usage};
+use crate::traffic::store::{By, Grain, Used, Wanted, usage};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -59,10 +59,13 @@ pub(super) fn run(shell: &Shell, args: &Args) -> Result<(), Refusal> {
         Some(What::Credential) => By::Credential,
         Some(What::Service) => By::Service,
     };
-    // A piece that began before is shown as a whole.
-    let times = (grain.bucket(args.since.at(now)), args.until.map_or(now, |until| until.at(now)));
-    let used =
-        shell.open()?.ledger.read_here(|connection| usage(connection, grain, by, args.account, times))?;
+    let (since, until) = (args.since.at(now), args.until.map_or(now, |until| until.at(now)));
+    let wanted = Wanted {
+        accounts: args.account.map(|account| vec![account]),
+        ..Wanted::of_all(grain, by, since, until)
+    };
+    let mut used = shell.open()?.ledger.read_here(|connection| usage(connection, &wanted))?;
+    used.sort_by_key(|used| (used.bucket, std::cmp::Reverse(used.requests), used.id));
     shell.say(&used, || {
         let heads = ["FROM", "OF", "CALLS", "ERRORS", "LIMITED", "COST", "MEAN ms", "P50 ms", "P99 ms"];
         table(&heads, &used.iter().map(row).collect::<Vec<_>>())

@@ -8,40 +8,41 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError};
 
 use crate::app::management::caller::recognise;
-use crate::kernel::{Caller, Denial};
+use crate::app::management::sight::sight;
+use crate::kernel::Denial;
 use crate::platform::api::{Endpoint, Needs};
 use crate::platform::form::Params;
 use crate::platform::problem::ProblemFace;
 
-/// Lets a request through to its endpoint, with its caller.
+/// Lets a request through to its endpoint, with its caller and what they may see.
 pub(super) async fn admit(
     endpoint: Arc<Endpoint>,
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
     match check(&endpoint, &request).await {
-        Ok(caller) => {
-            if let Some(caller) = caller {
-                request.extensions_mut().insert(caller);
-            }
-            next.call(request).await
-        }
+        Ok(()) => next.call(request).await,
         Err(problem) => Ok(request.into_response(problem.error_response())),
     }
 }
 
-async fn check(endpoint: &Endpoint, request: &ServiceRequest) -> Result<Option<Caller>, ProblemFace> {
+async fn check(endpoint: &Endpoint, request: &ServiceRequest) -> Result<(), ProblemFace> {
     check_query(endpoint, request.query_string())?;
     let scope = match endpoint.needs {
-        Needs::Nothing => return Ok(None),
+        Needs::Nothing => return Ok(()),
         Needs::Bearer => None,
         Needs::Scope(scope) => Some(scope),
     };
     let caller = recognise(request.request()).await?;
-    match scope {
-        Some(scope) if !caller.has_scope(scope) => Err(Denial::ScopeMissing(scope).into()),
-        _ => Ok(Some(caller)),
+    if let Some(scope) = scope.filter(|scope| !caller.has_scope(scope)) {
+        return Err(Denial::ScopeMissing(scope).into());
     }
+    if let Some(sees) = endpoint.sees {
+        let sight = sight(request.request(), caller.clone(), sees).await??;
+        request.extensions_mut().insert(sight);
+    }
+    request.extensions_mut().insert(caller);
+    Ok(())
 }
 
 /// A parameter that nobody reads is a mistake, or a bearer where it would be logged.

@@ -2,6 +2,7 @@
 
 mod admit;
 mod caller;
+mod sight;
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::oauth::OAuth;
 use crate::platform::api::{self, Endpoint, openapi};
 use crate::platform::faces::only;
 use crate::platform::problem::ProblemFace;
-use crate::{accounts, credentials};
+use crate::{accounts, audit, credentials, traffic};
 
 /// Every endpoint there is.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -25,6 +26,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         accounts::organizations::members::http::endpoints(),
         accounts::plans::http::endpoints(),
         credentials::api::http::endpoints(),
+        traffic::api::endpoints(),
+        audit::api::endpoints(),
     ]
     .concat()
 }

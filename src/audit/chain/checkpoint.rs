@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::audit::chain::canonical::{Hash, hexadecimal};
 use crate::audit::chain::link::Link;
@@ -76,6 +77,14 @@ impl Checkpoint {
         }
     }
 
+    /// The same for programs.
+    pub fn json(&self) -> Value {
+        json!({
+            "seq": self.seq, "batch": self.batch, "kid": self.kid, "created_at": self.created_at,
+            "jws": self.signature,
+        })
+    }
+
     /// Whether the columns are what was signed.
     pub(super) fn is_what_it_says(&self) -> bool {
         Statement::of_jws(&self.signature).is_some_and(|said| {
@@ -83,6 +92,15 @@ impl Checkpoint {
             is_of_then && (said.batch, said.seq, said.hash) == (self.batch, self.seq, hexadecimal(&self.hash))
         })
     }
+}
+
+/// The checkpoints of the batches after one, oldest first, at most so many.
+pub fn checkpoints_after(
+    connection: &mut Connection,
+    batch: i64,
+    most: i64,
+) -> Result<Vec<Checkpoint>, Fault> {
+    store::checkpoints(connection, batch, most)
 }
 
 /// Every checkpoint, oldest first.

@@ -12,7 +12,7 @@ mod sealer;
 mod store;
 mod verify;
 
-pub use checkpoint::{Checkpoint, Signature, Statement, checkpoints};
+pub use checkpoint::{Checkpoint, Signature, Statement, checkpoints, checkpoints_after};
 pub use feed::{Numbered, numbered_after, sequence_of};
 pub use flaw::{Flaw, Named};
 pub use rows::Digest;

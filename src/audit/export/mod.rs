@@ -3,10 +3,15 @@
 mod csv;
 mod ocsf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::audit::Listed;
+use crate::audit::{Actor, Event, Filter, Kind, Listed};
 use crate::kernel::Fault;
+
+/// Lines of JSON.
+pub const NDJSON: &str = "application/x-ndjson";
+/// RFC 4180 §3, RFC 7111.
+pub const CSV: &str = "text/csv; charset=utf-8; header=present";
 
 /// In which form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +25,23 @@ pub enum Format {
 }
 
 impl Format {
+    /// Every form.
+    pub const ALL: [Self; 3] = [Self::Ndjson, Self::Csv, Self::Ocsf];
+
     /// Its name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ndjson => "ndjson",
             Self::Csv => "csv",
             Self::Ocsf => "ocsf",
+        }
+    }
+
+    /// What it is on the wire.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Ndjson | Self::Ocsf => NDJSON,
+            Self::Csv => CSV,
         }
     }
 
@@ -42,6 +58,19 @@ impl Format {
             Self::Ocsf => serde_json::to_string(&ocsf::event(event)).map_err(Fault::internal),
         }
     }
+}
+
+/// That somebody takes a copy. It is told before the first line of it, since whoever takes a copy may take what there is
+/// and leave.
+pub fn exported(actor: Actor, format: Format, filter: &Filter) -> Event {
+    let mut data = json!({
+        "format": format.as_str(), "from": filter.from, "to": filter.to, "kind": filter.kind,
+    });
+    if let Value::Object(members) = &mut data {
+        members.extend(filter.actor.map(|id| ("actor".to_owned(), json!(id))));
+        members.extend(filter.target.as_ref().map(|id| ("target".to_owned(), json!(id))));
+    }
+    Event::new(Kind::AuditExported, actor).with(data)
 }
 
 /// JSON of one line; of an empty object, nothing.

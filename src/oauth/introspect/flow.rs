@@ -26,9 +26,12 @@ pub(super) async fn introspect(
     call: Option<Call>,
 ) -> Outcome<Option<Found>> {
     settle!(rules::may_introspect(caller));
-    if let Some(call) = &call {
-        let catalogue = oauth.bearers.services.catalogue().await?;
-        settle!(rules::may_ask_about(caller, call, &catalogue));
+    match &call {
+        None => oauth.introspections.note(caller.account, context.now),
+        Some(call) => {
+            let catalogue = oauth.bearers.services.catalogue().await?;
+            settle!(rules::may_ask_about(caller, call, &catalogue));
+        }
     }
     let ip = call.as_ref().and_then(|call| call.ip);
     let bearer = match oauth.calls.good(token.expose(), ip, context).await? {

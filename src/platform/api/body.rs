@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, web};
+use chrono::{DateTime, Utc};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
@@ -75,6 +76,13 @@ impl Members {
     pub fn texts(&self, name: &str) -> Vec<String> {
         let items = self.0.get(name).and_then(Value::as_array).into_iter().flatten();
         items.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// A moment (RFC 3339).
+    pub fn moment(&self, name: &str) -> Result<Option<DateTime<Utc>>, Denial> {
+        let read = |text: &str| DateTime::parse_from_rfc3339(text).map(|at| at.to_utc());
+        let unfit = || Denial::Unfit(format!("the member {name} must be a moment like 2026-11-21T12:00:00Z"));
+        self.text(name).map(|text| read(text).map_err(|_| unfit())).transpose()
     }
 
     /// Yes or no.

@@ -97,6 +97,7 @@ fn responses(endpoint: &Endpoint) -> Value {
         Answers::One(shape) => ("200", told("As asked.", schema(shape))),
         Answers::Many(shape) => ("200", told("A page.", page(shape))),
         Answers::Made(shape) => ("201", told("Made.", schema(shape))),
+        Answers::Stream(media) => ("200", stream(media)),
         Answers::Nothing => ("204", json!({ "description": "Done." })),
         Answers::Thanks => ("202", json!({ "description": "Taken, whatever it was." })),
     };
@@ -108,6 +109,13 @@ fn responses(endpoint: &Endpoint) -> Value {
     }
     responses.insert("default".to_owned(), bad);
     Value::Object(responses)
+}
+
+/// A text that comes as it is read, in one of some forms.
+fn stream(media: &[&str]) -> Value {
+    let text = || json!({ "schema": { "type": "string" } });
+    let content: Map<String, Value> = media.iter().map(|media| ((*media).to_owned(), text())).collect();
+    json!({ "description": "As asked, as it is read.", "content": content })
 }
 
 fn refusals(endpoint: &Endpoint) -> &'static [&'static str] {

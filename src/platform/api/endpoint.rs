@@ -3,7 +3,7 @@
 use actix_web::Route;
 use actix_web::http::Method;
 
-use crate::platform::api::Shape;
+use crate::platform::api::{Sees, Shape};
 
 /// Who may ask an endpoint at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Answers {
     Many(Shape),
     /// 201, and what was made.
     Made(Shape),
+    /// 200, and a stream in one of these media types.
+    Stream(&'static [&'static str]),
     /// 204.
     Nothing,
     /// 202, and nothing more, whatever is true.
@@ -42,6 +44,8 @@ pub struct Endpoint {
     pub summary: &'static str,
     /// Who may ask it.
     pub needs: Needs,
+    /// What it shows of what was done, within the caller's sight.
+    pub sees: Option<Sees>,
     /// The filters it knows.
     pub filters: &'static [&'static str],
     /// What it reads.
@@ -62,6 +66,7 @@ impl Endpoint {
             path,
             summary,
             needs: Needs::Bearer,
+            sees: None,
             filters: &[],
             body: None,
             answers: Answers::Nothing,
@@ -79,6 +84,12 @@ impl Endpoint {
     /// Anyone may ask it.
     pub fn open(mut self) -> Self {
         self.needs = Needs::Nothing;
+        self
+    }
+
+    /// It shows this of what was done.
+    pub fn sees(mut self, sees: Sees) -> Self {
+        self.sees = Some(sees);
         self
     }
 

@@ -5,16 +5,20 @@ mod body;
 mod caller;
 mod document;
 mod endpoint;
+mod filters;
 mod page;
 mod shape;
+mod sight;
 mod version;
 
 pub use body::{Body, Members};
 pub use caller::By;
 pub use document::openapi;
 pub use endpoint::{Answers, Endpoint, Needs};
+pub use filters::{Filters, Times};
 pub use page::{Page, PageQuery};
 pub use shape::{Form, Member, Shape};
+pub use sight::{Seen, Sees, Sight};
 pub use version::{IfMatch, versioned};
 
 use actix_web::HttpResponse;

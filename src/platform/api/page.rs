@@ -13,7 +13,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::kernel::{Denial, PrincipalId};
-use crate::platform::api::By;
+use crate::platform::api::{By, Filters};
 use crate::platform::form::Params;
 use crate::platform::problem::ProblemFace;
 
@@ -31,7 +31,7 @@ pub struct PageQuery {
     /// Behind which row; the first page, if none.
     pub after: Option<String>,
     /// The filters, as they came.
-    pub filters: Params,
+    pub filters: Filters,
     bound_to: String,
 }
 
@@ -52,7 +52,7 @@ impl PageQuery {
         let filters = without_paging(&params);
         let bound_to = format!("{caller} {path} {filters}");
         let after = params.get("cursor").map(|cursor| opened(cursor, &bound_to)).transpose()?;
-        Ok(Self { limit, after, filters: params, bound_to })
+        Ok(Self { limit, after, filters: Filters(params), bound_to })
     }
 
     /// How many rows to load: one more than are shown tells whether there are more.

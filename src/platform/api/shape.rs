@@ -35,6 +35,8 @@ pub enum Form {
     Flag,
     /// A whole number.
     Number,
+    /// Whole numbers.
+    Numbers,
     /// Objects of this shape.
     Objects(Shape),
     /// An object of whatever members.
@@ -63,7 +65,8 @@ impl Form {
             Self::OneOf(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             Self::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
             Self::Flag => value.is_boolean(),
-            Self::Number => value.is_i64() || value.is_u64(),
+            Self::Number => is_whole(value),
+            Self::Numbers => value.as_array().is_some_and(|items| items.iter().all(is_whole)),
             Self::Objects(shape) => {
                 let is_one =
                     |item: &Value| item.as_object().is_some_and(|item| misfit(shape, item).is_none());
@@ -82,6 +85,7 @@ impl Form {
             Self::Texts => "an array of strings".to_owned(),
             Self::Flag => "true or false".to_owned(),
             Self::Number => "a whole number".to_owned(),
+            Self::Numbers => "an array of whole numbers".to_owned(),
             Self::Objects(_) => "an array of objects".to_owned(),
             Self::Anything => "an object".to_owned(),
             Self::Maybe(form) => format!("{} or null", form.in_words()),
@@ -97,11 +101,16 @@ impl Form {
             Self::Texts => json!({ "type": "array", "items": { "type": "string" } }),
             Self::Flag => json!({ "type": "boolean" }),
             Self::Number => json!({ "type": "integer" }),
+            Self::Numbers => json!({ "type": "array", "items": { "type": "integer" } }),
             Self::Objects(shape) => json!({ "type": "array", "items": schema(shape) }),
             Self::Anything => json!({ "type": "object" }),
             Self::Maybe(form) => json!({ "anyOf": [form.schema(), { "type": "null" }] }),
         }
     }
+}
+
+fn is_whole(value: &Value) -> bool {
+    value.is_i64() || value.is_u64()
 }
 
 /// What keeps an object from being of this shape, in words that name the member.

@@ -6,5 +6,5 @@ pub mod rollups;
 pub mod search;
 
 pub use log::Logged;
-pub use rollups::{By, Grain, Used, usage};
-pub use search::{Cursor, Filter, find, list};
+pub use rollups::{By, Grain, Used, Wanted, usage};
+pub use search::{Cursor, Filter, find, list, newest};

@@ -105,6 +105,44 @@ pub(in crate::traffic) fn add(
     Ok(())
 }
 
+/// A statement that adds introspections to those in a table.
+macro_rules! ask_in {
+    ($table:literal) => {
+        concat!(
+            "INSERT INTO ",
+            $table,
+            " AS t (bucket, account_id, credential_id, service_id, requests, errors, limited, cost_units, bytes_in, \
+               bytes_out, latency_ms_sum, latency_hist, introspections) \
+             SELECT bucket, account_id, '00000000-0000-0000-0000-000000000000', \
+               '00000000-0000-0000-0000-000000000000', 0, 0, 0, 0, 0, 0, 0, array_fill(0::bigint, ARRAY[16]), \
+               sum(many) \
+             FROM unnest(?, ?, ?) AS n (bucket, account_id, many) GROUP BY 1, 2 ORDER BY 1, 2 \
+             ON CONFLICT (bucket, account_id, credential_id, service_id) DO UPDATE SET \
+               introspections = t.introspections + excluded.introspections"
+        )
+    };
+}
+
+/// Adds how often accounts asked whether a token is good.
+pub(in crate::traffic) fn add_introspections(
+    connection: &mut Connection,
+    grain: Grain,
+    rows: &[((DateTime<Utc>, Uuid), i64)],
+) -> Result<(), Fault> {
+    let statement = Statement::new(match grain {
+        Grain::Minute => ask_in!("usage_minutes"),
+        Grain::Hour => ask_in!("usage_hours"),
+        Grain::Day => ask_in!("usage_days"),
+    });
+    let (keys, many): (Vec<(DateTime<Utc>, Uuid)>, Vec<i64>) = rows.iter().copied().unzip();
+    statement
+        .bind::<Array<Timestamptz>, _>(keys.iter().map(|(at, _)| grain.bucket(*at)).collect::<Vec<_>>())
+        .bind::<Array<SqlUuid>, _>(keys.iter().map(|(_, account)| *account).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(many)
+        .execute(connection)?;
+    Ok(())
+}
+
 fn each<T>(rows: &[(Key, Sums)], mut column: impl FnMut(&Key, &Sums) -> T) -> Vec<T> {
     rows.iter().map(|(key, sums)| column(key, sums)).collect()
 }
@@ -152,45 +190,91 @@ pub struct Used {
     /// Milliseconds that all of them took.
     #[diesel(sql_type = BigInt)]
     pub latency_ms_sum: i64,
+    /// How often it was asked whether a token is good, and no more: of an account, by its clients. These are no calls.
+    #[diesel(sql_type = BigInt)]
+    pub introspections: i64,
     /// How many took how long, see [`crate::traffic::latency`].
     #[diesel(sql_type = Array<BigInt>)]
     pub latency_hist: Vec<i64>,
 }
 
-/// How much was asked, oldest first; of one account, or of all.
-pub fn usage(
-    connection: &mut Connection,
-    grain: Grain,
-    by: By,
-    account: Option<Uuid>,
-    (since, until): (DateTime<Utc>, DateTime<Utc>),
-) -> Result<Vec<Used>, Fault> {
-    let table = match grain {
+/// What is asked of the usage.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// In which pieces.
+    pub grain: Grain,
+    /// Told apart by what.
+    pub by: By,
+    /// From when.
+    pub since: DateTime<Utc>,
+    /// Until before when.
+    pub until: DateTime<Utc>,
+    /// Only of these accounts, if any are named.
+    pub accounts: Option<Vec<Uuid>>,
+    /// Only by this key or personal token.
+    pub credential: Option<Uuid>,
+    /// Only on this service.
+    pub service: Option<Uuid>,
+    /// After this piece of this one, with which a page ended; nobody is the nil UUID.
+    pub after: Option<(DateTime<Utc>, Uuid)>,
+    /// At most so many, if that is bounded.
+    pub most: Option<i64>,
+}
+
+impl Wanted {
+    /// How much all asked in a time. A piece that began before is shown as a whole.
+    pub fn of_all(grain: Grain, by: By, since: DateTime<Utc>, until: DateTime<Utc>) -> Self {
+        let since = grain.bucket(since);
+        let (accounts, credential, service, after, most) = (None, None, None, None, None);
+        Self { grain, by, since, until, accounts, credential, service, after, most }
+    }
+}
+
+/// How much was asked, oldest first.
+pub fn usage(connection: &mut Connection, wanted: &Wanted) -> Result<Vec<Used>, Fault> {
+    let table = match wanted.grain {
         Grain::Minute => "usage_minutes",
         Grain::Hour => "usage_hours",
         Grain::Day => "usage_days",
     };
-    let id = match by {
-        By::Time => "NULL::uuid",
-        By::Account => "nullif(account_id, $4)",
-        By::Credential => "nullif(credential_id, $4)",
-        By::Service => "nullif(service_id, $4)",
+    let own = match wanted.by {
+        By::Time => "$3::uuid",
+        By::Account => "account_id",
+        By::Credential => "credential_id",
+        By::Service => "service_id",
     };
     let sum = |column: &str| format!("sum({column})::bigint AS {column}");
-    let sums = ["requests", "errors", "limited", "cost_units", "bytes_in", "bytes_out", "latency_ms_sum"];
+    let sums = [
+        "requests",
+        "errors",
+        "limited",
+        "cost_units",
+        "bytes_in",
+        "bytes_out",
+        "latency_ms_sum",
+        "introspections",
+    ];
     let places: Vec<String> = (1..=16).map(|place| format!("sum(latency_hist[{place}])::bigint")).collect();
     let query = format!(
-        "SELECT bucket, {id} AS id, {}, ARRAY[{}] AS latency_hist FROM {table} \
-         WHERE bucket >= $1 AND bucket < $2 AND ($3::uuid IS NULL OR account_id = $3) AND $4::uuid IS NOT NULL \
-         GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2",
+        "SELECT bucket, nullif({own}, $3) AS id, {}, ARRAY[{}] AS latency_hist FROM {table} \
+         WHERE bucket >= $1 AND bucket < $2 AND ($4::uuid[] IS NULL OR account_id = ANY($4)) \
+           AND ($5::uuid IS NULL OR credential_id = $5) AND ($6::uuid IS NULL OR service_id = $6) \
+           AND ($7::timestamptz IS NULL OR (bucket, {own}) > ($7, $8::uuid)) \
+         GROUP BY bucket, {own} ORDER BY bucket, {own} LIMIT $9",
         sums.map(sum).join(", "),
         places.join(", "),
     );
+    let (after, id) = wanted.after.unzip();
     Ok(diesel::sql_query(query)
-        .bind::<Timestamptz, _>(since)
-        .bind::<Timestamptz, _>(until)
-        .bind::<Nullable<SqlUuid>, _>(account)
+        .bind::<Timestamptz, _>(wanted.since)
+        .bind::<Timestamptz, _>(wanted.until)
         .bind::<SqlUuid, _>(Uuid::nil())
+        .bind::<Nullable<Array<SqlUuid>>, _>(wanted.accounts.as_ref())
+        .bind::<Nullable<SqlUuid>, _>(wanted.credential)
+        .bind::<Nullable<SqlUuid>, _>(wanted.service)
+        .bind::<Nullable<Timestamptz>, _>(after)
+        .bind::<Nullable<SqlUuid>, _>(id)
+        .bind::<Nullable<BigInt>, _>(wanted.most)
         .load(connection)?)
 }
 

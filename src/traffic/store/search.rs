@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::kernel::{Fault, RequestId};
 use crate::platform::db::Connection;
+use crate::platform::entropy::moment_of;
 use crate::schema::request_log;
 use crate::traffic::store::Logged;
 
@@ -14,7 +15,7 @@ const ABOUT: TimeDelta = TimeDelta::seconds(1);
 
 /// The call of this request, if it was logged: its id says when it was.
 pub fn find(connection: &mut Connection, request: RequestId) -> Result<Option<Logged>, Fault> {
-    let Some(at) = moment(request.uuid()) else { return Ok(None) };
+    let Some(at) = moment_of(request.uuid()) else { return Ok(None) };
     Ok(request_log::table
         .filter(request_log::ts.ge(at - ABOUT))
         .filter(request_log::ts.lt(at + ABOUT))
@@ -24,17 +25,13 @@ pub fn find(connection: &mut Connection, request: RequestId) -> Result<Option<Lo
         .optional()?)
 }
 
-/// The moment that a UUIDv7 carries (RFC 9562 §5.7).
-pub(in crate::traffic) fn moment(id: Uuid) -> Option<DateTime<Utc>> {
-    let (seconds, nanos) = id.get_timestamp()?.to_unix();
-    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
-}
-
 /// Which calls are listed.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Of this account.
     pub account: Option<Uuid>,
+    /// And of one of these, if any are named.
+    pub accounts: Option<Vec<Uuid>>,
     /// By this key or personal token.
     pub credential: Option<Uuid>,
     /// On this service.
@@ -63,6 +60,11 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// Behind this call.
+    pub fn of(call: &Logged) -> Self {
+        Self { ts: call.ts, request: call.request_id }
+    }
+
     /// The cursor that this text writes.
     pub fn parse(text: &str) -> Option<Self> {
         let (micros, request) = text.split_once('.')?;
@@ -84,21 +86,32 @@ pub fn list(
     most: usize,
 ) -> Result<(Vec<Logged>, Option<Cursor>), Fault> {
     let one_more = i64::try_from(most).map_err(Fault::internal)? + 1;
-    let mut rows: Vec<Logged> = filtered(filter)
-        .select(Logged::as_select())
-        .order((request_log::ts.desc(), request_log::request_id.desc()))
-        .limit(one_more)
-        .load(connection)?;
+    let mut rows = newest(connection, filter, one_more)?;
     let has_more = rows.len() > most;
     rows.truncate(most);
-    let last = rows.last().map(|row| Cursor { ts: row.ts, request: row.request_id });
+    let last = rows.last().map(Cursor::of);
     Ok((rows, last.filter(|_| has_more)))
+}
+
+/// Calls, newest first, at most so many.
+pub fn newest(connection: &mut Connection, filter: &Filter, most: i64) -> Result<Vec<Logged>, Fault> {
+    Ok(filtered(filter)
+        .select(Logged::as_select())
+        .order((request_log::ts.desc(), request_log::request_id.desc()))
+        .limit(most)
+        .load(connection)?)
 }
 
 fn filtered(filter: &Filter) -> request_log::BoxedQuery<'static, diesel::pg::Pg> {
     let mut query = request_log::table.into_boxed();
     if let Some(account) = filter.account {
         query = query.filter(request_log::account_id.eq(account));
+    }
+    match filter.accounts.as_deref() {
+        // By its index, which has the order that is wanted.
+        Some([account]) => query = query.filter(request_log::account_id.eq(*account)),
+        Some(accounts) => query = query.filter(request_log::account_id.eq_any(accounts.to_vec())),
+        None => {}
     }
     if let Some(credential) = filter.credential {
         query = query.filter(request_log::credential_id.eq(credential));

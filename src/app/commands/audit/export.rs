@@ -2,13 +2,11 @@
 
 use std::io::{BufWriter, ErrorKind, Stdout, Write};
 
-use chrono::{DateTime, Utc};
-use serde_json::json;
-
 use super::{known, moment};
 use crate::app::commands::{Open, Refusal, Shell};
-use crate::audit::export::Format;
-use crate::audit::{Actor, Event, Filter, Kind, page};
+use crate::audit::export::{Format, exported};
+use crate::audit::{Actor, Filter, page};
+use chrono::{DateTime, Utc};
 
 /// Events that are read at once.
 const PAGE: i64 = 1000;
@@ -54,13 +52,11 @@ pub(super) fn run(shell: &Shell, args: &Args) -> Result<(), Refusal> {
     let kind = args.kind.as_deref().map(known).transpose()?.map(str::to_owned);
     let format = Format::from(args.format);
     let now = shell.clock.now();
-    let filter = Filter { from: args.from, to: args.to.unwrap_or(now), kind, after: None };
+    let filter = Filter { from: args.from, to: args.to.or(Some(now)), kind, ..Filter::default() };
     let open = shell.open()?;
     open.act(shell, |work| {
         // Before the first line of it, since whoever takes a copy may take what there is and leave.
-        work.tell(Event::new(Kind::AuditExported, Actor::Operator).with(json!({
-            "format": format.as_str(), "from": filter.from, "to": filter.to, "kind": filter.kind,
-        })));
+        work.tell(exported(Actor::Operator, format, &filter));
         Ok(Ok(()))
     })?;
     match write_all(&open, format, filter, &mut BufWriter::new(std::io::stdout())) {

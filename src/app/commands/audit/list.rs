@@ -2,7 +2,7 @@
 
 use super::known;
 use crate::app::commands::{Refusal, Shell, table};
-use crate::audit::{Listed, list};
+use crate::audit::{Filter, Listed, newest};
 
 #[derive(clap::Args)]
 pub(in crate::app::commands) struct Args {
@@ -15,8 +15,9 @@ pub(in crate::app::commands) struct Args {
 }
 
 pub(super) fn run(shell: &Shell, args: &Args) -> Result<(), Refusal> {
-    let kind = args.kind.as_deref().map(known).transpose()?;
-    let events = shell.open()?.ledger.read_here(|connection| list(connection, kind, args.limit))?;
+    let kind = args.kind.as_deref().map(known).transpose()?.map(str::to_owned);
+    let filter = Filter { kind, ..Filter::default() };
+    let events = shell.open()?.ledger.read_here(|connection| newest(connection, &filter, args.limit))?;
     shell.say(&events, || {
         table(
             &["WHEN", "WHAT", "OUTCOME", "WHO", "ON", "IP", "REQUEST"],

@@ -1,20 +1,15 @@
 //! `grantor audit verify`
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use chrono::{DateTime, Days, Months, NaiveDate, Utc};
-use serde_json::json;
+use chrono::{DateTime, Utc};
 
 use super::moment;
-use crate::app::checkpoints::is_signed;
 use crate::app::commands::{Refusal, Shell};
 use crate::app::database::known_master_key;
-use crate::audit::chain::{Kept, Report, Scope, Statement, verify};
-use crate::kernel::Fault;
-use crate::platform::db::{self, Connection, LogRetention};
-use crate::signing::store::all as all_keys;
+use crate::app::verification::{Asked, Ours, verified};
+use crate::audit::chain::{Report, Statement};
 
 #[derive(clap::Args)]
 pub(in crate::app::commands) struct Args {
@@ -37,21 +32,13 @@ pub(super) fn run(shell: &Shell, args: &Args) -> Result<ExitCode, Refusal> {
     let elsewhere = args.against.as_deref().map(read_checkpoints).transpose()?.unwrap_or_default();
     let mut settings = shell.settings.audit.clone();
     settings.retention_days = args.retention_days.unwrap_or(settings.retention_days);
-    let (retention, today) = (settings.retention(), shell.clock.now().date_naive());
+    let elsewhere = elsewhere.as_slice();
+    let asked = Asked { from: args.from, to: args.to, elsewhere, may_go_on: &|| true };
     let open = shell.open()?;
-    let master = known_master_key(&shell.settings)?;
-    let report = open.ledger.read_here(|connection| {
-        let (months, keys) = (months(connection, today, retention)?, all_keys(connection)?);
-        let scope = Scope {
-            from: args.from,
-            to: args.to,
-            kept: Kept { months, may_be_gone: &|month| may_be_gone(month, today, retention) },
-            signed: &|checkpoint| is_signed(checkpoint, &keys, master.as_ref()),
-            elsewhere: &elsewhere,
-        };
-        verify(connection, &scope)
-    })?;
-    shell.say(&as_json(&report), || words(&report))?;
+    let ours = Ours { retention: settings.retention(), master: known_master_key(&shell.settings)? };
+    let today = shell.clock.now().date_naive();
+    let report = open.ledger.read_here(|connection| verified(connection, &ours, today, &asked))?;
+    shell.say(&report.json(), || words(&report))?;
     Ok(if report.flaw.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -69,35 +56,6 @@ fn read_checkpoints(path: &Path) -> Result<Vec<Statement>, Refusal> {
     } else {
         Ok(read)
     }
-}
-
-/// The months that have a partition, by their first day.
-fn months(
-    connection: &mut Connection,
-    today: NaiveDate,
-    retention: LogRetention,
-) -> Result<BTreeSet<NaiveDate>, Fault> {
-    let partitions = db::partitions(connection, today, retention)?;
-    let attached = partitions.into_iter().filter(|part| part.parent == "events" && !part.is_pending);
-    Ok(attached.map(|part| part.starts).collect())
-}
-
-fn may_be_gone(month: NaiveDate, today: NaiveDate, retention: LogRetention) -> bool {
-    let LogRetention::Days(days) = retention else { return false };
-    let over =
-        month.checked_add_months(Months::new(1)).and_then(|end| end.checked_add_days(Days::new(days.into())));
-    over.is_some_and(|over| over <= today)
-}
-
-fn as_json(report: &Report) -> serde_json::Value {
-    json!({
-        "ok": report.flaw.is_none(),
-        "events": report.events, "batches": report.batches, "dropped": report.dropped,
-        "skipped": report.skipped, "waiting": report.waiting,
-        "checkpoints": report.checkpoints, "unvouched_checkpoints": report.unvouched,
-        "checkpoints_elsewhere": report.elsewhere,
-        "flaw": report.flaw.as_ref().map(|flaw| flaw.json()),
-    })
 }
 
 fn words(report: &Report) -> String {
@@ -126,18 +84,4 @@ fn words(report: &Report) -> String {
         lines.push("No checkpoint that counts: nothing would show that the end was cut off.".to_owned());
     }
     lines.join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_month_may_be_gone_when_its_last_day_is_old_enough() {
-        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        let gone = |today, retention| may_be_gone(day("2026-11-01"), day(today), retention);
-        assert!(!gone("2026-12-30", LogRetention::Days(30)));
-        assert!(gone("2026-12-31", LogRetention::Days(30)));
-        assert!(!gone("9999-01-01", LogRetention::ForEver));
-    }
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::app::commands::moment::Moment;
 use crate::app::commands::{Refusal, Shell, table};
 use crate::traffic::store::{Cursor, Filter, Logged, list};
+use crate::traffic::{Ruling, Statuses};
 
 #[derive(clap::Args)]
 pub(in crate::app::commands) struct Args {
@@ -39,26 +40,6 @@ pub(in crate::app::commands) struct Args {
     cursor: Option<String>,
 }
 
-/// Statuses: one, or a hundred of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::app::commands) struct Statuses(i16, i16);
-
-impl std::str::FromStr for Statuses {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let digit = text.strip_suffix("xx").and_then(|digit| digit.parse::<u8>().ok());
-        let hundred = digit.map(|digit| i16::from(digit) * 100);
-        let statuses = match hundred {
-            Some(first) => Some(Self(first, first + 99)),
-            None => text.parse().ok().map(|status| Self(status, status)),
-        };
-        statuses
-            .filter(|Self(first, _)| (100..600).contains(first))
-            .ok_or_else(|| "a status is a number like 403, or 4xx".to_owned())
-    }
-}
-
 pub(super) fn run(shell: &Shell, args: &Args) -> Result<(), Refusal> {
     let filter = filter(args, shell.clock.now())?;
     let most = usize::from(args.limit);
@@ -73,18 +54,18 @@ pub(super) fn run(shell: &Shell, args: &Args) -> Result<(), Refusal> {
 }
 
 fn filter(args: &Args, now: DateTime<Utc>) -> Result<Filter, Refusal> {
-    let known = ["allow", "deny", "limit", "error"];
+    let known = Ruling::ALL.map(Ruling::as_str);
     if let Some(decision) = args.decision.as_deref().filter(|decision| !known.contains(decision)) {
         return Err(Refusal(format!("there is no decision {decision}; there are {}", known.join(", "))));
     }
     let read = |text: &String| Cursor::parse(text).ok_or_else(|| Refusal(format!("{text} is no cursor")));
-    let Statuses(from, to) = args.status.unwrap_or(Statuses(0, i16::MAX));
     Ok(Filter {
         account: args.account,
+        accounts: None,
         credential: args.credential,
         service: args.service,
-        status_from: args.status.map(|_| from),
-        status_to: args.status.map(|_| to),
+        status_from: args.status.map(|status| status.from),
+        status_to: args.status.map(|status| status.to),
         decision: args.decision.clone(),
         since: args.since.map(|since| since.at(now)),
         until: args.until.map(|until| until.at(now)),
@@ -103,18 +84,4 @@ fn row(call: &Logged) -> Vec<String> {
         call.account_id.map(|id| id.to_string()).unwrap_or_default(),
         call.request_id.to_string(),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statuses_are_one_or_a_hundred() {
-        assert_eq!("403".parse(), Ok(Statuses(403, 403)));
-        assert_eq!("4xx".parse(), Ok(Statuses(400, 499)));
-        for text in ["", "xx", "99", "600", "7xx", "40x", "4XX", "32768", "255xx", "999xx", "-4xx"] {
-            assert!(text.parse::<Statuses>().is_err(), "{text}");
-        }
-    }
 }
