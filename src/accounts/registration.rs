@@ -46,6 +46,7 @@ fn say(words: impl ToString) -> RegistrationProblem {
 /// Registers a person with the hash of their password.
 pub fn register(
     work: &mut Work<'_>,
+    by: Actor,
     user: &NewUser,
     hash: &str,
 ) -> Result<Result<PrincipalId, RegistrationProblem>, Fault> {
@@ -56,7 +57,7 @@ pub fn register(
         return Ok(Err(say("the identifier or the e-mail address is taken")));
     }
     let data = json!({ "identifier": user.identifier.as_str() });
-    work.tell(Event::new(Kind::UserCreated, Actor::Operator).on("user", id).with(data));
+    work.tell(Event::new(Kind::UserCreated, by).on("user", id).with(data));
     Ok(Ok(id))
 }
 

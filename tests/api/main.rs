@@ -59,6 +59,7 @@ mod redirect_uri;
 mod refresh;
 mod resources;
 mod revocation;
+mod services_api;
 mod sign_in;
 mod signing;
 mod startup_errors;

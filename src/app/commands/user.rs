@@ -86,7 +86,7 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
 fn add(shell: &Shell, user: &NewUser, is_administrator: bool) -> Result<(), Refusal> {
     let hash = new_hash(shell)?;
     let id = shell.open()?.try_act(shell, |work| {
-        let registered = register(work, user, &hash)?;
+        let registered = register(work, Actor::Operator, user, &hash)?;
         if let (Ok(id), true) = (&registered, is_administrator) {
             promote(work, Actor::Operator, *id, true)?;
         }
