@@ -20,6 +20,7 @@ mod calls;
 mod chain;
 mod client_authentication;
 mod client_credentials;
+mod clients_api;
 mod code;
 mod commands;
 mod connected_apps;

@@ -15,7 +15,7 @@ use crate::oauth::OAuth;
 use crate::platform::api::{self, Endpoint, openapi};
 use crate::platform::faces::only;
 use crate::platform::problem::ProblemFace;
-use crate::{accounts, credentials, services};
+use crate::{accounts, clients, credentials, services};
 
 /// Every endpoint there is.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -26,6 +26,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         accounts::plans::http::endpoints(),
         credentials::api::http::endpoints(),
         services::api::endpoints(),
+        clients::api::endpoints(),
     ]
     .concat()
 }
