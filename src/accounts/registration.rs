@@ -33,8 +33,9 @@ impl NewUser {
     ) -> Result<Self, RegistrationProblem> {
         let identifier = UserIdentifier::parse(identifier).map_err(say)?;
         let name = DisplayText::parse(name.unwrap_or(identifier.as_str()), DisplayText::MOST_OF_A_NAME)
-            .map_err(say)?;
-        let email = email.map(EmailAddress::parse).transpose().map_err(say)?;
+            .map_err(|problem| say(format!("name: {problem}")))?;
+        let email = email.map(EmailAddress::parse).transpose();
+        let email = email.map_err(|problem| say(format!("email: {problem}")))?;
         Ok(Self { identifier, name, email })
     }
 }

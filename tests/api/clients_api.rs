@@ -3,13 +3,13 @@
 use chrono::Duration;
 use grantor::accounts::organizations::Role;
 use grantor::audit::Actor;
-use grantor::kernel::{PrincipalId, SecretHash};
+use grantor::kernel::PrincipalId;
 use grantor::services::access::let_call;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::management::Voice;
-use crate::support::{ADA, Answer, App, BOB, TestClient, count, dump, told};
+use crate::support::{ADA, Answer, App, BOB, TestClient, count, dump, hash_of, told};
 
 const CLIENTS: &str = "clients:*";
 
@@ -79,7 +79,7 @@ async fn a_member_registers_a_client_of_the_organization_and_gets_its_secret_onc
     assert_eq!(events.last().and_then(|event| event.actor_id), Some(BOB.id().uuid()));
     // S04, B12: neither the secret nor its hash, to nobody, in no place.
     let secret = client.secret.expect("a secret");
-    let hash: String = SecretHash::of(&secret).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hash_of(&secret);
     for answer in [&one, &all] {
         assert!(!answer.body.contains(&secret) && !answer.body.contains(&hash), "{}", answer.body);
     }

@@ -387,7 +387,7 @@ fn what_is_wrong_with_a_user_is_said() {
             "the identifier or the e-mail address is taken",
         ),
         (&["add", "e v e"], PASSWORD, "a user name is 1 to 64 letters, digits, dots, underscores or hyphens"),
-        (&["add", "eva", "--email", "nowhere"], PASSWORD, "not an e-mail address"),
+        (&["add", "eva", "--email", "nowhere"], PASSWORD, "email: not an e-mail address"),
         (
             &["add", "eva", "--name", "E\u{202e}va"],
             PASSWORD,

@@ -15,7 +15,7 @@ use crate::oauth::OAuth;
 use crate::platform::api::{self, Endpoint, openapi};
 use crate::platform::faces::only;
 use crate::platform::problem::ProblemFace;
-use crate::{accounts, clients, credentials, services};
+use crate::{accounts, clients, credentials, grants, services};
 
 /// Every endpoint there is.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -27,6 +27,10 @@ pub fn endpoints() -> Vec<Endpoint> {
         credentials::api::http::endpoints(),
         services::api::endpoints(),
         clients::api::endpoints(),
+        accounts::people::endpoints(),
+        grants::ending::api::endpoints(),
+        grants::apps::api::endpoints(),
+        accounts::profile::api::endpoints(),
     ]
     .concat()
 }
