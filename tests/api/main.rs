@@ -60,6 +60,7 @@ mod redirect_uri;
 mod refresh;
 mod resources;
 mod revocation;
+mod revoked_credentials;
 mod self_api;
 mod services_api;
 mod sign_in;
