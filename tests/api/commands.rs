@@ -391,7 +391,7 @@ fn what_is_wrong_with_a_user_is_said() {
         (
             &["add", "eva", "--name", "E\u{202e}va"],
             PASSWORD,
-            "text has a line break or an invisible character",
+            "name: text has a line break or an invisible character",
         ),
         (&["add", "eva"], "short", "password must have at least 10 characters"),
         (&["add", "eva"], "", "standard input holds no password"),

@@ -39,14 +39,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         at(
             Method::PUT,
             ONE,
-            || web::to(put),
+            || web::to(give),
             "Lets somebody call a service with their keys; for administrators. It may be so already.",
         )
         .scope("services:write"),
         at(
             Method::DELETE,
             ONE,
-            || web::to(delete),
+            || web::to(withdraw),
             "Takes that back; for administrators. It may be so already.",
         )
         .scope("services:write"),
@@ -67,7 +67,7 @@ async fn list(
     Ok(api::ok(&query.of_all(found?, |own| own.principal.to_string(), |own| shown(&own))))
 }
 
-async fn put(
+async fn give(
     accounts: web::Data<Accounts>,
     context: Context,
     by: By,
@@ -76,7 +76,7 @@ async fn put(
     change(&accounts, &context, by, path.into_inner(), let_call).await
 }
 
-async fn delete(
+async fn withdraw(
     accounts: web::Data<Accounts>,
     context: Context,
     by: By,

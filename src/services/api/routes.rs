@@ -57,7 +57,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         at(
             Method::DELETE,
             "/services/{id}/routes/{route}",
-            || web::to(delete),
+            || web::to(end),
             "Removes a route; for administrators.",
         )
         .scope("services:write"),
@@ -104,7 +104,7 @@ fn wanted(body: &Members) -> Result<NewRoute, Denial> {
     })
 }
 
-async fn delete(
+async fn end(
     accounts: web::Data<Accounts>,
     context: Context,
     By(caller): By,
