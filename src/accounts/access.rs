@@ -39,6 +39,13 @@ pub fn administer(caller: &Caller) -> Result<(), Denial> {
     if caller.is_administrator { Ok(()) } else { Err(Denial::Forbidden) }
 }
 
+/// The person who calls by a personal token of their own. An app that acts for somebody is not them, and learns
+/// nothing of where else they are signed in, or what other apps they use.
+pub fn person(caller: &Caller) -> Result<PrincipalId, Denial> {
+    let is_own = caller.kind == PrincipalKind::User && caller.credential.is_some();
+    if is_own { Ok(caller.principal) } else { Err(Denial::Forbidden) }
+}
+
 /// A key of an organization, or a client of it, may do no more for it than its developers, whoever made the key.
 fn standing(connection: &mut Connection, caller: &Caller, account: PrincipalId) -> Result<Standing, Fault> {
     if caller.is_administrator {

@@ -7,6 +7,7 @@ pub mod interactions;
 pub mod me;
 pub mod organizations;
 pub mod passwords;
+pub mod people;
 pub mod plans;
 pub mod profile;
 pub mod registration;

@@ -33,8 +33,9 @@ impl NewUser {
     ) -> Result<Self, RegistrationProblem> {
         let identifier = UserIdentifier::parse(identifier).map_err(say)?;
         let name = DisplayText::parse(name.unwrap_or(identifier.as_str()), DisplayText::MOST_OF_A_NAME)
-            .map_err(say)?;
-        let email = email.map(EmailAddress::parse).transpose().map_err(say)?;
+            .map_err(|problem| say(format!("name: {problem}")))?;
+        let email = email.map(EmailAddress::parse).transpose();
+        let email = email.map_err(|problem| say(format!("email: {problem}")))?;
         Ok(Self { identifier, name, email })
     }
 }
@@ -46,6 +47,7 @@ fn say(words: impl ToString) -> RegistrationProblem {
 /// Registers a person with the hash of their password.
 pub fn register(
     work: &mut Work<'_>,
+    by: Actor,
     user: &NewUser,
     hash: &str,
 ) -> Result<Result<PrincipalId, RegistrationProblem>, Fault> {
@@ -56,7 +58,7 @@ pub fn register(
         return Ok(Err(say("the identifier or the e-mail address is taken")));
     }
     let data = json!({ "identifier": user.identifier.as_str() });
-    work.tell(Event::new(Kind::UserCreated, Actor::Operator).on("user", id).with(data));
+    work.tell(Event::new(Kind::UserCreated, by).on("user", id).with(data));
     Ok(Ok(id))
 }
 

@@ -331,6 +331,18 @@ pub fn lock_user(work: &mut Work<'_>, id: PrincipalId) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The same for this person and every administrator, in one order, so that two who do it do not wait for each other;
+/// returns the administrators.
+pub fn lock_user_and_administrators(work: &mut Work<'_>, id: PrincipalId) -> Result<Vec<PrincipalId>, Fault> {
+    let locked: Vec<(Uuid, bool)> = users::table
+        .filter(users::administrator_since.is_not_null().or(users::principal_id.eq(id.uuid())))
+        .order(users::principal_id)
+        .select((users::principal_id, users::administrator_since.is_not_null()))
+        .for_no_key_update()
+        .load(&mut **work)?;
+    Ok(locked.into_iter().filter(|(_, is_one)| *is_one).map(|(id, _)| PrincipalId::from_uuid(id)).collect())
+}
+
 /// Holds a principal's row alone until the act ends.
 pub fn lock_principal(work: &mut Work<'_>, id: PrincipalId) -> Result<(), Fault> {
     principals::table
@@ -399,6 +411,24 @@ pub fn list_users(connection: &mut Connection) -> Result<Vec<User>, Fault> {
         .select((UserRow::as_select(), PrincipalRow::as_select()))
         .load(connection)?;
     Ok(rows.into_iter().map(joined).collect())
+}
+
+/// So many people behind one of them.
+pub fn page_of_users(
+    connection: &mut Connection,
+    after: Option<PrincipalId>,
+    most: i64,
+) -> Result<Vec<User>, Fault> {
+    let mut query = users::table
+        .inner_join(principals::table)
+        .order(users::principal_id)
+        .limit(most)
+        .select((UserRow::as_select(), PrincipalRow::as_select()))
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(users::principal_id.gt(after.uuid()));
+    }
+    Ok(query.load(connection)?.into_iter().map(joined).collect())
 }
 
 /// Whether there is anybody who could sign in.

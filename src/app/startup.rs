@@ -270,6 +270,7 @@ fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> 
     let (accounts, oauth, limit) = (shared.accounts.clone(), shared.oauth.clone(), settings.body_limit);
     let (credentials, forward_auth) = (shared.credentials.clone(), shared.forward_auth.clone());
     let (ledger, auditor) = (web::Data::new(shared.ledger.clone()), shared.auditor.clone());
+    let keys = web::Data::from(Arc::clone(&shared.keys));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(door.clone())
@@ -278,6 +279,7 @@ fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> 
             .app_data(accounts.clone())
             .app_data(oauth.clone())
             .app_data(credentials.clone())
+            .app_data(keys.clone())
             .app_data(forward_auth.clone())
             .app_data(ledger.clone())
             .app_data(auditor.clone())

@@ -31,11 +31,11 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// An operator made a user.
+    /// A user was made.
     UserCreated = "user.created", "success";
-    /// An operator disabled a user; sessions and families end with it.
+    /// A user was disabled; sessions and families end with it.
     UserDisabled = "user.disabled", "success";
-    /// An operator let a disabled user act again.
+    /// A disabled user may act again.
     UserEnabled = "user.enabled", "success";
     /// A password was set; sessions and families end with it.
     UserPasswordChanged = "user.password_changed", "success";
@@ -77,27 +77,27 @@ kinds! {
     PlanEnabled = "plan.enabled", "success";
     /// An account has another plan from now on.
     AccountPlanChanged = "account.plan_changed", "success";
-    /// An operator made a service.
+    /// A service was made.
     ServiceCreated = "service.created", "success";
-    /// An operator shut a service: nobody may call it.
+    /// A service was shut: nobody may call it.
     ServiceDisabled = "service.disabled", "success";
-    /// An operator let a service be called again.
+    /// A service that was shut may be called again.
     ServiceEnabled = "service.enabled", "success";
-    /// An operator let a principal call a service with its keys.
+    /// A principal was let to call a service with its keys; `data.principal` says which.
     ServiceGranted = "service.granted", "success";
-    /// An operator took that back.
+    /// That was taken back.
     ServiceWithdrawn = "service.withdrawn", "success";
-    /// An operator had a part of a service ask for something of its own.
+    /// A part of a service asks for something of its own from now on.
     RouteAdded = "service.route_added", "success";
-    /// An operator removed such a part.
+    /// Such a part was removed.
     RouteRemoved = "service.route_removed", "success";
-    /// An operator registered a client.
+    /// A client was registered.
     ClientCreated = "client.created", "success";
-    /// An operator gave a client a new secret; the old one ends after the overlap.
+    /// A client got a new secret; the old one ends after the overlap.
     ClientSecretRotated = "client.secret_rotated", "success";
-    /// An operator disabled a client.
+    /// A client was disabled.
     ClientDisabled = "client.disabled", "success";
-    /// An operator let a disabled client act again.
+    /// A disabled client may act again.
     ClientEnabled = "client.enabled", "success";
     /// An API key or a personal token was made; `data` says for whom, and what it may do.
     CredentialCreated = "credential.created", "success";

@@ -1,5 +1,6 @@
 //! OAuth clients: their registration, and how they prove who they are.
 
+pub mod api;
 pub mod authentication;
 mod directory;
 pub mod registration;

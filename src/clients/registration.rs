@@ -11,7 +11,7 @@ use crate::audit::{Actor, Event, Kind, Work};
 use crate::clients::{AuthMethod, Client, GrantType, store};
 use crate::credentials::client_secrets::store::{client_secrets, end_others, insert_client_secret};
 use crate::kernel::{
-    AccessTokenFormat, ClientId, CredentialId, DisplayText, Fault, LastingTag, Origin, PlainSecret,
+    AccessTokenFormat, ClientId, CredentialId, Denial, DisplayText, Fault, LastingTag, Origin, PlainSecret,
     PrincipalId, PrincipalKind, RedirectUri, Scope,
 };
 use crate::platform::entropy::Entropy;
@@ -57,8 +57,25 @@ pub struct Registration {
 
 /// What is wrong with a registration, in words for whoever typed it.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("{0}")]
-pub struct RegistrationProblem(String);
+pub enum RegistrationProblem {
+    /// It cannot be so.
+    #[error("{0}")]
+    Unfit(String),
+    /// The `client_id` is another's.
+    #[error("{}", TAKEN)]
+    Taken,
+}
+
+const TAKEN: &str = "this client_id is taken";
+
+impl From<RegistrationProblem> for Denial {
+    fn from(problem: RegistrationProblem) -> Self {
+        match problem {
+            RegistrationProblem::Unfit(words) => Denial::Unfit(words),
+            RegistrationProblem::Taken => Denial::Conflict(TAKEN),
+        }
+    }
+}
 
 /// A registered client, with the one showing of its secret.
 pub struct Registered {
@@ -204,11 +221,11 @@ impl Registration {
 }
 
 fn say(words: &str) -> RegistrationProblem {
-    RegistrationProblem(words.to_owned())
+    RegistrationProblem::Unfit(words.to_owned())
 }
 
 fn wrong(field: &str, problem: &impl ToString) -> RegistrationProblem {
-    RegistrationProblem(format!("{field}: {}", problem.to_string()))
+    RegistrationProblem::Unfit(format!("{field}: {}", problem.to_string()))
 }
 
 fn text(typed: &str, field: &str) -> Result<String, RegistrationProblem> {
@@ -232,6 +249,7 @@ pub type Registering<T> = Result<Result<T, RegistrationProblem>, Fault>;
 /// Registers a client. `imported`: the secret it had elsewhere.
 pub fn register(
     work: &mut Work<'_>,
+    by: Actor,
     registration: &Registration,
     imported: Option<PlainSecret>,
 ) -> Registering<Registered> {
@@ -244,12 +262,11 @@ pub fn register(
     if imported.is_some() && !client.confidential {
         return Ok(Err(say("a public client has no secret")));
     }
-    let taken = || Ok(Err(say("this client_id is taken")));
     if let Err(problem) = holds_account(work, registration)? {
         return Ok(Err(problem));
     }
     if !insert_its_principal(work, &client)? || !store::insert(work, &client)? {
-        return taken();
+        return Ok(Err(RegistrationProblem::Taken));
     }
     let is_imported = imported.is_some();
     let secret = imported.unwrap_or_else(|| Entropy.bearer(LastingTag::ClientSecret));
@@ -265,14 +282,10 @@ pub fn register(
             ));
         }
     }
-    work.tell(
-        Event::new(Kind::ClientCreated, Actor::Operator).on("client", principal).about(principal).with(
-            json!({
-                "client_id": client.id.as_str(), "name": client.name, "confidential": client.confidential,
-                "account": client.account,
-            }),
-        ),
-    );
+    work.tell(Event::new(Kind::ClientCreated, by).on("client", principal).about(principal).with(json!({
+        "client_id": client.id.as_str(), "name": client.name, "confidential": client.confidential,
+        "account": client.account,
+    })));
     let secret = client.confidential.then_some(secret);
     Ok(Ok(Registered { client, secret, warning }))
 }
@@ -310,7 +323,12 @@ fn end_at(work: &mut Work<'_>, owner: PrincipalId, end: chrono::DateTime<chrono:
 }
 
 /// Gives a client a new secret; the others work until the overlap is over.
-pub fn rotate_secret(work: &mut Work<'_>, id: &ClientId, overlap: Duration) -> Registering<PlainSecret> {
+pub fn rotate_secret(
+    work: &mut Work<'_>,
+    by: Actor,
+    id: &ClientId,
+    overlap: Duration,
+) -> Registering<PlainSecret> {
     let Some(client) = store::find(work, id)? else {
         return Ok(Err(say("there is no such client")));
     };
@@ -326,7 +344,7 @@ pub fn rotate_secret(work: &mut Work<'_>, id: &ClientId, overlap: Duration) -> R
     let end = work.now() + overlap;
     end_others(work, client.principal, new, end)?;
     work.tell(
-        Event::new(Kind::ClientSecretRotated, Actor::Operator)
+        Event::new(Kind::ClientSecretRotated, by)
             .on("client", client.principal)
             .about(client.principal)
             .with(json!({ "old_secrets_end_at": end })),
@@ -335,13 +353,13 @@ pub fn rotate_secret(work: &mut Work<'_>, id: &ClientId, overlap: Duration) -> R
 }
 
 /// Lets a client act, or no longer: its tokens die with it at once, and come back with it as far as they live.
-pub fn disable(work: &mut Work<'_>, id: &ClientId, disabled: bool) -> Registering<()> {
+pub fn disable(work: &mut Work<'_>, by: Actor, id: &ClientId, disabled: bool) -> Registering<()> {
     let Some(client) = store::find(work, id)? else {
         return Ok(Err(say("there is no such client")));
     };
     if set_disabled(work, client.principal, disabled)? {
         let kind = if disabled { Kind::ClientDisabled } else { Kind::ClientEnabled };
-        work.tell(Event::new(kind, Actor::Operator).on("client", client.principal).about(client.principal));
+        work.tell(Event::new(kind, by).on("client", client.principal).about(client.principal));
     } else {
         work.nothing_to_tell("it already was so");
     }

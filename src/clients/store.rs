@@ -148,6 +148,30 @@ pub fn find(connection: &mut Connection, id: &ClientId) -> Result<Option<Client>
     Ok(complete(connection, rows)?.pop())
 }
 
+/// The same with its secrets.
+pub fn find_known(connection: &mut Connection, id: &ClientId) -> Result<Option<Arc<Known>>, Fault> {
+    Ok(Find::find(&[&Find::Id(id.clone())], connection)?.pop().flatten())
+}
+
+/// The clients among these principals, or all of them, with their secrets: so many behind one of them.
+pub fn page(
+    connection: &mut Connection,
+    principals: Option<&[PrincipalId]>,
+    after: Option<PrincipalId>,
+    most: i64,
+) -> Result<Vec<Arc<Known>>, Fault> {
+    let mut query =
+        clients::table.order(clients::principal_id).limit(most).select(Row::as_select()).into_boxed();
+    if let Some(principals) = principals {
+        query = query.filter(clients::principal_id.eq_any(principals.iter().map(|id| id.uuid())));
+    }
+    if let Some(after) = after {
+        query = query.filter(clients::principal_id.gt(after.uuid()));
+    }
+    let rows = query.load(connection)?;
+    with_secrets(connection, rows)
+}
+
 /// Finds a client by the principal it is.
 pub fn find_by_principal(connection: &mut Connection, id: PrincipalId) -> Result<Option<Client>, Fault> {
     let rows = clients::table.find(id.uuid()).select(Row::as_select()).load(connection)?;

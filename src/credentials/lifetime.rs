@@ -106,6 +106,11 @@ impl Overlap {
         })
     }
 
+    /// How long.
+    pub fn span(self) -> Duration {
+        self.0
+    }
+
     /// When a credential that gets its successor now ends: not later than it would have.
     pub fn end(self, credential: &Credential, now: DateTime<Utc>) -> DateTime<Utc> {
         let end = now + self.0;

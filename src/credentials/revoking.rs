@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::credentials::{Credential, CredentialSettings, rules, store};
-use crate::kernel::Fault;
+use crate::kernel::{Fault, SecretHash};
 
 /// Takes a credential back, on every node within a second. `false`: it was taken back before, and nothing is told.
 pub fn revoke(
@@ -14,6 +14,17 @@ pub fn revoke(
     reason: &str,
 ) -> Result<bool, Fault> {
     end(work, Kind::CredentialRevoked, actor, credential, reason)
+}
+
+/// Takes back the credential of this hash because whoever holds it says so: who has it may end it. `false`: there is none;
+/// one that was taken back before is one all the same.
+pub fn given_up(work: &mut Work<'_>, hash: SecretHash, by: Actor) -> Result<bool, Fault> {
+    let Some(credential) = store::find_by_hash(work, hash)? else {
+        work.nothing_to_tell("it is nobody's");
+        return Ok(false);
+    };
+    revoke(work, by, &credential, "revoked by its holder")?;
+    Ok(true)
 }
 
 /// Takes back whatever credential has this text: somebody found it where it does not belong. Whoever has it may end it,

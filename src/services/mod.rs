@@ -1,6 +1,7 @@
 //! Resource servers: what they are called, which audience their tokens name, which scopes they understand.
 
 pub mod access;
+pub mod api;
 mod directory;
 pub mod registration;
 pub mod routes;

@@ -4,7 +4,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use crate::audit::{Actor, Event, Kind, Work};
-use crate::kernel::{AccessTokenFormat, DisplayText, Fault, ScopeToken, ServiceId};
+use crate::kernel::{AccessTokenFormat, Denial, DisplayText, Fault, ScopeToken, ServiceId};
 use crate::platform::entropy::Entropy;
 use crate::services::store::{catalogue, insert};
 use crate::services::{Catalogue, Service, ServiceScope};
@@ -50,8 +50,25 @@ pub struct Registration {
 
 /// What is wrong with a registration, in words for whoever typed it.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("{0}")]
-pub struct RegistrationProblem(String);
+pub enum RegistrationProblem {
+    /// It cannot be so.
+    #[error("{0}")]
+    Unfit(String),
+    /// It is another's already.
+    #[error("{0}")]
+    Taken(String),
+}
+
+impl From<RegistrationProblem> for Denial {
+    fn from(problem: RegistrationProblem) -> Self {
+        match problem {
+            RegistrationProblem::Unfit(words) => Denial::Unfit(words),
+            RegistrationProblem::Taken(_) => Denial::Conflict(TAKEN),
+        }
+    }
+}
+
+const TAKEN: &str = "the name, the audience or one of the scopes is another's";
 
 impl Registration {
     /// Checks the whole and makes a service of it, not yet stored.
@@ -120,17 +137,21 @@ fn check_audience(audience: &str) -> Result<(), RegistrationProblem> {
 }
 
 fn say(words: impl ToString) -> RegistrationProblem {
-    RegistrationProblem(words.to_string())
+    RegistrationProblem::Unfit(words.to_string())
+}
+
+fn is_taken(words: impl ToString) -> RegistrationProblem {
+    RegistrationProblem::Taken(words.to_string())
 }
 
 /// What of a new service is another's already, if anything is.
 fn taken(new: &Service, known: &Catalogue) -> Option<RegistrationProblem> {
     let (name, audience) = (&new.name, &new.audience);
     if known.services().any(|service| service.name == *name) {
-        return Some(say(format!("there is a service {name} already")));
+        return Some(is_taken(format!("there is a service {name} already")));
     }
     if let Some(service) = known.services().find(|service| service.audience == *audience) {
-        return Some(say(format!("the audience {audience} is that of the service {}", service.name)));
+        return Some(is_taken(format!("the audience {audience} is that of the service {}", service.name)));
     }
     let twice = new
         .scopes
@@ -143,13 +164,14 @@ fn taken(new: &Service, known: &Catalogue) -> Option<RegistrationProblem> {
     known.services().find_map(|service| {
         let has = |scope: &&ServiceScope| service.scopes.iter().any(|own| own.value == scope.value);
         let scope = &new.scopes.iter().find(has)?.value;
-        Some(say(format!("the scope {scope} is one of the service {}", service.name)))
+        Some(is_taken(format!("the scope {scope} is one of the service {}", service.name)))
     })
 }
 
 /// Registers a service with its scopes.
 pub fn register(
     work: &mut Work<'_>,
+    by: Actor,
     registration: &Registration,
 ) -> Result<Result<Service, RegistrationProblem>, Fault> {
     let id = ServiceId::from_uuid(Entropy.id(work.now()));
@@ -162,9 +184,9 @@ pub fn register(
     }
     // Another command may have been faster since.
     if !insert(work, &service)? {
-        return Ok(Err(say("the name, the audience or one of the scopes is taken")));
+        return Ok(Err(is_taken(TAKEN)));
     }
     let data = json!({ "name": service.name, "audience": service.audience });
-    work.tell(Event::new(Kind::ServiceCreated, Actor::Operator).on("service", id).with(data));
+    work.tell(Event::new(Kind::ServiceCreated, by).on("service", id).with(data));
     Ok(Ok(service))
 }

@@ -100,7 +100,7 @@ impl RouteRow {
     }
 }
 
-/// Adds a route after those there are, or before one of them. `false`: there is none at that place.
+/// Adds a route at its place; what stands there and behind it moves on by one.
 pub fn insert_route(work: &mut Work<'_>, service: ServiceId, route: &Route) -> Result<(), Fault> {
     work.stale(Stale::Catalogue);
     let later = service_routes::table
@@ -176,6 +176,15 @@ pub fn ungrant(work: &mut Work<'_>, principal: PrincipalId, service: ServiceId) 
     let gone = diesel::delete(service_grants::table.find((principal.uuid(), service.uuid())))
         .execute(&mut **work)?;
     Ok(gone == 1)
+}
+
+/// The services that any of these principals was let to call.
+pub fn granted(connection: &mut Connection, principals: &[PrincipalId]) -> Result<HashSet<ServiceId>, Fault> {
+    let rows: Vec<Uuid> = service_grants::table
+        .filter(service_grants::principal_id.eq_any(principals.iter().map(|id| id.uuid())))
+        .select(service_grants::service_id)
+        .load(connection)?;
+    Ok(rows.into_iter().map(ServiceId::from_uuid).collect())
 }
 
 /// Who was let to call a service, the latest first.

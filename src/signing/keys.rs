@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chrono::{DateTime, Utc};
 
 use crate::audit::Ledger;
-use crate::kernel::{Fault, FaultKind, Stale};
+use crate::kernel::{AccessTokenFormat, Denial, Fault, FaultKind, Stale};
 use crate::platform::cache::{Cache, Caches};
 use crate::platform::context::Context;
 use crate::signing::life::{self, Due};
@@ -109,6 +109,21 @@ impl Keys {
     /// Whether this node can sign, as far as that is its operator's choice.
     pub fn is_on(&self) -> bool {
         self.master.is_some()
+    }
+
+    /// Our name, as tokens say it.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Refuses to promise tokens of a form that this node cannot issue: a JWT needs a key, and that a master key.
+    pub fn can_issue(&self, format: Option<&str>) -> Result<(), Denial> {
+        let is_jwt = format.and_then(AccessTokenFormat::parse) == Some(AccessTokenFormat::Jwt);
+        if is_jwt && !self.is_on() {
+            let words = "access_token_format: there are no JWTs, since this server has no master key";
+            return Err(Denial::Unfit(words.to_owned()));
+        }
+        Ok(())
     }
 
     /// The keys as they were last seen.

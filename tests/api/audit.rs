@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use grantor::accounts::store::{insert_principal, insert_user};
+use grantor::audit::Actor;
 use grantor::clients::registration::{Registration, disable, register, rotate_secret};
 use grantor::kernel::{ClientId, Denial, EmailAddress, PrincipalId, PrincipalKind, UserIdentifier};
 use serde_json::json;
@@ -168,9 +169,11 @@ async fn what_an_operator_does_to_a_client_is_told() {
     let app = App::start().await;
     let client = app.web_client();
     let id = ClientId::parse(&client.id).expect("a client_id");
-    app.operator(|work| Ok(rotate_secret(work, &id, Duration::hours(1))?.map_err(|_| Denial::NotFound)));
+    app.operator(|work| {
+        Ok(rotate_secret(work, Actor::Operator, &id, Duration::hours(1))?.map_err(|_| Denial::NotFound))
+    });
     for disabled in [true, true, false] {
-        app.operator(|work| Ok(disable(work, &id, disabled)?.map_err(|_| Denial::NotFound)));
+        app.operator(|work| Ok(disable(work, Actor::Operator, &id, disabled)?.map_err(|_| Denial::NotFound)));
     }
     for kind in ["client.created", "client.secret_rotated", "client.disabled", "client.enabled"] {
         let events = told(&app.db, kind);
@@ -352,8 +355,8 @@ async fn nothing_that_a_stranger_sends_ends_a_line_of_the_log_or_drives_a_termin
     let refused =
         app.ledger.act_here(&grantor::platform::context::Context::operator(app.clock.now()), |work| {
             let named = |name: &str| Registration { name: name.to_owned(), ..web_registration() };
-            assert!(register(work, &named("Shop"), None)?.is_ok());
-            assert!(register(work, &named(EVIL), None)?.is_err());
+            assert!(register(work, Actor::Operator, &named("Shop"), None)?.is_ok());
+            assert!(register(work, Actor::Operator, &named(EVIL), None)?.is_err());
             Ok(Err::<(), _>(Denial::NotFound))
         });
     assert_eq!(refused.expect("a database"), Err(Denial::NotFound));

@@ -35,7 +35,7 @@ impl Scene {
             let new = NewOrganization { name, plan: PlanId::first(), owner: None };
             Ok(Ok(create_org(work, Actor::Operator, &new)?.expect("it is new")))
         });
-        app.operator(|work| let_call(work, "orders", org));
+        app.operator(|work| let_call(work, Actor::Operator, "orders", org));
         let key = key(&app, org, CredentialKind::ApiKey, &wish());
         Self { app, api, org, key }
     }
@@ -155,7 +155,7 @@ async fn a_call_that_may_not_go_ahead_is_told_why() {
         required: Some("orders:refund".into()),
         ..NewRoute::default()
     };
-    scene.app.operator(|work| Ok(Ok(add(work, "orders", &route)?.expect("a route"))));
+    scene.app.operator(|work| Ok(Ok(add(work, Actor::Operator, "orders", &route)?.expect("a route"))));
     for (method, path, reason, scope) in [
         ("GET", "/orders", None, None),
         ("HEAD", "/", None, None),
@@ -171,9 +171,9 @@ async fn a_call_that_may_not_go_ahead_is_told_why() {
         assert_eq!(told.get("required_scope"), scope.map(|scope| json!(scope)).as_ref(), "{method} {path}");
         assert_eq!(told.get("rate_limit").is_some(), reason.is_none(), "what is refused does not count");
     }
-    scene.app.operator(|work| disable(work, "orders", true));
+    scene.app.operator(|work| disable(work, Actor::Operator, "orders", true));
     assert_eq!(scene.told(scene.secret(), &GET).await["reason"], "service_disabled");
-    scene.app.operator(|work| disable(work, "orders", false));
+    scene.app.operator(|work| disable(work, Actor::Operator, "orders", false));
     assert_eq!(scene.told(scene.secret(), &GET).await["authorized"], true);
 }
 
@@ -192,7 +192,7 @@ async fn a_key_lives_as_long_as_all_that_it_stands_on() {
     let token = key(&scene.app, ADA.id(), CredentialKind::PersonalToken, &wish());
     // It is nobody's business whose holder may not call the service.
     assert_eq!(scene.told(token.secret.expose(), &[]).await, json!({ "active": false }));
-    scene.app.operator(|work| let_call(work, "orders", ADA.id()));
+    scene.app.operator(|work| let_call(work, Actor::Operator, "orders", ADA.id()));
     let told = scene.told(token.secret.expose(), &[]).await;
     assert_eq!((&told["token_type"], &told["sub"]), (&json!("pat"), &json!(ADA.id())));
     scene.app.operator(|work| Ok(Ok(revoke(work, Actor::Operator, &scene.key.credential, "a test")?)));

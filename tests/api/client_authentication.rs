@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::Duration;
+use grantor::audit::Actor;
 use grantor::clients::registration::{Registration, register};
 use grantor::kernel::PlainSecret;
 use reqwest::header::HeaderValue;
@@ -102,7 +103,7 @@ async fn basic_credentials_are_form_decoded_rfc6749_2_3_1() {
     let registration = Registration { client_id: Some("partner_1.a~b".into()), ..web_registration() };
     app.operator(|work| {
         let imported = PlainSecret::new(":%+ /é and twenty characters more".into());
-        register(work, &registration, Some(imported)).map(Ok)
+        register(work, Actor::Operator, &registration, Some(imported)).map(Ok)
     })
     .expect("a client");
     let own = app.web_client();

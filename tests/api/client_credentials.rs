@@ -1,5 +1,6 @@
 //! Client credentials (RFC 6749 §4.4).
 
+use grantor::audit::Actor;
 use grantor::clients::registration::{Registration, register};
 use serde_json::json;
 
@@ -118,7 +119,8 @@ async fn a_client_s_subject_is_never_a_person_s_rfc9700_4_15() {
         .is_ok();
     let of_ada = ADA.id().to_string();
     for id in [of_ada.to_uppercase(), of_ada.replace('-', ""), of_ada] {
-        let refused = app.operator(|work| register(work, &registration(id.clone()), None).map(Ok));
+        let refused =
+            app.operator(|work| register(work, Actor::Operator, &registration(id.clone()), None).map(Ok));
         let words = refused.err().map(|problem| problem.to_string());
         assert_eq!(words.as_deref(), Some("this client_id is taken"), "{id}");
     }
@@ -133,7 +135,7 @@ async fn a_public_client_does_not_act_for_itself_rfc6749_4_4() {
     let words = "this client is not registered for this grant";
     answer.is_refusal(400, "unauthorized_client", words);
     let registration = Registration { public: true, ..web_registration() };
-    let refused = app.operator(|work| register(work, &registration, None).map(Ok));
+    let refused = app.operator(|work| register(work, Actor::Operator, &registration, None).map(Ok));
     let words = refused.err().map(|problem| problem.to_string());
     assert_eq!(words.as_deref(), Some("client_credentials is for confidential clients only"));
 }

@@ -387,11 +387,11 @@ fn what_is_wrong_with_a_user_is_said() {
             "the identifier or the e-mail address is taken",
         ),
         (&["add", "e v e"], PASSWORD, "a user name is 1 to 64 letters, digits, dots, underscores or hyphens"),
-        (&["add", "eva", "--email", "nowhere"], PASSWORD, "not an e-mail address"),
+        (&["add", "eva", "--email", "nowhere"], PASSWORD, "email: not an e-mail address"),
         (
             &["add", "eva", "--name", "E\u{202e}va"],
             PASSWORD,
-            "text has a line break or an invisible character",
+            "name: text has a line break or an invisible character",
         ),
         (&["add", "eva"], "short", "password must have at least 10 characters"),
         (&["add", "eva"], "", "standard input holds no password"),

@@ -211,7 +211,9 @@ async fn a_disabled_person_acts_nowhere() {
 async fn a_disabled_client_acts_nowhere_rfc6749_5_2() {
     let end = async |scene: &mut Scene<'_>| {
         let id = ClientId::parse(&scene.client.id).expect("a client_id");
-        scene.app.operator(|work| Ok(disable(work, &id, true)?.map_err(|_| Denial::NotFound)));
+        scene
+            .app
+            .operator(|work| Ok(disable(work, Actor::Operator, &id, true)?.map_err(|_| Denial::NotFound)));
     };
     table(end, CLIENT_OVER).await;
 }

@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use grantor::accounts::organizations::Role;
+use grantor::audit::Actor;
 use grantor::credentials::lifetime::Lifetime;
 use grantor::credentials::wish::Wish;
 use grantor::credentials::{CredentialKind, store};
@@ -61,7 +62,7 @@ async fn what_a_route_asks_of_get_it_asks_of_head() {
         required: Some("orders:write".into()),
         ..NewRoute::default()
     };
-    app.operator(|work| Ok(Ok(add(work, "orders", &route)?.expect("a route"))));
+    app.operator(|work| Ok(Ok(add(work, Actor::Operator, "orders", &route)?.expect("a route"))));
     for (method, path, status) in [
         ("GET", "/export", 403),
         ("HEAD", "/export", 403),
@@ -99,9 +100,9 @@ async fn a_token_for_a_shut_service_is_good_for_nothing() {
     let token = app.web_client().tokens_of_ada(&app, "orders:read").await.text("access_token");
     let is_active = async || app.asked_about(&api, &token, &[]).await.json()["active"] == true;
     assert!(is_active().await);
-    app.operator(|work| disable(work, "orders", true));
+    app.operator(|work| disable(work, Actor::Operator, "orders", true));
     assert!(!is_active().await);
-    app.operator(|work| disable(work, "orders", false));
+    app.operator(|work| disable(work, Actor::Operator, "orders", false));
     assert!(is_active().await);
 }
 
@@ -119,7 +120,7 @@ async fn a_client_of_an_organization_calls_what_was_granted_to_it() {
     };
     let refused = may().await;
     assert_eq!((refused.status, refused.error().as_str()), (403, "not_granted"));
-    app.operator(|work| let_call(work, "orders", org));
+    app.operator(|work| let_call(work, Actor::Operator, "orders", org));
     assert_eq!(may().await.status, 200);
 }
 
@@ -217,7 +218,7 @@ async fn the_limit_of_a_credential_goes_on_to_its_successor() {
     let whose = Whose::Credential(CredentialId::parse(&own).expect("an id"));
     let owner = LimitOwner::new(whose, Place::Anywhere).expect("an owner");
     let limit = Limit { id, owner, terms };
-    app.operator(|work| Ok(Ok(grantor::limits::store::set(work, &limit, grantor::audit::Actor::Operator)?)));
+    app.operator(|work| Ok(Ok(grantor::limits::store::set(work, &limit, Actor::Operator)?)));
     let made = app.post_api(&key, "/keys/self/rotate", json!({})).await.text("id");
     let handed_on = format!("limits WHERE credential_id = '{made}' AND quota = 3 AND on_error = 'closed'");
     assert_eq!(count(&app.db, &handed_on), 1);

@@ -76,7 +76,7 @@ impl App {
         self.api(voice, Method::POST, path, Some(body)).await
     }
 
-    async fn patch_api(&self, voice: &Voice, path: &str, tag: &str, body: Value) -> Answer {
+    pub async fn patch_api(&self, voice: &Voice, path: &str, tag: &str, body: Value) -> Answer {
         let request = self.http.patch(format!("{}/api/v1{path}", self.address)).bearer_auth(&voice.0);
         Answer::to(request.header("If-Match", tag).json(&body)).await
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::Duration;
 use grantor::app::management::endpoints;
+use grantor::kernel::PrincipalId;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -153,7 +154,10 @@ async fn answers_have_the_members_that_the_document_names() {
     let app = App::start().await;
     let document = the_document(&app).await;
     let org = app.org("Acme", Some(ADA));
-    let voice = app.voice_of(ADA, "orgs:* keys:* pats:* limits:* usage:read audit:read");
+    let voice =
+        app.administrator("orgs:* keys:* pats:* limits:* services:* clients:* users:* usage:read audit:read");
+    let client = changes(&app, &voice, &document, org).await;
+    app.web_client().tokens_of_ada(&app, "orders:read").await;
     let key = app.post_api(&voice, "/keys", json!({ "owner": org, "name": "ci" })).await;
     let id = key.text("id");
     let call = crate::trail_api::a_limited_call(&app, ADA.id()).await;
@@ -179,10 +183,21 @@ async fn answers_have_the_members_that_the_document_names() {
         one("/events"),
         ("/events/{id}".to_owned(), format!("/events/{event}")),
         one("/audit/checkpoints"),
+        one("/services"),
+        ("/services/{id}".to_owned(), "/services/orders".to_owned()),
+        ("/services/{id}/routes".to_owned(), "/services/orders/routes".to_owned()),
+        ("/services/{id}/grants".to_owned(), "/services/orders/grants".to_owned()),
+        one("/clients"),
+        ("/clients/{id}".to_owned(), format!("/clients/{client}")),
+        one("/users"),
+        ("/users/{id}".to_owned(), format!("/users/{}", ADA.id())),
+        one("/me/grants"),
+        one("/me/sessions"),
     ];
     for (path, filled) in paths {
         let answer = app.get_api(&voice, &filled).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        assert_ne!(answer.json()["data"], json!([]), "{path}: nothing to look at");
         let said = &document["paths"][format!("/api/v1{path}")]["get"]["responses"]["200"];
         let schema = &said["content"]["application/json"]["schema"];
         assert!(schema["properties"].is_object(), "{path}");
@@ -194,6 +209,37 @@ async fn answers_have_the_members_that_the_document_names() {
     let report = app.post_api(&voice, "/audit/verify", json!({})).await;
     let said = &document["paths"]["/api/v1/audit/verify"]["post"]["responses"]["200"]["content"];
     fits(&said["application/json"]["schema"], &report.json(), "POST /audit/verify");
+}
+
+/// Makes and changes things, and looks at what is answered; the `client_id` of a client that there is now.
+async fn changes(app: &App, voice: &Voice, document: &Value, org: PrincipalId) -> String {
+    let ask = async |method: Method, path: &str, filled: &str, body: Value| {
+        let answer = app.api(voice, method.clone(), filled, Some(body)).await;
+        let said = &document["paths"][format!("/api/v1{path}")][method.as_str().to_lowercase()]["responses"];
+        let schema = &said[answer.status.to_string()]["content"]["application/json"]["schema"];
+        assert!(schema["properties"].is_object(), "{method} {path}: {} {}", answer.status, answer.body);
+        fits(schema, &answer.json(), &format!("{method} {path}"));
+        answer
+    };
+    let post = async |path: &str, filled: &str, body: Value| ask(Method::POST, path, filled, body).await;
+    post("/services", "/services", json!({ "name": "billing" })).await;
+    let route = json!({ "path": "/orders/{id}", "required_scope": "orders:read" });
+    post("/services/{id}/routes", "/services/orders/routes", route).await;
+    let grant = format!("/services/orders/grants/{org}");
+    assert_eq!(app.api(voice, Method::PUT, &grant, None).await.status, 204);
+    let shop = json!({ "client_name": "Shop", "account": org, "redirect_uris": ["https://shop.example/cb"] });
+    let client = post("/clients", "/clients", shop).await.text("client_id");
+    post("/clients/{id}/secrets", &format!("/clients/{client}/secrets"), json!({})).await;
+    let eva = json!({ "identifier": "eva", "password": "a long enough password" });
+    let eva = post("/users", "/users", eva).await.text("id");
+    for (path, filled) in [
+        ("/services/{id}", "/services/billing".to_owned()),
+        ("/clients/{id}", format!("/clients/{client}")),
+        ("/users/{id}", format!("/users/{eva}")),
+    ] {
+        ask(Method::PATCH, path, &filled, json!({ "disabled": true })).await;
+    }
+    client
 }
 
 /// As much of JSON Schema as our document uses.

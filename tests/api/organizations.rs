@@ -387,7 +387,7 @@ async fn a_client_that_is_registered_while_its_organization_is_disabled_is_stopp
     let app = App::start().await;
     let org = acme(&app);
     let register = move |work: &mut Work<'_>| {
-        let registered = register(work, &owned_by(org), None)?;
+        let registered = register(work, Actor::Operator, &owned_by(org), None)?;
         Ok(registered.map(|registered| registered.client.principal).map_err(|_| Denial::NotFound))
     };
     let disable =
@@ -403,7 +403,10 @@ async fn a_client_that_is_registered_while_its_organization_is_disabled_is_stopp
 }
 
 fn register_again(work: &mut Work<'_>, org: PrincipalId) -> Result<String, Fault> {
-    Ok(register(work, &owned_by(org), None)?.err().map(|problem| problem.to_string()).unwrap_or_default())
+    Ok(register(work, Actor::Operator, &owned_by(org), None)?
+        .err()
+        .map(|problem| problem.to_string())
+        .unwrap_or_default())
 }
 
 // ---- the directory --------------------------------------------------------------------------------------

@@ -272,7 +272,7 @@ fn refusal(app: &App, registration: &Registration) -> String {
     let mut words = None;
     let refused = app.ledger.act_here(&context, |work| {
         work.tell(Event::new(Kind::ClientCreated, Actor::Operator));
-        let registered = register(work, registration, None)?;
+        let registered = register(work, Actor::Operator, registration, None)?;
         words = registered.as_ref().err().map(ToString::to_string);
         Ok(registered.map(|_| ()).map_err(|_| Denial::NotFound))
     });

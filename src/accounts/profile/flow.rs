@@ -3,8 +3,8 @@
 use crate::accounts::Accounts;
 use crate::accounts::sessions::{self, Browser, Session, SignedIn};
 use crate::accounts::store::rename_principal;
-use crate::audit::{Actor, Event, Kind};
-use crate::kernel::{Denial, DisplayText, Outcome, SessionId};
+use crate::audit::{Actor, Event, Kind, Work};
+use crate::kernel::{Denial, DisplayText, Outcome, PrincipalId, SessionId};
 use crate::platform::context::Context;
 use crate::settle;
 
@@ -64,13 +64,18 @@ pub(super) async fn end_session(
             let user = signed_in.user.id;
             // One's own ends by signing out, with a new id for this browser.
             let found = sessions::store::find_of(work, user, session)?;
-            let found = found.filter(|found| found.id != signed_in.session.id);
-            if sessions::store::end_one(work, &settle!(found.ok_or(Denial::NotFound)))? {
-                work.tell(Event::new(Kind::UserSessionEnded, Actor::User(user)).on("session", session));
-            } else {
-                work.nothing_to_tell("it had ended");
-            }
-            Ok(Ok(()))
+            end_one_of(work, user, found.filter(|found| found.id != signed_in.session.id))
         })
         .await
+}
+
+/// Ends a session of a person's; it may have ended.
+pub(super) fn end_one_of(work: &mut Work<'_>, user: PrincipalId, found: Option<Session>) -> Outcome<()> {
+    let session = settle!(found.ok_or(Denial::NotFound));
+    if sessions::store::end_one(work, &session)? {
+        work.tell(Event::new(Kind::UserSessionEnded, Actor::User(user)).on("session", session.id));
+    } else {
+        work.nothing_to_tell("it had ended");
+    }
+    Ok(Ok(()))
 }

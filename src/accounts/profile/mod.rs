@@ -1,4 +1,5 @@
 //! `/account`: who one is, and where one is signed in.
 
+pub mod api;
 pub mod flow;
 pub mod http;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::accounts::find_account;
 use crate::app::commands::{Refusal, Shell, in_words, org, plan, secret, table, with};
+use crate::audit::Actor;
 use crate::clients::registration::{Registration, disable, register, rotate_secret};
 use crate::clients::{Client, GrantType, store};
 use crate::credentials::client_secrets::ClientSecret;
@@ -140,7 +141,7 @@ fn add(shell: &Shell, add: Add) -> Result<(), Refusal> {
         introspection_audiences: add.introspection_audiences,
     };
     let is_imported = imported.is_some();
-    let registered = open.try_act(shell, |work| register(work, &registration, imported))?;
+    let registered = open.try_act(shell, |work| register(work, Actor::Operator, &registration, imported))?;
     // Whoever imports a secret has it; only a new one is shown.
     let secret = registered.secret.filter(|_| !is_imported);
     let secret = secret.as_ref().map(|secret| secret.expose().to_owned());
@@ -227,7 +228,7 @@ fn described(client: &Client, secrets: &[ClientSecret], now: DateTime<Utc>) -> V
 fn rotate(shell: &Shell, id: &str, overlap: u32) -> Result<(), Refusal> {
     let id = parse(id)?;
     let overlap = Duration::seconds(overlap.into());
-    let secret = shell.open()?.try_act(shell, |work| rotate_secret(work, &id, overlap))?;
+    let secret = shell.open()?.try_act(shell, |work| rotate_secret(work, Actor::Operator, &id, overlap))?;
     let ends = shell.clock.now() + overlap;
     let value =
         json!({ "client_id": id.as_str(), "client_secret": secret.expose(), "old_secrets_end_at": ends });
@@ -242,7 +243,7 @@ fn rotate(shell: &Shell, id: &str, overlap: u32) -> Result<(), Refusal> {
 
 fn set_disabled(shell: &Shell, id: &str, disabled: bool) -> Result<(), Refusal> {
     let id = parse(id)?;
-    shell.open()?.try_act(shell, |work| disable(work, &id, disabled))?;
+    shell.open()?.try_act(shell, |work| disable(work, Actor::Operator, &id, disabled))?;
     let word = if disabled { "disabled" } else { "enabled" };
     shell.say(&json!({ "client_id": id.as_str(), "disabled": disabled }), || format!("{id} is {word}."))
 }

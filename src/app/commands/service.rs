@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::app::commands::owner::Owner;
 use crate::app::commands::{Refusal, Shell, table};
+use crate::audit::Actor;
 use crate::kernel::AccessTokenFormat;
 use crate::services::registration::{Registration, register};
 use crate::services::store::catalogue;
@@ -124,9 +125,9 @@ fn grant(shell: &Shell, service: &str, whose: Whose, granted: bool) -> Result<()
     }
     open.act(shell, |work| {
         if granted {
-            access::let_call(work, service, principal)
+            access::let_call(work, Actor::Operator, service, principal)
         } else {
-            access::forbid(work, service, principal)
+            access::forbid(work, Actor::Operator, service, principal)
         }
     })?;
     shell.say(&json!({ "service": service, "principal": principal, "granted": granted }), || {
@@ -136,7 +137,7 @@ fn grant(shell: &Shell, service: &str, whose: Whose, granted: bool) -> Result<()
 }
 
 fn disable(shell: &Shell, name: &str, disabled: bool) -> Result<(), Refusal> {
-    shell.open()?.act(shell, |work| access::disable(work, name, disabled))?;
+    shell.open()?.act(shell, |work| access::disable(work, Actor::Operator, name, disabled))?;
     let state = if disabled { "disabled" } else { "enabled" };
     shell.say(&json!({ "name": name, "disabled": disabled }), || format!("The service {name} is {state}."))
 }
@@ -151,7 +152,7 @@ fn is_of_another(shell: &Shell, audience: Option<&str>) -> Result<(), Refusal> {
 }
 
 fn add(shell: &Shell, registration: &Registration) -> Result<(), Refusal> {
-    let service = shell.open()?.try_act(shell, |work| register(work, registration))?;
+    let service = shell.open()?.try_act(shell, |work| register(work, Actor::Operator, registration))?;
     shell.say(&described(&service), || {
         let scopes = match service.scopes.len() {
             0 => "no scopes".to_owned(),

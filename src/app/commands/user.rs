@@ -4,11 +4,11 @@ use serde_json::json;
 
 use crate::accounts::passwords::hash_here;
 use crate::accounts::registration::{NewUser, promote, register};
-use crate::accounts::store::{User, find_user_by_name, list_users, lock_user, set_disabled, set_password};
+use crate::accounts::store::{User, find_user_by_name, list_users, set_password};
 use crate::app::commands::{Open, Refusal, Shell, plan, secret, table};
-use crate::audit::{Actor, Event, Kind, Work};
-use crate::grants::ending::end_everywhere;
-use crate::kernel::{Fault, Password};
+use crate::audit::{Actor, Kind};
+use crate::grants::ending;
+use crate::kernel::Password;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -86,7 +86,7 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
 fn add(shell: &Shell, user: &NewUser, is_administrator: bool) -> Result<(), Refusal> {
     let hash = new_hash(shell)?;
     let id = shell.open()?.try_act(shell, |work| {
-        let registered = register(work, user, &hash)?;
+        let registered = register(work, Actor::Operator, user, &hash)?;
         if let (Ok(id), true) = (&registered, is_administrator) {
             promote(work, Actor::Operator, *id, true)?;
         }
@@ -138,18 +138,8 @@ fn list(shell: &Shell) -> Result<(), Refusal> {
 fn disable(shell: &Shell, name: &str, disabled: bool) -> Result<(), Refusal> {
     let open = shell.open()?;
     let user = named(&open, name)?;
-    let changed = open.act(shell, |work| {
-        lock_user(work, user.id)?;
-        let changed = set_disabled(work, user.id, disabled)?;
-        if !changed {
-            work.nothing_to_tell("it already was so");
-        } else if disabled {
-            end(work, &user, Kind::UserDisabled, "user_disabled")?;
-        } else {
-            work.tell(Event::new(Kind::UserEnabled, Actor::Operator).on("user", user.id));
-        }
-        Ok(Ok(changed))
-    })?;
+    let changed =
+        open.act(shell, |work| ending::disable(work, Actor::Operator, user.id, disabled).map(Ok))?;
     let word = if disabled { "disabled" } else { "enabled" };
     shell.say(&json!({ "id": user.id, "changed": changed, "disabled": disabled }), || {
         if changed { format!("{name} is {word}.") } else { format!("{name} was {word} already.") }
@@ -176,19 +166,12 @@ fn password(shell: &Shell, name: &str) -> Result<(), Refusal> {
     let user = named(&open, name)?;
     open.act(shell, |work| {
         set_password(work, user.id, &hash)?;
-        end(work, &user, Kind::UserPasswordChanged, "password_changed")?;
+        let told = (Kind::UserPasswordChanged, Actor::Operator);
+        ending::end_and_tell(work, told, user.id, "password_changed")?;
         Ok(Ok(()))
     })?;
     shell
         .say(&json!({ "id": user.id }), || format!("{name} has a new password and is signed out everywhere."))
-}
-
-/// Ends all that acts for the person, and tells so.
-fn end(work: &mut Work<'_>, user: &User, kind: Kind, reason: &str) -> Result<(), Fault> {
-    let ended = end_everywhere(work, user.id, reason)?;
-    let data = json!({ "sessions": ended.sessions, "families": ended.families });
-    work.tell(Event::new(kind, Actor::Operator).on("user", user.id).with(data));
-    Ok(())
 }
 
 /// The user of this identifier or e-mail address.

@@ -16,7 +16,7 @@ use crate::oauth::OAuth;
 use crate::platform::api::{self, Endpoint, openapi};
 use crate::platform::faces::only;
 use crate::platform::problem::ProblemFace;
-use crate::{accounts, audit, credentials, traffic};
+use crate::{accounts, audit, clients, credentials, grants, services, traffic};
 
 /// Every endpoint there is.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -28,6 +28,12 @@ pub fn endpoints() -> Vec<Endpoint> {
         credentials::api::http::endpoints(),
         traffic::api::endpoints(),
         audit::api::endpoints(),
+        services::api::endpoints(),
+        clients::api::endpoints(),
+        accounts::people::endpoints(),
+        grants::ending::api::endpoints(),
+        grants::apps::api::endpoints(),
+        accounts::profile::api::endpoints(),
     ]
     .concat()
 }

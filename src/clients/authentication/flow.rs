@@ -54,17 +54,25 @@ impl Clients {
     /// A client that proves nothing waits where too many unknown bearers came from; others need not, also not
     /// beside it in one network.
     fn may_present_bearers(&self, context: &Context, client: &Client) -> Result<(), Denial> {
-        match context.ip {
-            Some(ip) if !client.confidential => {
-                self.guard.check(Failed::UnknownBearer, Network::of(ip), context.now)
-            }
-            _ => Ok(()),
-        }
+        if client.confidential { Ok(()) } else { self.stranger_may_present(context) }
+    }
+
+    /// The same of somebody who is no client at all.
+    pub fn stranger_may_present(&self, context: &Context) -> Result<(), Denial> {
+        let network = context.ip.map(Network::of);
+        network.map_or(Ok(()), |network| self.guard.check(Failed::UnknownBearer, network, context.now))
     }
 
     /// Counts a code or token that nobody issued, if its bearer proved nothing by presenting it.
     pub fn unknown_bearer(&self, context: &Context, client: &Client) {
-        if let (false, Some(ip)) = (client.confidential, context.ip) {
+        if !client.confidential {
+            self.unknown_bearer_of_stranger(context);
+        }
+    }
+
+    /// Counts the same, presented by somebody who is no client at all.
+    pub fn unknown_bearer_of_stranger(&self, context: &Context) {
+        if let Some(ip) = context.ip {
             self.guard.failed(Failed::UnknownBearer, Network::of(ip), context.now);
         }
     }

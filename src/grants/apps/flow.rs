@@ -11,7 +11,7 @@ use crate::audit::{Actor, Event, Kind, Work};
 use crate::clients::{self, Client};
 use crate::grants::usage::last_used;
 use crate::grants::{Grant, store};
-use crate::kernel::{Denial, Fault, GrantId, Outcome, ScopeToken};
+use crate::kernel::{Denial, Fault, GrantId, Outcome, PrincipalId, ScopeToken};
 use crate::platform::context::Context;
 use crate::services::{self, Catalogue};
 use crate::settle;
@@ -43,19 +43,20 @@ pub async fn overview(accounts: &Accounts, context: &Context, browser: Browser) 
     accounts
         .act(context, browser, |work, signed_in| {
             work.nothing_to_tell("a look at the own page");
-            let apps = connected(work, &signed_in)?;
+            let apps = connected(work, signed_in.user.id)?;
             let catalogue = services::store::catalogue(work)?;
             Ok(Ok(Overview { signed_in, apps, catalogue }))
         })
         .await
 }
 
-fn connected(work: &mut Work<'_>, signed_in: &SignedIn) -> Result<Vec<Connected>, Fault> {
-    let last: HashMap<GrantId, DateTime<Utc>> = last_used(work, signed_in.user.id)?.into_iter().collect();
+/// The apps that a person allowed something.
+pub(super) fn connected(work: &mut Work<'_>, user: PrincipalId) -> Result<Vec<Connected>, Fault> {
+    let last: HashMap<GrantId, DateTime<Utc>> = last_used(work, user)?.into_iter().collect();
     let now = work.now();
-    let in_use = store::in_use(work, signed_in.user.id, now)?;
+    let in_use = store::in_use(work, user, now)?;
     let mut apps = Vec::new();
-    for grant in store::list_living(work, signed_in.user.id)? {
+    for grant in store::list_living(work, user)? {
         let client = clients::store::find_by_principal(work, grant.client_id)?;
         let client = client.ok_or_else(|| Fault::internal("a grant to no client"))?;
         let (in_use, last_used) = (in_use.contains(&grant.id), last.get(&grant.id).copied());
@@ -74,29 +75,35 @@ pub async fn revoke(
     scope: Option<ScopeToken>,
 ) -> Outcome<()> {
     accounts
-        .act_alone(context, browser, move |work, signed_in| {
-            let user = signed_in.user.id;
-            let mine = store::list_living(work, user)?.into_iter().find(|own| own.id == grant);
-            let mine = settle!(mine.ok_or(Denial::NotFound));
-            let event = match scope {
-                // The last scope taken back is the whole taken back.
-                Some(scope) if mine.scope.iter().any(|own| *own != scope) => {
-                    if !store::narrow(work, grant, user, scope.as_str())? {
-                        return Ok(Err(Denial::NotFound));
-                    }
-                    Event::new(Kind::GrantNarrowed, Actor::User(user))
-                        .with(json!({ "scope": scope.as_str() }))
-                }
-                Some(scope) if !mine.scope.contains(&scope) => return Ok(Err(Denial::NotFound)),
-                _ => {
-                    if !store::withdraw(work, grant, user)? {
-                        return Ok(Err(Denial::NotFound));
-                    }
-                    Event::new(Kind::GrantWithdrawn, Actor::User(user))
-                }
-            };
-            work.tell(event.on("grant", grant).about(mine.client_id));
-            Ok(Ok(()))
-        })
+        .act_alone(context, browser, move |work, signed_in| take_back(work, signed_in.user.id, grant, scope))
         .await
+}
+
+/// The same within an act of the person's, who is held alone.
+pub(super) fn take_back(
+    work: &mut Work<'_>,
+    user: PrincipalId,
+    grant: GrantId,
+    scope: Option<ScopeToken>,
+) -> Outcome<()> {
+    let mine = store::list_living(work, user)?.into_iter().find(|own| own.id == grant);
+    let mine = settle!(mine.ok_or(Denial::NotFound));
+    let event = match scope {
+        // The last scope taken back is the whole taken back.
+        Some(scope) if mine.scope.iter().any(|own| *own != scope) => {
+            if !store::narrow(work, grant, user, scope.as_str())? {
+                return Ok(Err(Denial::NotFound));
+            }
+            Event::new(Kind::GrantNarrowed, Actor::User(user)).with(json!({ "scope": scope.as_str() }))
+        }
+        Some(scope) if !mine.scope.contains(&scope) => return Ok(Err(Denial::NotFound)),
+        _ => {
+            if !store::withdraw(work, grant, user)? {
+                return Ok(Err(Denial::NotFound));
+            }
+            Event::new(Kind::GrantWithdrawn, Actor::User(user))
+        }
+    };
+    work.tell(event.on("grant", grant).about(mine.client_id));
+    Ok(Ok(()))
 }

@@ -2,9 +2,11 @@
 
 use crate::audit::{Actor, Event, Kind};
 use crate::clients::Client;
+use crate::credentials::revoking::given_up;
+use crate::credentials::rules::hash_to_find;
 use crate::grants::store::RevokeFamily;
 use crate::grants::{BearerKey, access_tokens, refresh_tokens};
-use crate::kernel::{Bearer, Fault, Outcome, PlainSecret};
+use crate::kernel::{Bearer, Fault, Outcome, PlainSecret, SecretHash};
 use crate::oauth::OAuth;
 use crate::oauth::revoke::rules::{self, Target};
 use crate::platform::context::Context;
@@ -17,7 +19,8 @@ pub(super) async fn revoke(
     client: &Client,
     token: PlainSecret,
 ) -> Outcome<()> {
-    let bearer = Bearer::parse(token.expose()).ok();
+    let key_tag = &oauth.calls.credentials.settings.key_tag;
+    let bearer = Bearer::parse_with(token.expose(), key_tag).ok();
     if bearer.is_none() && jwt(oauth, context, client, &token).await? {
         return Ok(Ok(()));
     }
@@ -26,12 +29,38 @@ pub(super) async fn revoke(
     let found = match (target, key) {
         (Target::AccessToken, Some(key)) => access_token(oauth, context, client, key).await?,
         (Target::RefreshToken, Some(key)) => family(oauth, context, client, key).await?,
+        (Target::Credential, _) => {
+            let by = Actor::Client(client.principal);
+            match hash_to_find(token.expose(), key_tag) {
+                Some(hash) => settle!(credential(oauth, context, hash, by).await?),
+                None => false,
+            }
+        }
         _ => false,
     };
     if !found {
         oauth.clients.unknown_bearer(context, client);
     }
     Ok(Ok(()))
+}
+
+/// Revokes an API key or a personal token for whoever holds it: who has it may end it, and need not say who they are.
+/// `false`: it is none, and so for a client to ask.
+pub(super) async fn by_holder(oauth: &OAuth, context: &Context, token: &PlainSecret) -> Outcome<bool> {
+    let key_tag = &oauth.calls.credentials.settings.key_tag;
+    let Some(hash) = hash_to_find(token.expose(), key_tag) else { return Ok(Ok(false)) };
+    settle!(oauth.clients.stranger_may_present(context));
+    let found = settle!(credential(oauth, context, hash, Actor::Anonymous).await?);
+    if !found {
+        oauth.clients.unknown_bearer_of_stranger(context);
+    }
+    // What has our form and is nobody's is revoked already (RFC 7009 §2.2). Anything else may be what a client holds.
+    Ok(Ok(found || Bearer::parse_with(token.expose(), key_tag).is_ok()))
+}
+
+/// Ends an API key or a personal token. `false`: it is nobody's.
+async fn credential(oauth: &OAuth, context: &Context, hash: SecretHash, by: Actor) -> Outcome<bool> {
+    oauth.ledger.act(context, move |work| given_up(work, hash, by).map(Ok)).await
 }
 
 /// An access token dies alone.

@@ -10,23 +10,19 @@ pub(super) enum Target {
     AccessToken,
     /// A refresh token, and its family with it (RFC 7009 §2.1).
     RefreshToken,
-    /// Nothing we could have issued: an invalid token is revoked already (§2.2).
-    Nothing,
+    /// An API key or a personal token, or what may have been brought along as one: whoever holds it may end it.
+    Credential,
 }
 
 /// Tells what is presented.
 pub(super) fn target(bearer: Option<&Bearer>) -> Result<Target, Denial> {
     match bearer.map(Bearer::tag) {
-        None => Ok(Target::Nothing),
         Some(Tag::AccessToken) => Ok(Target::AccessToken),
         Some(Tag::RefreshToken) => Ok(Target::RefreshToken),
-        Some(
-            Tag::AuthorizationCode
-            | Tag::ClientSecret
-            | Tag::BrowserSession
-            | Tag::ApiKey
-            | Tag::PersonalToken,
-        ) => Err(Denial::TokenTypeUnsupported),
+        None | Some(Tag::ApiKey | Tag::PersonalToken) => Ok(Target::Credential),
+        Some(Tag::AuthorizationCode | Tag::ClientSecret | Tag::BrowserSession) => {
+            Err(Denial::TokenTypeUnsupported)
+        }
     }
 }
 

@@ -85,6 +85,12 @@ impl Members {
         self.text(name).map(|text| read(text).map_err(|_| unfit())).transpose()
     }
 
+    /// Objects, each of the shape that was said of them; none, if there is no such member.
+    pub fn objects(&self, name: &str) -> Vec<Members> {
+        let items = self.0.get(name).and_then(Value::as_array).into_iter().flatten();
+        items.filter_map(Value::as_object).map(|object| Members(object.clone())).collect()
+    }
+
     /// Yes or no.
     pub fn flag(&self, name: &str) -> Option<bool> {
         self.0.get(name).and_then(Value::as_bool)
@@ -93,6 +99,11 @@ impl Members {
     /// A number.
     pub fn number(&self, name: &str) -> Option<i64> {
         self.0.get(name).and_then(Value::as_i64)
+    }
+
+    /// Whether there is such a member.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
     /// Whether there is nothing in it.
@@ -174,7 +185,9 @@ mod tests {
         Member::optional("ip_allow", Form::Texts, "From where."),
         Member::optional("env", Form::Maybe(&Form::OneOf(&["live", "test"])), "In earnest?"),
         Member::optional("quota", Form::Number, "How much."),
+        Member::optional("parts", Form::Objects(PART), "Its parts."),
     ];
+    const PART: Shape = &[Member::new("name", Form::Text, "Its name.")];
 
     fn read(text: &str) -> Result<Members, String> {
         Body::parse(text.as_bytes()).and_then(|body| body.fit(SHAPE)).map_err(|denial| denial.description())
@@ -184,6 +197,9 @@ mod tests {
     fn what_fits_is_read() {
         let members = read(r#"{"name":"ci","ip_allow":["192.0.2.1"],"env":null,"quota":3}"#).unwrap();
         assert_eq!((members.text("name"), members.number("quota")), (Some("ci"), Some(3)));
+        assert!(members.objects("parts").is_empty());
+        let parts = read(r#"{"name":"a","parts":[{"name":"b"},{"name":"c"}]}"#).unwrap().objects("parts");
+        assert_eq!(parts.iter().filter_map(|part| part.text("name")).collect::<Vec<_>>(), ["b", "c"]);
         assert_eq!((members.texts("ip_allow"), members.text("env")), (vec!["192.0.2.1".to_owned()], None));
     }
 
@@ -196,13 +212,17 @@ mod tests {
             (r#"{"name":"a"} x"#, "the body is no JSON object"),
             (&deep, "the body is no JSON object"),
             (r#"{"name":"a","name":"b"}"#, REPEATED),
-            (r#"{"name":"a","nam":"b"}"#, "there is an unknown member; there are name, ip_allow, env, quota"),
+            (
+                r#"{"name":"a","nam":"b"}"#,
+                "there is an unknown member; there are name, ip_allow, env, quota, parts",
+            ),
             ("{}", "the member name is required"),
             (r#"{"name":1}"#, "the member name must be a string"),
             (r#"{"name":null}"#, "the member name must be a string"),
             (r#"{"name":"a","ip_allow":"x"}"#, "the member ip_allow must be an array of strings"),
             (r#"{"name":"a","env":"x"}"#, "the member env must be one of live, test or null"),
             (r#"{"name":"a","quota":1.5}"#, "the member quota must be a whole number"),
+            (r#"{"name":"a","parts":[{}]}"#, "the member parts must be an array of objects"),
             ("{\"name\":\"a\\u0000\"}", "a text must not hold a NUL"),
         ] {
             assert_eq!(read(text).err().as_deref(), Some(words), "{text}");

@@ -79,7 +79,12 @@ fn held(work: &mut Work<'_>, name: &str) -> Result<Result<Service, RouteProblem>
 }
 
 /// Adds a route to a service.
-pub fn add(work: &mut Work<'_>, name: &str, new: &NewRoute) -> Result<Result<Route, RouteProblem>, Fault> {
+pub fn add(
+    work: &mut Work<'_>,
+    by: Actor,
+    name: &str,
+    new: &NewRoute,
+) -> Result<Result<Route, RouteProblem>, Fault> {
     let service = match held(work, name)? {
         Ok(service) => service,
         Err(problem) => return Ok(Err(problem)),
@@ -93,12 +98,17 @@ pub fn add(work: &mut Work<'_>, name: &str, new: &NewRoute) -> Result<Result<Rou
         "route": route.id, "methods": route.methods, "path": route.pattern.as_str(),
         "required": route.required, "cost": route.cost,
     });
-    work.tell(Event::new(Kind::RouteAdded, Actor::Operator).on("service", service.id).with(data));
+    work.tell(Event::new(Kind::RouteAdded, by).on("service", service.id).with(data));
     Ok(Ok(route))
 }
 
 /// Removes a route of a service.
-pub fn remove(work: &mut Work<'_>, name: &str, id: Uuid) -> Result<Result<(), RouteProblem>, Fault> {
+pub fn remove(
+    work: &mut Work<'_>,
+    by: Actor,
+    name: &str,
+    id: Uuid,
+) -> Result<Result<(), RouteProblem>, Fault> {
     let service = match held(work, name)? {
         Ok(service) => service,
         Err(problem) => return Ok(Err(problem)),
@@ -107,6 +117,6 @@ pub fn remove(work: &mut Work<'_>, name: &str, id: Uuid) -> Result<Result<(), Ro
         return Ok(Err(say(format!("{name} has no route {id}"))));
     }
     let data = json!({ "route": id });
-    work.tell(Event::new(Kind::RouteRemoved, Actor::Operator).on("service", service.id).with(data));
+    work.tell(Event::new(Kind::RouteRemoved, by).on("service", service.id).with(data));
     Ok(Ok(()))
 }

@@ -278,7 +278,7 @@ impl App {
         let context = Context::operator(self.clock.now());
         let mut problem = None;
         let registered = self.ledger.act_here(&context, |work| {
-            Ok(register(work, registration, None)?.map_err(|words| {
+            Ok(register(work, Actor::Operator, registration, None)?.map_err(|words| {
                 problem = Some(words.to_string());
                 grantor::kernel::Denial::NotFound
             }))
@@ -341,14 +341,15 @@ impl App {
     /// Disables a client, or lets it act again, as the operator's command does.
     pub fn disable(&self, client: &TestClient, disabled: bool) {
         let id = ClientId::parse(&client.id).expect("a client_id");
-        let done = self.operator(|work| registration::disable(work, &id, disabled).map(Ok));
+        let done = self.operator(|work| registration::disable(work, Actor::Operator, &id, disabled).map(Ok));
         done.expect("a client that is there");
     }
 
     /// The same client with a new secret; the old one works for `overlap` more.
     pub fn rotate(&self, client: &TestClient, overlap: Duration) -> TestClient {
         let id = ClientId::parse(&client.id).expect("a client_id");
-        let secret = self.operator(|work| registration::rotate_secret(work, &id, overlap).map(Ok));
+        let secret =
+            self.operator(|work| registration::rotate_secret(work, Actor::Operator, &id, overlap).map(Ok));
         TestClient {
             secret: Some(secret.expect("a client with a secret").expose().to_owned()),
             ..client.clone()

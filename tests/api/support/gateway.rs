@@ -28,7 +28,7 @@ impl App {
     /// A key that may read orders, of somebody on the plan `free`: ten calls a minute.
     pub fn reading_key(&self) -> String {
         let owner = self.resource_server().principal;
-        self.operator(|work| let_call(work, "orders", owner));
+        self.operator(|work| let_call(work, Actor::Operator, "orders", owner));
         let wish = Wish { name: "ci".into(), scope: "orders:read".into(), ..Wish::default() };
         self.api_key_of(owner, &wish)
     }

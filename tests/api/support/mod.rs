@@ -41,7 +41,7 @@ pub use own_postgres::{OwnPostgres, Scratch};
 pub use ports::free_addresses;
 pub use redis::{Redis, RedisCluster};
 pub use relay::Relay;
-pub use rows::{Told, count, dump, execute, hexadecimal, told};
+pub use rows::{Told, count, dump, execute, hash_of, hexadecimal, told};
 pub use traveller::Traveller;
 
 use serde_json::{Value, json};

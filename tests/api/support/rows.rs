@@ -3,6 +3,7 @@
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
+use grantor::kernel::SecretHash;
 use grantor::platform::db::Db;
 use grantor::schema::events;
 use serde_json::Value;
@@ -61,8 +62,17 @@ pub fn execute(db: &Db, statement: &str) -> Result<(), String> {
 
 /// A text as a binary column shows it.
 pub fn hexadecimal(text: &str) -> String {
+    hex_of(text.as_bytes())
+}
+
+/// The hash of a bearer as a binary column shows it.
+pub fn hash_of(bearer: &str) -> String {
+    hex_of(SecretHash::of(bearer).as_bytes())
+}
+
+fn hex_of(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    text.bytes().fold(String::new(), |mut hex, byte| {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
         write!(hex, "{byte:02x}").expect("room");
         hex
     })

@@ -3,6 +3,7 @@
 use crate::accounts::passwords::hash_here;
 use crate::accounts::registration::{self as people, NewUser};
 use crate::app::commands::{Open, Refusal, Shell};
+use crate::audit::Actor;
 use crate::clients::registration::{self as clients, Registered};
 use crate::kernel::Password;
 use crate::services::registration as services;
@@ -35,11 +36,12 @@ pub(super) fn furnish(shell: &Shell, open: &Open, app_url: &str) -> Result<Cast,
     let passwords = &shell.settings.passwords;
     let password = Password::choose(PASSWORD.to_owned(), passwords.min_chars).map_err(Refusal::new)?;
     let hash = hash_here(passwords, &password)?;
-    open.try_act(shell, |work| people::register(work, &ada, &hash))?;
+    open.try_act(shell, |work| people::register(work, Actor::Operator, &ada, &hash))?;
     for service in [orders(), profile()] {
-        open.try_act(shell, |work| services::register(work, &service))?;
+        open.try_act(shell, |work| services::register(work, Actor::Operator, &service))?;
     }
-    let register = |client| open.try_act(shell, |work| clients::register(work, &client, None));
+    let register =
+        |client| open.try_act(shell, |work| clients::register(work, Actor::Operator, &client, None));
     Ok(Cast { web: register(web(app_url))?, public: register(tools())?, api: register(api())? })
 }
 

@@ -4,6 +4,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::app::commands::{Refusal, Shell, table};
+use crate::audit::Actor;
 use crate::services::Route;
 use crate::services::routes::registration::{NewRoute, add, remove};
 use crate::services::store::catalogue;
@@ -48,7 +49,7 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
     match command {
         Command::Add { service, pattern, methods, scope, cost, position } => {
             let new = NewRoute { pattern, methods, required: scope, cost, position };
-            let route = shell.open()?.try_act(shell, |work| add(work, &service, &new))?;
+            let route = shell.open()?.try_act(shell, |work| add(work, Actor::Operator, &service, &new))?;
             shell.say(&described(&route), || {
                 format!(
                     "{} {} of {service} asks for {}.",
@@ -60,7 +61,7 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
         }
         Command::List { service } => list(shell, &service),
         Command::Remove { service, id } => {
-            shell.open()?.try_act(shell, |work| remove(work, &service, id))?;
+            shell.open()?.try_act(shell, |work| remove(work, Actor::Operator, &service, id))?;
             shell.say(&json!({ "id": id, "removed": true }), || {
                 format!("{service} has no route {id} any more.")
             })
