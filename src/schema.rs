@@ -201,6 +201,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    idempotency_keys (caller_id, key, at) {
+        caller_id -> Uuid,
+        key -> Text,
+        at -> Timestamptz,
+        fingerprint -> Bytea,
+        attempt_id -> Uuid,
+        status -> Nullable<Int2>,
+        etag -> Nullable<Text>,
+        body -> Nullable<Jsonb>,
+    }
+}
+
+diesel::table! {
     interactions (opened_on, id) {
         opened_on -> Date,
         id -> Uuid,
@@ -230,6 +243,7 @@ diesel::table! {
         on_error -> Text,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        version -> Int8,
     }
 }
 
@@ -532,6 +546,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     families,
     grant_usage,
     grants,
+    idempotency_keys,
     interactions,
     limits,
     memberships,

@@ -257,6 +257,7 @@ fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> 
     let (door, db, guard) = (shared.door.clone(), shared.db.clone(), shared.guard.clone());
     let (accounts, oauth, limit) = (shared.accounts.clone(), shared.oauth.clone(), settings.body_limit);
     let (credentials, forward_auth) = (shared.credentials.clone(), shared.forward_auth.clone());
+    let calls = web::Data::new(shared.oauth.calls.clone());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(door.clone())
@@ -265,6 +266,7 @@ fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> 
             .app_data(accounts.clone())
             .app_data(oauth.clone())
             .app_data(credentials.clone())
+            .app_data(calls.clone())
             .app_data(forward_auth.clone())
             .app_data(web::PayloadConfig::new(limit))
             .wrap(from_fn(door::pass))

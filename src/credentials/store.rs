@@ -148,6 +148,20 @@ pub fn list(
     with_uses(connection, rows)
 }
 
+/// The credentials of a kind that these have.
+pub fn ids_of(
+    connection: &mut Connection,
+    kind: CredentialKind,
+    owners: &[PrincipalId],
+) -> Result<Vec<CredentialId>, Fault> {
+    let ids: Vec<Uuid> = credentials::table
+        .filter(credentials::kind.eq(kind.as_str()))
+        .filter(credentials::principal_id.eq_any(owners.iter().map(|id| id.uuid())))
+        .select(credentials::id)
+        .load(connection)?;
+    Ok(ids.into_iter().map(CredentialId::from_uuid).collect())
+}
+
 fn with_uses(connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<(Credential, Option<Use>)>, Fault> {
     let mut uses = uses_of(connection, &rows.iter().map(|row| row.id).collect::<Vec<_>>())?;
     let with_use = |row: Row| {

@@ -15,7 +15,7 @@ use crate::oauth::OAuth;
 use crate::platform::api::{self, Endpoint, openapi};
 use crate::platform::faces::only;
 use crate::platform::problem::ProblemFace;
-use crate::{accounts, credentials};
+use crate::{accounts, credentials, decision};
 
 /// Every endpoint there is.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -25,6 +25,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         accounts::organizations::members::http::endpoints(),
         accounts::plans::http::endpoints(),
         credentials::api::http::endpoints(),
+        decision::limits::http::endpoints(),
     ]
     .concat()
 }

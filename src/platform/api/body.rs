@@ -87,6 +87,11 @@ impl Members {
         self.0.get(name).and_then(Value::as_i64)
     }
 
+    /// Whether it is there, if only as null.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

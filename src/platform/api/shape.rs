@@ -63,7 +63,7 @@ impl Form {
             Self::OneOf(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             Self::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
             Self::Flag => value.is_boolean(),
-            Self::Number => value.is_i64() || value.is_u64(),
+            Self::Number => value.is_i64(),
             Self::Objects(shape) => {
                 let is_one =
                     |item: &Value| item.as_object().is_some_and(|item| misfit(shape, item).is_none());
