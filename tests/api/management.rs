@@ -40,7 +40,7 @@ impl App {
     }
 
     /// Ada may do whatever an operator may.
-    fn promote_ada(&self) {
+    pub fn promote_ada(&self) {
         let promoted =
             self.operator(|work| Ok(Ok(grantor::accounts::store::set_administrator(work, ADA.id(), true)?)));
         assert!(promoted);
@@ -52,7 +52,7 @@ impl App {
         self.operator(|work| found(work, Actor::Operator, &new).map(Ok)).expect("an organization")
     }
 
-    fn member(&self, org: PrincipalId, person: Person, role: Role) {
+    pub fn member(&self, org: PrincipalId, person: Person, role: Role) {
         let added = self.operator(|work| members::add(work, Actor::Operator, org, person.id(), role).map(Ok));
         added.expect("a member");
     }
@@ -76,7 +76,7 @@ impl App {
         self.api(voice, Method::POST, path, Some(body)).await
     }
 
-    async fn patch_api(&self, voice: &Voice, path: &str, tag: &str, body: Value) -> Answer {
+    pub async fn patch_api(&self, voice: &Voice, path: &str, tag: &str, body: Value) -> Answer {
         let request = self.http.patch(format!("{}/api/v1{path}", self.address)).bearer_auth(&voice.0);
         Answer::to(request.header("If-Match", tag).json(&body)).await
     }
@@ -85,7 +85,7 @@ impl App {
 impl Answer {
     /// Asserts a problem, whole (RFC 9457).
     #[track_caller]
-    fn is_problem(&self, status: u16, error: &str) {
+    pub fn is_problem(&self, status: u16, error: &str) {
         let body = self.json();
         assert_eq!((self.status, body["error"].as_str()), (status, Some(error)), "{}", self.body);
         assert_eq!(self.header("content-type"), "application/problem+json");
@@ -96,7 +96,7 @@ impl Answer {
     }
 
     #[track_caller]
-    fn is(&self, status: u16) {
+    pub fn is(&self, status: u16) {
         assert_eq!(self.status, status, "{}", self.body);
     }
 }
