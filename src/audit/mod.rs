@@ -1,6 +1,7 @@
 //! What was done: the append-only event log, and the only door to a transaction.
 
 pub mod chain;
+mod claims;
 pub mod event;
 pub mod export;
 mod lane;
@@ -10,6 +11,7 @@ mod notes;
 mod store;
 mod work;
 
+pub use claims::Answered;
 pub use event::{Actor, Event, Kind};
 pub use ledger::{Ledger, Lookup, WriteValue};
 pub use notes::Notes;

@@ -37,6 +37,7 @@ mod fuzz;
 mod guard;
 mod history;
 mod http;
+mod idempotency;
 mod introspection;
 mod jwt;
 mod killed;

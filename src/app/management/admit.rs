@@ -8,6 +8,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError};
 
 use crate::app::management::caller::recognise;
+use crate::app::management::once;
 use crate::kernel::{Caller, Denial};
 use crate::platform::api::{Endpoint, Needs};
 use crate::platform::form::Params;
@@ -20,11 +21,11 @@ pub(super) async fn admit(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
     match check(&endpoint, &request).await {
-        Ok(caller) => {
-            if let Some(caller) = caller {
-                request.extensions_mut().insert(caller);
-            }
-            next.call(request).await
+        Ok(None) => next.call(request).await,
+        Ok(Some(caller)) => {
+            let principal = caller.principal;
+            request.extensions_mut().insert(caller);
+            once::pass(endpoint, principal, request, next).await
         }
         Err(problem) => Ok(request.into_response(problem.error_response())),
     }

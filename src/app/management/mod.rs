@@ -2,6 +2,7 @@
 
 mod admit;
 mod caller;
+mod once;
 
 use std::sync::Arc;
 
