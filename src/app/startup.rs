@@ -34,7 +34,7 @@ use crate::grants::access_tokens::AccessTokens;
 use crate::grants::usage::Usage;
 use crate::kernel::Fault;
 use crate::limits::guard::Guard;
-use crate::limits::{LimitDirectory, Limits};
+use crate::limits::{LimitDirectory, Limits, Penalties};
 use crate::oauth::OAuth;
 use crate::platform::cache::Caches;
 use crate::platform::clock::Clock;
@@ -118,6 +118,7 @@ impl Shared {
             accounts: accounts.directory.clone(),
             limit_directory: LimitDirectory::new(ledger.clone(), &caches),
             limits: Arc::clone(&limits),
+            penalties: Arc::new(Penalties::open(&settings.limits)),
             traffic: traffic.clone(),
         };
         let forward_auth = ForwardAuth {

@@ -52,6 +52,7 @@ mod nodes;
 mod organizations;
 mod pages;
 mod partitions;
+mod penalties;
 mod personal_tokens;
 mod pkce;
 mod process;

@@ -27,6 +27,10 @@ impl Calls {
         for step in OF_THE_BEARER {
             story.passed(step);
         }
+        let is_shut_out = decision.verdict.as_ref().is_err_and(|refusal| refusal.cause == Cause::ShutOut);
+        if self.penalties.are_on() && !is_shut_out {
+            story.passed(Step::Penalty);
+        }
         end(&mut story, call, decision);
         self.traffic.record(story).await
     }
@@ -70,7 +74,7 @@ fn end(story: &mut Story, call: &Call, decision: &Decision) {
     let refusal = decision.verdict.as_ref().err();
     let refused_at = refusal.map(|refusal| step_of(refusal.cause));
     for step in [Step::Service, Step::Grant, Step::Scope] {
-        if refused_at == Some(step) {
+        if refused_at == Some(step) || refused_at == Some(Step::Penalty) {
             break;
         }
         match (&call.service, &call.target, step) {
@@ -124,6 +128,7 @@ fn step_of(cause: Cause) -> Step {
         Cause::NotGranted => Step::Grant,
         Cause::InsufficientScope => Step::Scope,
         Cause::RateLimited => Step::Limits,
+        Cause::ShutOut => Step::Penalty,
     }
 }
 
@@ -135,6 +140,7 @@ fn in_words(cause: Cause) -> &'static str {
         Cause::NotGranted => "its holder may not call this service",
         Cause::InsufficientScope => "it does not carry what the call asks for",
         Cause::RateLimited => "too much",
+        Cause::ShutOut => "its holder went on after too many refusals",
     }
 }
 
