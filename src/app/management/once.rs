@@ -98,6 +98,18 @@ impl Way {
         })
     }
 
+    /// For what is done by no act: it is not told twice, though a server that dies here forgets that it was done.
+    async fn claim_late(&self) {
+        let context = Context { claim: Some(Arc::clone(&self.claim)), ..self.context.clone() };
+        let act = self.ledger.act(&context, |work| {
+            work.nothing_to_tell("whoever did it told what there is to tell");
+            Ok(Ok(()))
+        });
+        if let Err(fault) = act.await {
+            log::warn!("keeping an idempotency key: {fault}");
+        }
+    }
+
     async fn answered(&self) -> Result<Option<Answered>, ProblemFace> {
         Ok(self.ledger.answered(&self.claim, &self.context).await??)
     }
@@ -105,6 +117,9 @@ impl Way {
     /// Keeps the answer of what was done. If that fails, it stays done, and whoever asks again is told that its answer
     /// was lost.
     async fn keep(self, endpoint: &Endpoint, response: ServiceResponse) -> Result<ServiceResponse, Error> {
+        if response.status().is_success() && !self.claim.is_taken() {
+            self.claim_late().await;
+        }
         if !self.claim.is_taken() || response.status().is_server_error() {
             return Ok(response);
         }

@@ -4,5 +4,6 @@
 pub mod flow;
 pub mod http;
 pub mod named;
+mod read;
 pub mod shown;
 pub mod standing;
