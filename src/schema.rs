@@ -202,6 +202,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    idempotency_keys (caller_id, key, at) {
+        caller_id -> Uuid,
+        key -> Text,
+        at -> Timestamptz,
+        fingerprint -> Bytea,
+        attempt_id -> Uuid,
+        status -> Nullable<Int2>,
+        etag -> Nullable<Text>,
+        body -> Nullable<Jsonb>,
+    }
+}
+
+diesel::table! {
     interactions (opened_on, id) {
         opened_on -> Date,
         id -> Uuid,
@@ -231,6 +244,7 @@ diesel::table! {
         on_error -> Text,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        version -> Int8,
     }
 }
 
@@ -536,6 +550,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     families,
     grant_usage,
     grants,
+    idempotency_keys,
     interactions,
     limits,
     memberships,

@@ -34,7 +34,7 @@ const FLOORS: [&[&str]; 18] = [
 /// Whose table is whose: every table of `schema.rs` has exactly one owner.
 const TABLES: [(&str, &str); 10] = [
     ("platform", "partition_plans"),
-    ("audit", "events event_chain event_leaves event_checkpoints"),
+    ("audit", "events event_chain event_leaves event_checkpoints idempotency_keys"),
     ("traffic", "request_log request_batches usage_minutes usage_hours usage_days"),
     ("signing", "signing_keys"),
     ("limits", "limits rate_counters quota_counters"),

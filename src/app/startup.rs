@@ -36,7 +36,7 @@ use crate::grants::access_tokens::AccessTokens;
 use crate::grants::usage::Usage;
 use crate::kernel::Fault;
 use crate::limits::guard::Guard;
-use crate::limits::{LimitDirectory, Limits};
+use crate::limits::{LimitDirectory, Limits, Penalties};
 use crate::oauth::OAuth;
 use crate::platform::cache::Caches;
 use crate::platform::clock::Clock;
@@ -122,6 +122,7 @@ impl Shared {
             accounts: accounts.directory.clone(),
             limit_directory: LimitDirectory::new(ledger.clone(), &caches),
             limits: Arc::clone(&limits),
+            penalties: Arc::new(Penalties::open(&settings.limits)),
             traffic: traffic.clone(),
         };
         let forward_auth = ForwardAuth {
@@ -271,6 +272,7 @@ fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> 
     let (credentials, forward_auth) = (shared.credentials.clone(), shared.forward_auth.clone());
     let (ledger, auditor) = (web::Data::new(shared.ledger.clone()), shared.auditor.clone());
     let keys = web::Data::from(Arc::clone(&shared.keys));
+    let calls = web::Data::new(shared.oauth.calls.clone());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(door.clone())
@@ -280,6 +282,7 @@ fn listen(settings: &ServerSettings, shared: &Shared, servers: &mut Servers) -> 
             .app_data(oauth.clone())
             .app_data(credentials.clone())
             .app_data(keys.clone())
+            .app_data(calls.clone())
             .app_data(forward_auth.clone())
             .app_data(ledger.clone())
             .app_data(auditor.clone())

@@ -119,6 +119,8 @@ kinds! {
     QuotaExceeded = "quota.exceeded", "denied";
     /// A limit was set, anew or instead of what it said before; `data` says whose it is and what it says.
     LimitSet = "limit.set", "success";
+    /// What was used of the limits that bind somebody was given back; `data` says where, and of which.
+    LimitReset = "limit.reset", "success";
     /// A limit was deleted; `data` says what it said.
     LimitDeleted = "limit.deleted", "success";
     /// A signing key was made, by schedule or by an operator; `data` says when it signs.

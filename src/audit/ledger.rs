@@ -7,7 +7,7 @@ use diesel::{Connection as _, result::Error as DieselError};
 use crate::audit::lane::{Group, Job, Lane, Repeats, Run};
 use crate::audit::metrics::LaneMetrics;
 use crate::audit::work::Trail;
-use crate::audit::{Event, Work, store};
+use crate::audit::{Event, Work, claims, store};
 use crate::kernel::{Denial, Fault, Outcome, Stale};
 use crate::platform::context::Context;
 use crate::platform::db::{Connection, Db, announce};
@@ -228,7 +228,23 @@ fn transact<T>(
         Ok(decision)
     });
     caches.apply(&trail.stale);
+    if let (Some(claim), Ok(decision)) = (&context.claim, &end)
+        && !claim.is_lost()
+        && (decision.is_ok() || trail.keep)
+    {
+        claim.take();
+    }
     end
+}
+
+/// Has an act done once, if it is to be: the claim is committed with it, and goes if it is rolled back.
+fn claim(connection: &mut Connection, context: &Context) -> Outcome<()> {
+    let Some(claim) = context.claim.as_ref().filter(|claim| !claim.is_taken()) else { return Ok(Ok(())) };
+    if claims::store::take(connection, claim, context.now)? {
+        return Ok(Ok(()));
+    }
+    claim.lose();
+    Ok(Err(Denial::KeyInUse))
 }
 
 /// How the act's savepoint ends.
@@ -249,10 +265,17 @@ fn in_savepoint<T>(
     trail: &mut Trail,
     act: impl FnOnce(&mut Work<'_>) -> Outcome<T>,
 ) -> Outcome<T> {
-    let end = connection.transaction(|connection| match act(&mut Work::new(connection, context, trail)) {
-        Ok(Err(denial)) if !trail.keep => Err(End::Denied(denial)),
-        Ok(decision) => Ok(decision),
-        Err(fault) => Err(End::Broke(fault)),
+    let end = connection.transaction(|connection| {
+        let decision = match claim(connection, context) {
+            Ok(Ok(())) => act(&mut Work::new(connection, context, trail)),
+            Ok(Err(denial)) => Ok(Err(denial)),
+            Err(fault) => Err(fault),
+        };
+        match decision {
+            Ok(Err(denial)) if !trail.keep => Err(End::Denied(denial)),
+            Ok(decision) => Ok(decision),
+            Err(fault) => Err(End::Broke(fault)),
+        }
     });
     match end {
         Ok(decision) => Ok(decision),

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod chain;
+mod claims;
 pub mod event;
 pub mod export;
 mod lane;
@@ -11,6 +12,7 @@ mod notes;
 mod store;
 mod work;
 
+pub use claims::Answered;
 pub use event::{Actor, Event, Kind};
 pub use ledger::{Ledger, Lookup, WriteValue};
 pub use notes::Notes;

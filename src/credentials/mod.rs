@@ -1,5 +1,6 @@
 //! Long-lived secrets of principals: API keys, personal tokens, and the secrets of clients.
 
+pub mod access;
 pub mod api;
 pub mod client_secrets;
 mod directory;

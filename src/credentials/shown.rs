@@ -29,7 +29,7 @@ pub const SHAPE: Shape = &[
     Member::new("last_used_at", Form::Maybe(&Form::Moment), "When it was last used."),
     Member::new("last_used_ip", Form::Maybe(&Form::Text), "From where."),
     Member::new("request_count", Form::Number, "How often it was used."),
-    Member::optional("secret", Form::Text, "Its text, told this once."),
+    Member::secret("secret", "Its text, told this once."),
     Member::optional("old_ends_at", Form::Moment, "Until when its predecessor is good."),
     Member::optional("warning", Form::Maybe(&Form::Text), "What its owner should know."),
 ];

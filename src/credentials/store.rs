@@ -146,17 +146,6 @@ pub fn find_by_prefix(connection: &mut Connection, prefix: &str) -> Result<Vec<C
     rows.into_iter().map(Credential::try_from).collect()
 }
 
-/// The ids of all API keys and personal tokens that these own.
-pub fn ids_of(connection: &mut Connection, owners: &[PrincipalId]) -> Result<Vec<CredentialId>, Fault> {
-    let owners: Vec<Uuid> = owners.iter().map(|id| id.uuid()).collect();
-    let ids: Vec<Uuid> = credentials::table
-        .filter(credentials::principal_id.eq_any(owners))
-        .filter(credentials::kind.eq_any(bearers()))
-        .select(credentials::id)
-        .load(connection)?;
-    Ok(ids.into_iter().map(CredentialId::from_uuid).collect())
-}
-
 /// Credentials of a kind, of one owner or of all, newest first, and how each was used.
 pub fn list(
     connection: &mut Connection,
@@ -173,6 +162,20 @@ pub fn list(
     }
     let rows: Vec<Row> = query.load(connection)?;
     with_uses(connection, rows)
+}
+
+/// The credentials of these kinds that these have.
+pub fn ids_of(
+    connection: &mut Connection,
+    kinds: &[CredentialKind],
+    owners: &[PrincipalId],
+) -> Result<Vec<CredentialId>, Fault> {
+    let ids: Vec<Uuid> = credentials::table
+        .filter(credentials::kind.eq_any(kinds.iter().map(|kind| kind.as_str())))
+        .filter(credentials::principal_id.eq_any(owners.iter().map(|id| id.uuid())))
+        .select(credentials::id)
+        .load(connection)?;
+    Ok(ids.into_iter().map(CredentialId::from_uuid).collect())
 }
 
 fn with_uses(connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<(Credential, Option<Use>)>, Fault> {

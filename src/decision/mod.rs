@@ -1,6 +1,7 @@
 //! Is this bearer good? The one function that says so, whatever asks. And may it make this call: `calls`.
 
 pub mod calls;
+pub mod limits;
 
 use std::sync::Arc;
 

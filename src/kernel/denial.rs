@@ -152,6 +152,10 @@ pub enum Denial {
     NotJson,
     /// It was changed since the caller saw it (RFC 9110 §13.1.1).
     Changed,
+    /// What was sent with this idempotency key before was something else.
+    KeyReused,
+    /// What was sent with this idempotency key is under way, or was done and its answer lost.
+    KeyInUse,
     /// The resource does not have this method; those it has.
     NoMethod(String),
 }
@@ -185,6 +189,8 @@ impl Denial {
             D::ScopeMissing(_) => "insufficient_scope",
             D::Forbidden => "forbidden",
             D::Changed => "precondition_failed",
+            D::KeyReused => "idempotency_key_reused",
+            D::KeyInUse => "idempotency_key_in_use",
             D::ClientMissing
             | D::ClientUnknown
             | D::ClientDisabled
@@ -235,7 +241,8 @@ impl Denial {
             Self::Changed => 412,
             Self::NotJson => 415,
             Self::NotFound => 404,
-            Self::Conflict(_) => 409,
+            Self::Conflict(_) | Self::KeyInUse => 409,
+            Self::KeyReused => 422,
             Self::SignInPaused(_) | Self::TooManyFailures(_) => 429,
             _ if self.code() == "invalid_client" => 401,
             _ => 400,
@@ -319,6 +326,10 @@ impl Denial {
             D::Unfit(words) => words.as_str(),
             D::NotJson => "the body must be application/json in UTF-8",
             D::Changed => "it was changed meanwhile: get it again, and look",
+            D::KeyReused => "this idempotency key was sent with another request: use one key a request",
+            D::KeyInUse => {
+                "a request with this idempotency key is under way, or was done and its answer lost: look what is there before you send it with another key"
+            }
             D::NoMethod(_) => "there is no such method here",
         };
         words.to_owned()

@@ -53,6 +53,11 @@ impl Limits {
         if consume { self.take(applied, call).await } else { self.look(applied, call).await }
     }
 
+    /// Whether the store answers: without it nobody knows how limits stand on other nodes.
+    pub async fn answers(&self) -> Result<(), Fault> {
+        self.circuit.ask(self.circuit.store().peek(&[])).await.map(drop)
+    }
+
     /// How these limits stand.
     pub async fn status(&self, applied: &[Applied]) -> Result<Verdict, Fault> {
         self.look(applied, Use { requests: 0, cost: 0 }).await

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::audit::Ledger;
 use crate::kernel::Fault;
 use crate::limits::decide::{Limits, Manner};
+use crate::limits::penalties::Penalties;
 use crate::limits::stores::LimitStore;
 use crate::limits::stores::memory::MemoryStore;
 use crate::limits::stores::postgres::PostgresStore;
@@ -26,6 +27,10 @@ pub struct LimitSettings {
     pub nodes: u32,
     /// Milliseconds the store may take to answer.
     pub timeout_ms: u32,
+    /// More refusals than this within a minute shut their caller out; 0: nobody is.
+    pub penalty_refusals: u32,
+    /// For how many seconds.
+    pub penalty_s: u32,
 }
 
 /// Settings of the section `redis`.
@@ -49,6 +54,7 @@ impl LimitSettings {
         match (self.store.as_str(), self.kind(redis)) {
             _ if !(1..=10_000).contains(&self.nodes) => Some("limits.nodes must be 1 to 10000"),
             _ if !(1..=10_000).contains(&self.timeout_ms) => Some("limits.timeout_ms must be 1 to 10000"),
+            _ if !(1..=86_400).contains(&self.penalty_s) => Some("limits.penalty_s must be 1 to 86400"),
             ("memory", Some(_)) if self.nodes > 1 => {
                 Some("limits.store must be postgres or redis where there are more nodes than one")
             }
@@ -68,6 +74,13 @@ impl LimitSettings {
             "redis" => RedisAddress::parse(&redis.url).map(StoreKind::Redis),
             _ => None,
         }
+    }
+}
+
+impl Penalties {
+    /// As the settings want them.
+    pub fn open(settings: &LimitSettings) -> Self {
+        Self::new(settings.penalty_refusals, settings.penalty_s)
     }
 }
 
@@ -115,7 +128,14 @@ mod tests {
             (("postgres", 1, 0, ""), "limits.timeout_ms"),
         ];
         for ((store, nodes, timeout_ms, url), expected) in cases {
-            let settings = LimitSettings { store: store.to_owned(), leases: true, nodes, timeout_ms };
+            let settings = LimitSettings {
+                store: store.to_owned(),
+                leases: true,
+                nodes,
+                timeout_ms,
+                penalty_refusals: 0,
+                penalty_s: 60,
+            };
             let complaint = settings.complaint(&RedisSettings { url: url.to_owned() });
             assert_eq!(complaint.is_none(), expected.is_empty(), "{store} {url}: {complaint:?}");
             assert!(complaint.unwrap_or_default().starts_with(expected), "{complaint:?}");

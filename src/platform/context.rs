@@ -9,6 +9,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use chrono::{DateTime, Utc};
 
 use crate::kernel::RequestId;
+use crate::platform::claim::Claim;
 
 /// One `now`, one caller, one id: read at the door and passed down as a value.
 #[derive(Clone, Debug)]
@@ -21,12 +22,14 @@ pub struct Context {
     pub ip: Option<IpAddr>,
     /// What the client calls itself, cut to a sane length.
     pub user_agent: Option<Arc<str>>,
+    /// What it is to be the first to do, if it is to be done once.
+    pub claim: Option<Arc<Claim>>,
 }
 
 impl Context {
     /// The context of a command at the operator's terminal.
     pub fn operator(now: DateTime<Utc>) -> Self {
-        Self { now, request_id: None, ip: None, user_agent: None }
+        Self { now, request_id: None, ip: None, user_agent: None, claim: None }
     }
 }
 

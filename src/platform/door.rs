@@ -104,6 +104,7 @@ fn read(door: &Door, request: &ServiceRequest) -> Context {
         request_id: None,
         ip: Some(client_ip(peer, request.headers(), &door.trusted_proxies)),
         user_agent: request.headers().get(header::USER_AGENT).map(beginning),
+        claim: None,
     }
 }
 

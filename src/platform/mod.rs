@@ -15,6 +15,7 @@ pub mod probe;
 pub mod logging;
 pub mod metrics;
 pub mod request_id;
+pub mod claim;
 pub mod client_ip;
 pub mod context;
 pub mod leaving;

@@ -13,6 +13,7 @@ const PASSWORD: &str = "a password that is long";
 const REDIRECT: &str = "https://shop.example/cb";
 
 /// The binary with an environment.
+#[derive(Clone)]
 pub struct Grantor {
     environment: Vec<(String, String)>,
 }

@@ -148,6 +148,9 @@ async fn s01_every_route_refuses_whoever_may_not_ask_it() {
     }
 }
 
+/// A limit that is there from the beginning.
+const MINUTE_OF_FREE: &str = "01992c00-0000-7000-8000-000000000001";
+
 /// What an answer shows is what the document says, no member more or less.
 #[tokio::test]
 async fn answers_have_the_members_that_the_document_names() {
@@ -193,6 +196,9 @@ async fn answers_have_the_members_that_the_document_names() {
         ("/users/{id}".to_owned(), format!("/users/{}", ADA.id())),
         one("/me/grants"),
         one("/me/sessions"),
+        one("/limits"),
+        ("/limits/{id}".to_owned(), format!("/limits/{MINUTE_OF_FREE}")),
+        ("/limits/status".to_owned(), format!("/limits/status?principal={org}")),
     ];
     for (path, filled) in paths {
         let answer = app.get_api(&voice, &filled).await;

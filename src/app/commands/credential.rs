@@ -15,16 +15,30 @@ const MOST_OF_A_REASON: usize = 200;
 
 /// The credential of this kind that is meant, by its id or by its first characters.
 pub(super) fn named(open: &Open, kind: CredentialKind, typed: &str) -> Result<Credential, Refusal> {
-    let found = open.ledger.read_here(|connection| match CredentialId::parse(typed) {
-        Some(id) => Ok(store::find(connection, id)?.into_iter().collect()),
-        None => store::find_by_prefix(connection, typed),
-    })?;
-    let mut found = found.into_iter().filter(|credential| credential.kind == kind);
+    let mut found = beginning(open, typed)?.into_iter().filter(|credential| credential.kind == kind);
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
         (Some(_), Some(_)) => Err(Refusal(format!("several begin with {typed}; name one by its id"))),
         (None, _) => Err(Refusal(format!("there is no {} {typed}", kind.in_words()))),
     }
+}
+
+/// The API key or personal token that is meant, by its id or by its first characters.
+pub(super) fn of_any_kind(open: &Open, typed: &str) -> Result<Credential, Refusal> {
+    let found = beginning(open, typed)?;
+    match <[Credential; 1]>::try_from(found) {
+        Ok([one]) => Ok(one),
+        Err(several) if several.is_empty() => Err(Refusal(format!("there is no key or token {typed}"))),
+        Err(_) => Err(Refusal(format!("several begin with {typed}; name one by its id"))),
+    }
+}
+
+fn beginning(open: &Open, typed: &str) -> Result<Vec<Credential>, Refusal> {
+    let found = open.ledger.read_here(|connection| match CredentialId::parse(typed) {
+        Some(id) => Ok(store::find(connection, id)?.into_iter().collect()),
+        None => store::find_by_prefix(connection, typed),
+    })?;
+    Ok(found)
 }
 
 /// Refuses a reason that is no line of text.

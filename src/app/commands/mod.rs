@@ -7,6 +7,7 @@ mod credential;
 mod demo;
 mod doctor;
 mod key;
+mod limit;
 mod migrate;
 mod moment;
 mod org;
@@ -68,6 +69,9 @@ enum Command {
     /// What accounts may use.
     #[command(subcommand)]
     Plan(plan::Command),
+    /// How much is too much: the limits of plans, people, keys and services.
+    #[command(subcommand)]
+    Limit(limit::Command),
     /// OAuth clients.
     #[command(subcommand)]
     Client(client::Command),
@@ -153,6 +157,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Refusal> {
         Command::User(command) => user::run(&shell, command)?,
         Command::Org(command) => org::run(&shell, command)?,
         Command::Plan(command) => plan::run(&shell, command)?,
+        Command::Limit(command) => limit::run(&shell, command)?,
         Command::Client(command) => client::run(&shell, command)?,
         Command::Service(command) => service::run(&shell, command)?,
         Command::ApiKey(command) => api_key::run(&shell, command)?,

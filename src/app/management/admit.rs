@@ -8,8 +8,9 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError};
 
 use crate::app::management::caller::recognise;
+use crate::app::management::once;
 use crate::app::management::sight::sight;
-use crate::kernel::Denial;
+use crate::kernel::{Denial, PrincipalId};
 use crate::platform::api::{Endpoint, Needs};
 use crate::platform::form::Params;
 use crate::platform::problem::ProblemFace;
@@ -21,15 +22,17 @@ pub(super) async fn admit(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
     match check(&endpoint, &request).await {
-        Ok(()) => next.call(request).await,
+        Ok(None) => next.call(request).await,
+        Ok(Some(principal)) => once::pass(endpoint, principal, request, next).await,
         Err(problem) => Ok(request.into_response(problem.error_response())),
     }
 }
 
-async fn check(endpoint: &Endpoint, request: &ServiceRequest) -> Result<(), ProblemFace> {
+/// Who asks, where somebody has to.
+async fn check(endpoint: &Endpoint, request: &ServiceRequest) -> Result<Option<PrincipalId>, ProblemFace> {
     check_query(endpoint, request.query_string())?;
     let scope = match endpoint.needs {
-        Needs::Nothing => return Ok(()),
+        Needs::Nothing => return Ok(None),
         Needs::Bearer => None,
         Needs::Scope(scope) => Some(scope),
     };
@@ -41,8 +44,9 @@ async fn check(endpoint: &Endpoint, request: &ServiceRequest) -> Result<(), Prob
         let sight = sight(request.request(), caller.clone(), sees).await??;
         request.extensions_mut().insert(sight);
     }
+    let principal = caller.principal;
     request.extensions_mut().insert(caller);
-    Ok(())
+    Ok(Some(principal))
 }
 
 /// A parameter that nobody reads is a mistake, or a bearer where it would be logged.

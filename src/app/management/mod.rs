@@ -2,6 +2,7 @@
 
 mod admit;
 mod caller;
+mod once;
 mod sight;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::oauth::OAuth;
 use crate::platform::api::{self, Endpoint, openapi};
 use crate::platform::faces::only;
 use crate::platform::problem::ProblemFace;
-use crate::{accounts, audit, clients, credentials, grants, services, traffic};
+use crate::{accounts, audit, clients, credentials, decision, grants, services, traffic};
 
 /// Every endpoint there is.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -34,6 +35,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         grants::ending::api::endpoints(),
         grants::apps::api::endpoints(),
         accounts::profile::api::endpoints(),
+        decision::limits::http::endpoints(),
     ]
     .concat()
 }

@@ -7,6 +7,7 @@ use crate::accounts::Accounts;
 use crate::accounts::access::{Division, divided};
 use crate::accounts::organizations::Action;
 use crate::accounts::store::belonging_to;
+use crate::credentials::CredentialKind;
 use crate::credentials::store::ids_of;
 use crate::kernel::{Caller, Denial, Fault, Outcome, PrincipalId};
 use crate::platform::api::{Seen, Sees, Sight};
@@ -38,7 +39,7 @@ fn action(sees: Sees) -> Action {
 /// The principals of the accounts that are open, and their keys and personal tokens.
 fn concerned(connection: &mut Connection, division: &Division) -> Result<Vec<Uuid>, Fault> {
     let principals = belonging_to(connection, &division.open)?;
-    let credentials = ids_of(connection, &principals)?;
+    let credentials = ids_of(connection, &CredentialKind::ALL, &principals)?;
     let credentials = credentials.iter().map(|id| id.uuid());
     Ok(uuids(&principals).into_iter().chain(credentials).collect())
 }

@@ -3,6 +3,7 @@
 use crate::accounts::access::{allow, visible_principals};
 use crate::accounts::organizations::Action;
 use crate::audit::{Actor, Work};
+use crate::credentials::access::may;
 use crate::credentials::lifetime::Overlap;
 use crate::credentials::making::{self, Imported, Made, Maker, Successor};
 use crate::credentials::store::{self, Place};
@@ -49,22 +50,8 @@ pub(super) fn find(
 ) -> Outcome<Credential> {
     let found = store::find(work, id)?.filter(|credential| credential.kind == kind);
     let credential = settle!(found.ok_or(Denial::NotFound));
-    settle!(may(work, caller, kind, credential.owner, action)?);
+    settle!(may(work, caller, (kind, credential.owner), action)?);
     Ok(Ok(credential))
-}
-
-fn may(
-    work: &mut Work<'_>,
-    caller: &Caller,
-    kind: CredentialKind,
-    owner: PrincipalId,
-    action: Action,
-) -> Outcome<()> {
-    match kind {
-        CredentialKind::ApiKey => allow(work, caller, owner, action),
-        CredentialKind::PersonalToken if caller.is_administrator || owner == caller.principal => Ok(Ok(())),
-        CredentialKind::PersonalToken => Ok(Err(Denial::NotFound)),
-    }
 }
 
 /// Whoever holds a credential may do what it may: nobody comes by one that may manage more than they do.
@@ -87,7 +74,7 @@ pub(super) fn create(
     if kind == CredentialKind::PersonalToken && owner != caller.principal {
         return Ok(Err(Denial::Forbidden));
     }
-    settle!(may(work, caller, kind, owner, Action::ManageCredentials)?);
+    settle!(may(work, caller, (kind, owner), Action::ManageCredentials)?);
     settle!(within(caller, &settle!(read_scope(wish))));
     let wish = wish.clone().within(presented(work, caller)?);
     let maker = Maker { actor: Actor::of(caller), settings };

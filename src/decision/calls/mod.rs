@@ -1,6 +1,6 @@
 //! May this bearer make this call, now? Asked by introspection and by forward-auth, answered here alone.
 //!
-//! In this order: is the bearer good, may its holder act, is there such a service, may the holder call it, does the
+//! In this order: is the bearer good, may its holder act, is it shut out for a while, is there such a service, may the holder call it, does the
 //! bearer carry what the call asks for, and is there still enough of every limit.
 
 mod rules;
@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::accounts::{self, Account};
 use crate::audit::{Actor, Event, Kind};
@@ -19,7 +20,7 @@ use crate::kernel::{Fault, PrincipalId, RequestPath, Scope, ServiceId, Standing}
 use crate::limits::owner::{Caller, Target};
 use crate::limits::stores::Milestone;
 use crate::limits::verdict::Verdict;
-use crate::limits::{LimitDirectory, Limits};
+use crate::limits::{LimitDirectory, Limits, Penalties};
 use crate::platform::context::Context;
 use crate::services::{Catalogue, Service};
 use crate::traffic::RequestLog;
@@ -39,6 +40,8 @@ pub struct Calls {
     pub limit_directory: LimitDirectory,
     /// Who counts.
     pub limits: Arc<Limits>,
+    /// Who is shut out for going on after too many refusals.
+    pub penalties: Arc<Penalties>,
     /// Where calls are logged.
     pub traffic: RequestLog,
 }
@@ -158,7 +161,10 @@ impl Calls {
     async fn judge(&self, holder: &Holder, call: &Call, context: &Context) -> Result<Decision, Fault> {
         let catalogue = self.bearers.services.catalogue().await?;
         let granted = self.granted(holder, &catalogue).await?;
-        let asked = rules::asked(holder, call, &catalogue, &granted);
+        let asked = match self.penalties.left(holder.watched(), context.now) {
+            Some(seconds) if !holder.is_refresh_token() => rules::shut_out(seconds),
+            _ => rules::asked(holder, call, &catalogue, &granted),
+        };
         let mut decision = Decision {
             verdict: asked.verdict,
             allowed_services: granted
@@ -226,6 +232,9 @@ impl Calls {
         let verdict = self.limits.decide(&applied, consume, decision.cost).await?;
         if !verdict.allowed {
             decision.verdict = Err(Refusal::limited());
+            if consume {
+                self.penalties.refused(holder.watched(), context.now);
+            }
         }
         self.warn(holder, &verdict, context).await?;
         decision.limits = Some(verdict);
@@ -273,6 +282,14 @@ impl Holder {
     /// Whether it is a token that opens nothing but its own exchange.
     pub fn is_refresh_token(&self) -> bool {
         matches!(&self.bearer, Bearer::Token(active) if active.kind == BearerKind::RefreshToken)
+    }
+
+    /// Whose refusals are counted: the key's own, or else whoever acts.
+    fn watched(&self) -> Uuid {
+        match &self.bearer {
+            Bearer::Credential(credential) => credential.id.uuid(),
+            Bearer::Token(_) => self.principal.uuid(),
+        }
     }
 
     fn caller(&self) -> Caller {

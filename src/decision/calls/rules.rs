@@ -12,6 +12,8 @@ pub struct Refusal {
     pub cause: Cause,
     /// The scope that is missing, if that is why.
     pub scope: Option<String>,
+    /// Seconds after which it may be tried again, if that is known beforehand.
+    pub retry_after_s: Option<u32>,
 }
 
 /// Why, in a word.
@@ -29,6 +31,8 @@ pub enum Cause {
     InsufficientScope,
     /// Too much.
     RateLimited,
+    /// Its holder went on after too many refusals, and is shut out for a while.
+    ShutOut,
 }
 
 impl Cause {
@@ -41,13 +45,14 @@ impl Cause {
             Self::NotGranted => "not_granted",
             Self::InsufficientScope => "insufficient_scope",
             Self::RateLimited => "rate_limited",
+            Self::ShutOut => "abnormal_usage",
         }
     }
 }
 
 impl Refusal {
     fn of(cause: Cause) -> Self {
-        Self { cause, scope: None }
+        Self { cause, scope: None, retry_after_s: None }
     }
 
     /// Too much of something.
@@ -59,7 +64,7 @@ impl Refusal {
     pub fn status(&self) -> u16 {
         match self.cause {
             Cause::WrongKind => 401,
-            Cause::RateLimited => 429,
+            Cause::RateLimited | Cause::ShutOut => 429,
             Cause::NoSuchService | Cause::ServiceDisabled | Cause::NotGranted | Cause::InsufficientScope => {
                 403
             }
@@ -72,6 +77,12 @@ pub(super) struct Asked<'a> {
     pub(super) service: Option<&'a Service>,
     pub(super) need: Option<Need<'a>>,
     pub(super) verdict: Result<(), Refusal>,
+}
+
+/// Nothing is asked of whom nothing is let through.
+pub(super) fn shut_out<'a>(seconds: u32) -> Asked<'a> {
+    let refusal = Refusal { retry_after_s: Some(seconds), ..Refusal::of(Cause::ShutOut) };
+    Asked { service: None, need: None, verdict: Err(refusal) }
 }
 
 /// Everything but the limits, in the order in which it is told.
@@ -114,7 +125,8 @@ fn carries(
     service: Option<&Service>,
     need: Option<&Need<'_>>,
 ) -> Result<(), Refusal> {
-    let missing = |scope: String| Err(Refusal { cause: Cause::InsufficientScope, scope: Some(scope) });
+    let missing =
+        |scope: String| Err(Refusal { scope: Some(scope), ..Refusal::of(Cause::InsufficientScope) });
     if let Some(asked) = &call.scope
         && !holder.scope().contains_all(asked)
     {

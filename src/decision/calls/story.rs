@@ -27,6 +27,10 @@ impl Calls {
         for step in OF_THE_BEARER {
             story.passed(step);
         }
+        let is_shut_out = decision.verdict.as_ref().is_err_and(|refusal| refusal.cause == Cause::ShutOut);
+        if self.penalties.are_on() && !is_shut_out {
+            story.passed(Step::Penalty);
+        }
         end(&mut story, call, decision);
         self.traffic.record(story).await
     }
@@ -108,9 +112,9 @@ fn who(holder: &Holder) -> Who {
 fn end(story: &mut Story, call: &Call, decision: &Decision) {
     let refusal = decision.verdict.as_ref().err();
     let refused_at = refusal.map(|refusal| step_of(refusal.cause));
-    // What opens nothing is not asked about any further.
+    // What opens nothing, and whoever is shut out, is not asked about any further.
     let asked: &[Step] = match refused_at {
-        Some(Step::Bearer) => &[],
+        Some(Step::Bearer | Step::Penalty) => &[],
         _ => &[Step::Service, Step::Grant, Step::Scope],
     };
     for &step in asked {
@@ -165,6 +169,7 @@ fn step_of(cause: Cause) -> Step {
         Cause::NotGranted => Step::Grant,
         Cause::InsufficientScope => Step::Scope,
         Cause::RateLimited => Step::Limits,
+        Cause::ShutOut => Step::Penalty,
     }
 }
 
@@ -176,6 +181,7 @@ fn in_words(cause: Cause) -> &'static str {
         Cause::NotGranted => "its holder may not call this service",
         Cause::InsufficientScope => "it does not carry what the call asks for",
         Cause::RateLimited => "too much",
+        Cause::ShutOut => "its holder went on after too many refusals",
     }
 }
 

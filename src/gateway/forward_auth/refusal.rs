@@ -90,6 +90,7 @@ impl Refusal {
                 Cause::NotGranted => "the bearer is not for this service",
                 Cause::InsufficientScope => "the bearer does not carry what this call asks for",
                 Cause::RateLimited => "too much was asked for, try again later",
+                Cause::ShutOut => "too many calls were refused, and more are not looked at for a while",
             },
             Self::Broken(_) => "the server cannot answer now, try again shortly",
         }
@@ -99,6 +100,7 @@ impl Refusal {
     pub(super) fn retry_after(&self) -> Option<u32> {
         match self {
             Self::MustWait(seconds) => Some(*seconds),
+            Self::Call(refusal, _) => refusal.retry_after_s,
             Self::Broken(fault) => (fault.kind() == FaultKind::Unavailable).then_some(1),
             _ => None,
         }
@@ -139,6 +141,11 @@ impl Refusal {
                 "type": "https://iana.org/assignments/http-problem-types#quota-exceeded", "title": title,
                 "status": status, "detail": detail, "error": error, "request_id": request_id,
                 "violated-policies": verdict.violated, "retry_after": verdict.retry_after_s,
+            }),
+            Self::Call(calls::Refusal { cause: Cause::ShutOut, retry_after_s, .. }, _) => json!({
+                "type": "https://iana.org/assignments/http-problem-types#abnormal-usage-detected", "title": title,
+                "status": status, "detail": detail, "error": error, "request_id": request_id,
+                "retry_after": retry_after_s,
             }),
             _ => json!({
                 "type": "about:blank", "title": title, "status": status, "detail": detail, "error": error,

@@ -92,6 +92,8 @@ pub(super) struct Decided<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     required_scope: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     rate_limit: Option<RateLimit<'a>>,
 }
 
@@ -160,6 +162,7 @@ impl<'a> Decided<'a> {
             authorized: refusal.is_none(),
             reason: refusal.map(|refusal| refusal.cause.as_str()),
             required_scope: refusal.and_then(|refusal| refusal.scope.as_deref()),
+            retry_after: refusal.and_then(|refusal| refusal.retry_after_s),
             rate_limit: decision.limits.as_ref().and_then(|verdict| RateLimit::of(verdict, now)),
         };
         match &holder.bearer {

@@ -101,7 +101,7 @@ impl Members {
         self.0.get(name).and_then(Value::as_i64)
     }
 
-    /// Whether there is such a member.
+    /// Whether it is there, if only as null.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
@@ -147,18 +147,28 @@ impl FromRequest for Body {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = is_json(request);
-        let body = web::Bytes::from_request(request, payload);
+        let body = whole(request, payload);
         Box::pin(async move {
             if !is_json {
                 return Err(Denial::NotJson.into());
             }
-            let body = tokio::time::timeout(BODY_TIME, body).await.map_err(|_| Denial::TooSlow)?;
-            let body = body.map_err(|error| {
-                let is_too_large = error.as_response_error().status_code() == 413;
-                let unread = || Denial::Unfit("the body cannot be read".to_owned());
-                if is_too_large { Denial::TooLarge } else { unread() }
-            })?;
-            Ok(Self::parse(&body)?)
+            Ok(Self::parse(&body.await?)?)
+        })
+    }
+}
+
+/// A body, once all of it is there.
+pub fn whole(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<web::Bytes, Denial>> + use<> {
+    let body = web::Bytes::from_request(request, payload);
+    async {
+        let body = tokio::time::timeout(BODY_TIME, body).await.map_err(|_| Denial::TooSlow)?;
+        body.map_err(|error| {
+            let is_too_large = error.as_response_error().status_code() == 413;
+            let unread = || Denial::Unfit("the body cannot be read".to_owned());
+            if is_too_large { Denial::TooLarge } else { unread() }
         })
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::platform::api::shape::{Form, Member, Shape, schema};
-use crate::platform::api::{Answers, BASE, Endpoint, Needs};
+use crate::platform::api::{Answers, BASE, Endpoint, IDEMPOTENCY_KEY, Needs};
 
 const PROBLEM: Shape = &[
     Member::new("type", Form::Text, "The kind of problem, as a URI."),
@@ -86,6 +86,13 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
     if endpoint.is_versioned {
         parameters.push(named("If-Match", "header"));
     }
+    if endpoint.heeds_keys() {
+        let key = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
+        let about = "Sent again with the same key, the same request is not done again, and answers the same.";
+        parameters.push(
+            json!({ "name": IDEMPOTENCY_KEY, "in": "header", "required": false, "description": about, "schema": key }),
+        );
+    }
     parameters
 }
 
@@ -106,6 +113,9 @@ fn responses(endpoint: &Endpoint) -> Value {
     let bad = json!({ "description": "What went wrong.", "content": problem });
     for status in refusals(endpoint) {
         responses.insert((*status).to_owned(), bad.clone());
+    }
+    for status in ["409", "422"].into_iter().filter(|_| endpoint.heeds_keys()) {
+        responses.insert(status.to_owned(), bad.clone());
     }
     responses.insert("default".to_owned(), bad);
     Value::Object(responses)

@@ -117,6 +117,11 @@ impl Endpoint {
         self
     }
 
+    /// Whether it heeds an `Idempotency-Key`. Whoever is nobody has no keys.
+    pub fn heeds_keys(&self) -> bool {
+        self.method == Method::POST && self.needs != Needs::Nothing
+    }
+
     /// Whether it knows this parameter of a query.
     pub fn knows(&self, parameter: &str) -> bool {
         let is_page = matches!(self.answers, Answers::Many(_)) && ["limit", "cursor"].contains(&parameter);

@@ -11,13 +11,13 @@ mod shape;
 mod sight;
 mod version;
 
-pub use body::{Body, Members};
+pub use body::{Body, Members, whole as whole_body};
 pub use caller::By;
 pub use document::openapi;
 pub use endpoint::{Answers, Endpoint, Needs};
 pub use filters::{Filters, Times};
 pub use page::{Page, PageQuery};
-pub use shape::{Form, Member, Shape};
+pub use shape::{Form, Member, Shape, told_again};
 pub use sight::{Seen, Sees, Sight};
 pub use version::{IfMatch, versioned};
 
@@ -28,6 +28,9 @@ use crate::platform::faces::no_store;
 
 /// Where it lives.
 pub const BASE: &str = "/api/v1";
+
+/// The header that has a POST done once (draft-ietf-httpapi-idempotency-key-header).
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 /// What was asked for. Nobody keeps it: the next caller may be another.
 pub fn ok(value: &impl Serialize) -> HttpResponse {

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::platform::api::Answers;
+
 /// The members of an object; there are no others.
 pub type Shape = &'static [Member];
 
@@ -16,6 +18,8 @@ pub struct Member {
     pub form: Form,
     /// It is always there.
     pub required: bool,
+    /// It is told this once: whoever asks again does not get it, and nobody keeps it.
+    pub is_told_once: bool,
 }
 
 /// What a value looks like.
@@ -48,12 +52,17 @@ pub enum Form {
 impl Member {
     /// A member that is always there.
     pub const fn new(name: &'static str, form: Form, about: &'static str) -> Self {
-        Self { name, about, form, required: true }
+        Self { name, about, form, required: true, is_told_once: false }
     }
 
     /// A member that may be left out.
     pub const fn optional(name: &'static str, form: Form, about: &'static str) -> Self {
-        Self { name, about, form, required: false }
+        Self { name, about, form, required: false, is_told_once: false }
+    }
+
+    /// A secret: a text that is told in one answer alone.
+    pub const fn secret(name: &'static str, about: &'static str) -> Self {
+        Self { name, about, form: Form::Text, required: false, is_told_once: true }
     }
 }
 
@@ -65,8 +74,8 @@ impl Form {
             Self::OneOf(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             Self::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
             Self::Flag => value.is_boolean(),
-            Self::Number => is_whole(value),
-            Self::Numbers => value.as_array().is_some_and(|items| items.iter().all(is_whole)),
+            Self::Number => value.is_i64(),
+            Self::Numbers => value.as_array().is_some_and(|items| items.iter().all(Value::is_i64)),
             Self::Objects(shape) => {
                 let is_one =
                     |item: &Value| item.as_object().is_some_and(|item| misfit(shape, item).is_none());
@@ -109,10 +118,6 @@ impl Form {
     }
 }
 
-fn is_whole(value: &Value) -> bool {
-    value.is_i64() || value.is_u64()
-}
-
 /// What keeps an object from being of this shape, in words that name the member.
 pub(super) fn misfit(shape: Shape, object: &Map<String, Value>) -> Option<String> {
     let known = |name: &String| shape.iter().any(|member| member.name == name);
@@ -130,6 +135,38 @@ pub(super) fn misfit(shape: Shape, object: &Map<String, Value>) -> Option<String
         }
         _ => None,
     })
+}
+
+/// Those members of an object that may be told again: what it is not said to have is not told either.
+fn repeatable(shape: Shape, value: Value) -> Value {
+    let Value::Object(mut members) = value else { return Value::Null };
+    let known = shape.iter().filter(|member| !member.is_told_once);
+    let told = known.filter_map(|member| {
+        let value = members.remove(member.name)?;
+        Some((member.name.to_owned(), member.form.repeatable(value)))
+    });
+    Value::Object(told.collect())
+}
+
+impl Form {
+    fn repeatable(self, value: Value) -> Value {
+        match (self, value) {
+            (Self::Objects(shape), Value::Array(items)) => {
+                items.into_iter().map(|item| repeatable(shape, item)).collect()
+            }
+            (Self::Maybe(form), value) => form.repeatable(value),
+            (_, value) => value,
+        }
+    }
+}
+
+/// What may be told again of an answer.
+pub fn told_again(answers: Answers, body: Option<Value>) -> Option<Value> {
+    match answers {
+        Answers::One(shape) | Answers::Made(shape) => body.map(|body| repeatable(shape, body)),
+        // A page is asked for anew.
+        Answers::Many(_) | Answers::Stream(_) | Answers::Nothing | Answers::Thanks => None,
+    }
 }
 
 /// As JSON Schema.

@@ -107,8 +107,8 @@ async fn what_is_set_binds_at_once_and_is_told() {
     assert!(delete(&app, id) && delete(&app, of_service));
     assert!(!delete(&app, id), "it is gone");
     assert_eq!(binds(&directory, &caller, target).await, "minute=10 day=100");
-    let listed = app.ledger.read_here(store::list).expect("the list");
-    assert_eq!(listed.len(), 6, "those of the plans");
+    let listed = app.ledger.read_here(|connection| store::list(connection, &store::Asked::default()));
+    assert_eq!(listed.expect("the list").len(), 6, "those of the plans");
     assert_eq!(app.ledger.read_here(|connection| store::find(connection, id)).expect("a look"), None);
 
     let quotas =

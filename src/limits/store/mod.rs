@@ -1,19 +1,36 @@
 //! The table `limits`.
 
+mod changes;
+mod search;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use serde_json::json;
 use uuid::Uuid;
 
-use crate::audit::{Actor, Event, Kind as EventKind, Lookup, Work};
-use crate::kernel::{CredentialId, Fault, LimitId, PrincipalId, ServiceId, Stale};
+use crate::audit::Lookup;
+use crate::kernel::{CredentialId, Fault, LimitId, PrincipalId, ServiceId};
 use crate::limits::limit::{Limit, Terms, Wording};
 use crate::limits::owner::{LimitOwner, Place, Whose};
 use crate::platform::db::Connection;
-use crate::platform::entropy::Entropy;
 use crate::schema::limits;
+
+pub use changes::{hand_on, insert, remove, set, update};
+pub use search::{Asked, Seen, binding, find, find_at, list};
+
+/// A limit as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// What it is.
+    pub limit: Limit,
+    /// One more with every change.
+    pub version: i64,
+    /// Since when it exists.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = limits)]
@@ -32,22 +49,33 @@ struct Row {
     on_error: String,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    version: i64,
+}
+
+/// The columns of whom a limit binds: plan, principal, credential.
+fn whom(whose: &Whose) -> (Option<String>, Option<Uuid>, Option<Uuid>) {
+    match whose {
+        Whose::Everyone => (None, None, None),
+        Whose::Plan(plan) => (Some(plan.clone()), None, None),
+        Whose::Principal(id) => (None, Some(id.uuid()), None),
+        Whose::Credential(id) => (None, None, Some(id.uuid())),
+    }
+}
+
+/// The columns of where it stands: service, route.
+fn place(place: Place) -> (Option<Uuid>, Option<Uuid>) {
+    match place {
+        Place::Anywhere => (None, None),
+        Place::Service(service) => (Some(service.uuid()), None),
+        Place::Route(service, route) => (Some(service.uuid()), Some(route)),
+    }
 }
 
 impl Row {
     fn of(limit: &Limit, now: DateTime<Utc>) -> Self {
         let Limit { id, owner, terms } = limit;
-        let (service_id, route_id) = match owner.place {
-            Place::Anywhere => (None, None),
-            Place::Service(service) => (Some(service.uuid()), None),
-            Place::Route(service, route) => (Some(service.uuid()), Some(route)),
-        };
-        let (plan_id, principal_id, credential_id) = match &owner.whose {
-            Whose::Everyone => (None, None, None),
-            Whose::Plan(plan) => (Some(plan.clone()), None, None),
-            Whose::Principal(id) => (None, Some(id.uuid()), None),
-            Whose::Credential(id) => (None, None, Some(id.uuid())),
-        };
+        let (service_id, route_id) = place(owner.place);
+        let (plan_id, principal_id, credential_id) = whom(&owner.whose);
         Self {
             id: id.uuid(),
             plan_id,
@@ -63,6 +91,7 @@ impl Row {
             on_error: terms.on_error().as_str().to_owned(),
             created_at: now,
             updated_at: now,
+            version: 1,
         }
     }
 
@@ -82,6 +111,11 @@ impl Row {
         Ok(Limit { id: LimitId::from_uuid(self.id), owner, terms })
     }
 
+    fn stored(self) -> Result<Stored, Fault> {
+        let (version, created_at, updated_at) = (self.version, self.created_at, self.updated_at);
+        Ok(Stored { limit: self.limit()?, version, created_at, updated_at })
+    }
+
     fn whose(&self) -> Whose {
         match (&self.plan_id, self.principal_id, self.credential_id) {
             (Some(plan), _, _) => Whose::Plan(plan.clone()),
@@ -99,94 +133,6 @@ impl Row {
             (Some(service), Some(route)) => Place::Route(service, route),
         }
     }
-}
-
-/// Every limit there is, by whom it binds, where, and its name.
-pub fn list(connection: &mut Connection) -> Result<Vec<Limit>, Fault> {
-    let rows: Vec<Row> = limits::table
-        .order((
-            (limits::plan_id, limits::principal_id, limits::credential_id),
-            (limits::service_id, limits::route_id, limits::name),
-        ))
-        .select(Row::as_select())
-        .load(connection)?;
-    rows.into_iter().map(Row::limit).collect()
-}
-
-/// One of them.
-pub fn find(connection: &mut Connection, id: LimitId) -> Result<Option<Limit>, Fault> {
-    let row: Option<Row> =
-        limits::table.find(id.uuid()).select(Row::as_select()).first(connection).optional()?;
-    row.map(Row::limit).transpose()
-}
-
-/// Sets a limit: a new one, or what the one of this owner and name says. Its id, which the old one keeps.
-pub fn set(work: &mut Work<'_>, limit: &Limit, actor: Actor) -> Result<LimitId, Fault> {
-    let row = Row::of(limit, work.now());
-    let id: Uuid = diesel::insert_into(limits::table)
-        .values(&row)
-        .on_conflict((
-            limits::plan_id,
-            limits::principal_id,
-            limits::credential_id,
-            limits::service_id,
-            limits::route_id,
-            limits::name,
-        ))
-        .do_update()
-        .set((
-            limits::kind.eq(&row.kind),
-            limits::quota.eq(row.quota),
-            limits::window_s.eq(row.window_s),
-            limits::unit.eq(&row.unit),
-            limits::on_error.eq(&row.on_error),
-            limits::updated_at.eq(row.updated_at),
-        ))
-        .returning(limits::id)
-        .get_result(&mut **work)?;
-    tell(work, EventKind::LimitSet, LimitId::from_uuid(id), &row, actor);
-    Ok(LimitId::from_uuid(id))
-}
-
-/// Deletes a limit. `false`: there is none of this id.
-pub fn remove(work: &mut Work<'_>, id: LimitId, actor: Actor) -> Result<bool, Fault> {
-    let row: Option<Row> = diesel::delete(limits::table.find(id.uuid()))
-        .returning(Row::as_returning())
-        .get_result(&mut **work)
-        .optional()?;
-    if let Some(row) = &row {
-        tell(work, EventKind::LimitDeleted, id, row, actor);
-    }
-    Ok(row.is_some())
-}
-
-/// Has the successor of a credential bound by what bound that one.
-pub fn hand_on(
-    work: &mut Work<'_>,
-    (from, to): (CredentialId, CredentialId),
-    actor: Actor,
-) -> Result<(), Fault> {
-    let rows: Vec<Row> = limits::table
-        .filter(limits::credential_id.eq(from.uuid()))
-        .select(Row::as_select())
-        .load(&mut **work)?;
-    for row in rows {
-        let Limit { owner, terms, .. } = row.limit()?;
-        let owner = LimitOwner { whose: Whose::Credential(to), ..owner };
-        set(work, &Limit { id: LimitId::from_uuid(Entropy.id(work.now())), owner, terms }, actor)?;
-    }
-    Ok(())
-}
-
-fn tell(work: &mut Work<'_>, kind: EventKind, id: LimitId, row: &Row, actor: Actor) {
-    let own = row.principal_id.or(row.credential_id);
-    work.stale(own.map_or(Stale::Limits, Stale::LimitsOf));
-    let event = Event::new(kind, actor).on("limit", id).with(json!({
-        "plan": row.plan_id, "principal": row.principal_id, "credential": row.credential_id,
-        "service": row.service_id, "route": row.route_id, "name": row.name, "kind": row.kind, "quota": row.quota,
-        "window_s": row.window_s, "unit": row.unit, "on_error": row.on_error,
-    }));
-    work.tell(event);
 }
 
 /// Those of plans and of services, to be found: all of them.
