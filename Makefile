@@ -50,6 +50,14 @@ SOAK_MINUTES ?= 3
 soak: ground ## Kill nodes and Postgres under load for minutes, and count what holds (SOAK_MINUTES=…)
 	SOAK_MINUTES=$(SOAK_MINUTES) $(CARGO) test --test api -- soak_ --ignored --nocapture --test-threads=1
 
+# Seconds of it: make fuzz FUZZ_SECONDS=600
+FUZZ_SECONDS ?= 120
+
+.PHONY: fuzz
+fuzz: ground ## Send the management API what its document allows and forbids, by schemathesis (FUZZ_SECONDS=…)
+	$(CARGO) build --bin grantor
+	@scripts/fuzz-api $(FUZZ_SECONDS)
+
 .PHONY: screenshots
 screenshots: ground browser ## Take the pictures of the pages anew, into docs/screenshots
 	$(CARGO) test --test browser screenshots::

@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use crate::support::{Node, Scratch, free_addresses};
 
 /// Everything that people read, by its path from the root.
-const DOCUMENTS: [(&str, &str); 13] = [
+const DOCUMENTS: [(&str, &str); 15] = [
     ("README.md", README),
     ("ARCHITECTURE.md", ARCHITECTURE),
     ("CONTRIBUTING.md", include_str!("../../CONTRIBUTING.md")),
@@ -21,6 +21,8 @@ const DOCUMENTS: [(&str, &str); 13] = [
     ("docs/forward-auth.md", include_str!("../../docs/forward-auth.md")),
     ("docs/operating.md", OPERATING),
     ("docs/organizations.md", include_str!("../../docs/organizations.md")),
+    ("docs/limits.md", include_str!("../../docs/limits.md")),
+    ("docs/api.md", include_str!("../../docs/api.md")),
     ("docs/audit.md", include_str!("../../docs/audit.md")),
     ("docs/settings.md", SETTINGS),
     ("docs/benchmarks.md", include_str!("../../docs/benchmarks.md")),

@@ -1,45 +1,56 @@
 //! Who calls the management API: one bearer, in one header, judged by the functions that judge bearers everywhere.
 
-use std::sync::Arc;
-
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpMessage, HttpRequest, web};
-use chrono::{DateTime, Utc};
 
 use crate::accounts::{Account, Accounts};
 use crate::credentials::rules::NotGood as NoGoodCredential;
-use crate::credentials::{Credential, Credentials};
+use crate::decision::calls::{Bearer, Calls};
 use crate::decision::{Active, BearerKind, NotGood};
-use crate::kernel::{Caller, Denial, Fault, Outcome, PrincipalId, PrincipalKind, Scope, Standing};
+use crate::kernel::{Caller, Denial, Fault, Outcome, PrincipalId, PrincipalKind};
 use crate::limits::guard::{Failed, Guard};
 use crate::oauth::OAuth;
 use crate::platform::client_ip::Network;
 use crate::platform::context::Context;
 use crate::platform::problem::ProblemFace;
-use crate::settle;
-
-/// What judges bearers.
-struct Judge {
-    credentials: web::Data<Credentials>,
-    accounts: web::Data<Accounts>,
-    oauth: web::Data<OAuth>,
-    guard: web::Data<Guard>,
-    context: Context,
-}
 
 /// Who made this request.
 pub(super) async fn recognise(request: &HttpRequest) -> Result<Caller, ProblemFace> {
-    let judge = Judge::of(request)?;
+    let (oauth, accounts) = (shared::<OAuth>(request)?, shared::<Accounts>(request)?);
+    let guard = shared::<Guard>(request)?;
+    let context = request.extensions().get::<Context>().cloned();
+    let context = context.ok_or_else(|| Fault::internal("the door was left out"))?;
     let presented = presented(request)?;
-    let network = judge.context.ip.map(Network::of);
+    let network = context.ip.map(Network::of);
     if let Some(network) = network {
-        judge.guard.check(Failed::UnknownBearer, network, judge.context.now)?;
+        guard.check(Failed::UnknownBearer, network, context.now)?;
     }
-    let judged = judge.judge(&presented).await?;
-    if let (Err(Denial::BearerWrong), Some(network)) = (&judged, network) {
-        judge.guard.failed(Failed::UnknownBearer, network, judge.context.now);
+    match oauth.calls.good(&presented, context.ip, &context).await? {
+        Ok(bearer) => Ok(caller(&oauth, &accounts, &context, &bearer).await??),
+        Err(reason) => {
+            let denial = denied(reason);
+            if let (Denial::BearerWrong, Some(network)) = (&denial, network) {
+                guard.failed(Failed::UnknownBearer, network, context.now);
+            }
+            Err(denial.into())
+        }
     }
-    Ok(judged?)
+}
+
+fn shared<T: 'static>(request: &HttpRequest) -> Result<web::Data<T>, Fault> {
+    let found = request.app_data::<web::Data<T>>().cloned();
+    found.ok_or_else(|| Fault::internal("what judges bearers was left out"))
+}
+
+/// That its time is over is told to whoever held it.
+fn denied(reason: NotGood) -> Denial {
+    match reason {
+        NotGood::Expired
+        | NotGood::Credential(NoGoodCredential::Expired | NoGoodCredential::RotatedAndOver) => {
+            Denial::BearerExpired
+        }
+        _ => Denial::BearerWrong,
+    }
 }
 
 /// The one bearer of a request. A cookie is none, nor is what stands in the address.
@@ -66,85 +77,42 @@ fn bearer_of(authorization: &str) -> Result<String, Denial> {
     }
 }
 
-impl Judge {
-    fn of(request: &HttpRequest) -> Result<Self, Fault> {
-        fn shared<T: 'static>(request: &HttpRequest) -> Result<web::Data<T>, Fault> {
-            let found = request.app_data::<web::Data<T>>().cloned();
-            found.ok_or_else(|| Fault::internal("what judges bearers was left out"))
+/// For whom a good bearer speaks. A key or personal token speaks for its owner. A token speaks here only if it was issued
+/// for this server (RFC 9068 §4): those for an API are no business of ours, and whoever got one must not become somebody
+/// here.
+async fn caller(oauth: &OAuth, accounts: &Accounts, context: &Context, bearer: &Bearer) -> Outcome<Caller> {
+    let (principal, scope, credential) = match bearer {
+        Bearer::Credential(credential) => {
+            oauth.calls.credentials.used(credential, context.ip, context.now);
+            (credential.owner, &credential.scope, Some(credential.id))
         }
-        let context = request.extensions().get::<Context>().cloned();
-        Ok(Self {
-            credentials: shared(request)?,
-            accounts: shared(request)?,
-            oauth: shared(request)?,
-            guard: shared(request)?,
-            context: context.ok_or_else(|| Fault::internal("the door was left out"))?,
-        })
-    }
+        Bearer::Token(token) if is_for_us(oauth, token) => {
+            (token.user.unwrap_or(token.client.principal), &token.scope, None)
+        }
+        Bearer::Token(_) => return Ok(Err(Denial::BearerWrong)),
+    };
+    let account = accounts.directory.of(principal).await?;
+    let (kind, name) = named(&oauth.calls, principal, &account).await?;
+    let is_administrator =
+        kind == PrincipalKind::User && accounts.directory.is_administrator(principal).await?;
+    let (account, scope) = (account.id, scope.clone());
+    Ok(Ok(Caller { principal, kind, account, name, scope, credential, is_administrator }))
+}
 
-    async fn judge(&self, presented: &str) -> Outcome<Caller> {
-        let (ip, now) = (self.context.ip, self.context.now);
-        match self.credentials.judge(presented, ip, &self.context).await? {
-            Some(Ok(credential)) => self.by_credential(&credential).await,
-            Some(Err(NoGoodCredential::Expired | NoGoodCredential::RotatedAndOver)) => {
-                Ok(Err(Denial::BearerExpired))
-            }
-            Some(Err(_)) => Ok(Err(Denial::BearerWrong)),
-            None => match self.oauth.bearers.decide(presented, now).await? {
-                Ok(token) => self.by_token(&token).await,
-                Err(NotGood::Expired) => Ok(Err(Denial::BearerExpired)),
-                Err(_) => Ok(Err(Denial::BearerWrong)),
-            },
-        }
-    }
+fn is_for_us(oauth: &OAuth, token: &Active) -> bool {
+    token.kind == BearerKind::AccessToken && token.audience.contains(&oauth.issuer)
+}
 
-    /// A key or personal token speaks for its owner, if that one may act.
-    async fn by_credential(&self, credential: &Arc<Credential>) -> Outcome<Caller> {
-        let caller = settle!(self.caller(credential.owner, &credential.scope).await?);
-        self.credentials.used(credential, self.context.ip, self.context.now);
-        Ok(Ok(Caller { credential: Some(credential.id), ..caller }))
+/// What a principal is, and what it is called.
+async fn named(
+    calls: &Calls,
+    principal: PrincipalId,
+    account: &Account,
+) -> Result<(PrincipalKind, String), Fault> {
+    if account.id == principal && account.kind != PrincipalKind::Client {
+        return Ok((account.kind, account.name.clone()));
     }
-
-    /// A token speaks here only if it was issued for this server (RFC 9068 §4): those for an API are no business of
-    /// ours, and whoever got one must not become somebody here.
-    async fn by_token(&self, token: &Active) -> Outcome<Caller> {
-        let is_meant = token.audience.contains(&self.oauth.issuer);
-        if token.kind != BearerKind::AccessToken || !is_meant {
-            return Ok(Err(Denial::BearerWrong));
-        }
-        self.caller(token.user.unwrap_or(token.client.principal), &token.scope).await
-    }
-
-    async fn caller(&self, principal: PrincipalId, scope: &Scope) -> Outcome<Caller> {
-        let account = self.accounts.directory.of(principal).await?;
-        let (kind, name, standing) = self.standing(principal, &account).await?;
-        if standing.may_act(self.context.now).is_err() {
-            return Ok(Err(Denial::BearerWrong));
-        }
-        let is_administrator =
-            kind == PrincipalKind::User && self.accounts.directory.is_administrator(principal).await?;
-        let (account, scope) = (account.id, scope.clone());
-        Ok(Ok(Caller { principal, kind, account, name, scope, credential: None, is_administrator }))
-    }
-
-    /// What a principal is, what it is called, and all that decides whether it may act.
-    async fn standing(
-        &self,
-        principal: PrincipalId,
-        account: &Account,
-    ) -> Result<(PrincipalKind, String, Standing), Fault> {
-        let disabled = |at: Option<DateTime<Utc>>| Standing { client_disabled_at: at, ..Standing::default() };
-        if account.id != principal || account.kind == PrincipalKind::Client {
-            let client = self.oauth.bearers.clients.find_by_principal(principal).await?;
-            let client = client.ok_or_else(|| Fault::internal("a bearer of nobody"))?;
-            let disabled_at = client.disabled_at.or(account.disabled_at);
-            return Ok((PrincipalKind::Client, client.name.clone(), disabled(disabled_at)));
-        }
-        if account.kind == PrincipalKind::User {
-            let user = self.oauth.bearers.standings.of(principal).await?;
-            let standing = Standing { user: Some(user), ..disabled(account.disabled_at) };
-            return Ok((PrincipalKind::User, account.name.clone(), standing));
-        }
-        Ok((PrincipalKind::Org, account.name.clone(), disabled(account.disabled_at)))
-    }
+    let client = calls.bearers.clients.find_by_principal(principal).await?;
+    let client = client.ok_or_else(|| Fault::internal("a bearer of nobody"))?;
+    Ok((PrincipalKind::Client, client.name.clone()))
 }
