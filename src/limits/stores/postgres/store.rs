@@ -158,14 +158,8 @@ impl Lookup for Reset {
     }
 }
 
-/// What counts no more is let go of.
-pub(super) struct Tidy;
-
-impl Lookup for Tidy {
-    type Found = ();
-
-    fn find(jobs: &[&Self], connection: &mut Connection) -> Result<Vec<()>, Fault> {
-        sql_query("SELECT tidy_counters()").execute(connection)?;
-        Ok(jobs.iter().map(|_| ()).collect())
-    }
+/// Lets go of what counts no more.
+pub(super) fn tidy(connection: &mut Connection) -> Result<(), Fault> {
+    sql_query("SELECT tidy_counters()").execute(connection)?;
+    Ok(())
 }
