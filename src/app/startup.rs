@@ -28,7 +28,7 @@ use crate::clients::authentication::Clients;
 use crate::credentials::usage::Usage as CredentialUsage;
 use crate::credentials::{self, Credentials, Reuses};
 use crate::decision::Bearers;
-use crate::decision::calls::Calls;
+use crate::decision::calls::{Calls, Teller, Warnings};
 use crate::gateway::forward_auth::ForwardAuth;
 use crate::grants::access_tokens::AccessTokens;
 use crate::grants::usage::Usage;
@@ -59,6 +59,7 @@ struct Shared {
     usage: Arc<Usage>,
     credentials: web::Data<Credentials>,
     limits: Arc<Limits>,
+    teller: Teller,
     traffic: RequestLog,
     traffic_writer: traffic::Writer,
     keys: Arc<Keys>,
@@ -112,12 +113,14 @@ impl Shared {
         };
         let (traffic, traffic_writer) =
             RequestLog::new(&settings.traffic, Ledger::new(db.clone()), clock.clone(), &metrics);
+        let (warnings, teller) = Warnings::new(ledger.clone());
         let calls = Calls {
             bearers: bearers.clone(),
             credentials: credentials.clone(),
             accounts: accounts.directory.clone(),
             limit_directory: LimitDirectory::new(ledger.clone(), &caches),
             limits: Arc::clone(&limits),
+            warnings,
             traffic: traffic.clone(),
         };
         let forward_auth = ForwardAuth {
@@ -156,6 +159,7 @@ impl Shared {
             usage,
             credentials: web::Data::new(credentials),
             limits,
+            teller,
             traffic,
             traffic_writer,
             keys,
@@ -235,8 +239,8 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
     let credentials = shared.credentials.into_inner();
     let noted = [Noted::Grants(shared.usage), Noted::Credentials(Arc::clone(&credentials.usage))];
     let keys = Arc::clone(&shared.keys);
-    let background =
-        Background::start(db, clock, noted, keys, partitions, (sealer, shared.traffic_writer), shared.limits);
+    let writers = (sealer, shared.traffic_writer, shared.teller);
+    let background = Background::start(db, clock, noted, keys, partitions, writers, shared.limits);
     Ok(Running {
         front,
         ops,
