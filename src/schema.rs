@@ -294,6 +294,7 @@ diesel::table! {
         cell -> Int8,
         used -> Int8,
         told -> Int2,
+        born -> Int8,
     }
 }
 
@@ -304,6 +305,7 @@ diesel::table! {
         cell -> Int8,
         used -> Int8,
         told -> Int2,
+        born -> Int8,
     }
 }
 
