@@ -62,8 +62,12 @@ impl<'a> Asked<'a> {
 
     /// What an answer to a concurrent limit is held under.
     pub(super) fn holds(&self, answer: &Answer) -> Option<Unused> {
-        let is_held = matches!(self.applied.terms.kind(), Kind::Concurrent(_)) && self.amount > 0;
-        is_held.then(|| self.ask.taken(answer))
+        (self.is_concurrent() && self.amount > 0).then(|| self.ask.taken(answer))
+    }
+
+    /// Whether it is held, and not used up.
+    pub(super) fn is_concurrent(&self) -> bool {
+        matches!(self.applied.terms.kind(), Kind::Concurrent(_))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::limits::circuit::Circuit;
 use crate::limits::errand::{Errand, Hand, Taken};
 use crate::limits::leases::{Drawn, Leases};
 use crate::limits::limit::OnError;
+use crate::limits::owner::Counter;
 use crate::limits::returns::Return;
 use crate::limits::rules::Applied;
 use crate::limits::stores::memory::MemoryStore;
@@ -181,7 +182,8 @@ impl Limits {
         parts: Hand,
     ) -> Result<(), Fault> {
         let errand = Errand::new(&self.leases, lacking.iter().map(|asked| asked.ask).collect());
-        match self.send(errand).await {
+        let (fate, told) = oneshot::channel();
+        match self.send(errand, told).await {
             Ok(Taken { answers, hand }) => {
                 let allowed = answers.iter().all(|answer| answer.fits);
                 if allowed {
@@ -197,20 +199,31 @@ impl Limits {
                 Ok(())
             }
             Err(fault) => {
-                drop(parts);
-                self.decide_alone(verdict, lacking, fault, true).await
+                self.decide_alone(verdict, lacking, fault, true).await?;
+                if verdict.allowed {
+                    let used = lacking.iter().filter(|asked| !asked.is_concurrent());
+                    // If the store never was asked, nobody wants to know.
+                    let _ = fate.send(used.map(|asked| asked.ask.counter).collect());
+                    parts.spend();
+                }
+                Ok(())
             }
         }
     }
 
-    /// Nobody waits for it longer than the store may take; who does not, has it done all the same.
-    async fn send(&self, errand: Errand) -> Result<Taken, Fault> {
+    /// Nobody waits for it longer than the store may take; who does not, has it done all the same. `used`: of which
+    /// counters the call went ahead without it.
+    async fn send(&self, errand: Errand, used: oneshot::Receiver<Vec<Counter>>) -> Result<Taken, Fault> {
         let store = Arc::clone(self.circuit.store());
         let sent = async move {
             let (teller, told) = oneshot::channel();
             tokio::spawn(async move {
-                // An answer that nobody waits for is dropped, and so goes back.
-                let _ = teller.send(errand.run(store).await);
+                // What nobody waits for goes back, but for what was used all the same.
+                if let Err(Ok(late)) = teller.send(errand.run(store).await)
+                    && let Ok(used) = used.await
+                {
+                    late.hand.spend_unheard(&used);
+                }
             });
             told.await
                 .unwrap_or_else(|_| Err(Fault::lost_connection("an errand to the store of limits broke")))

@@ -32,6 +32,11 @@ impl Hand {
         self.unused.clear();
         self.untold.clear();
     }
+
+    /// The call went ahead without hearing the store, and used this of these counters.
+    pub(super) fn spend_unheard(mut self, counters: &[Counter]) {
+        self.unused.retain(|unused| !counters.contains(&unused.counter));
+    }
 }
 
 impl Drop for Hand {
