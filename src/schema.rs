@@ -308,6 +308,7 @@ diesel::table! {
         cell -> Int8,
         used -> Int8,
         told -> Int2,
+        born -> Int8,
     }
 }
 
@@ -318,6 +319,7 @@ diesel::table! {
         cell -> Int8,
         used -> Int8,
         told -> Int2,
+        born -> Int8,
     }
 }
 

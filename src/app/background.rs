@@ -13,6 +13,7 @@ use crate::audit::Ledger;
 use crate::audit::chain::Sealer;
 use crate::credentials::expiring::tell_expiring;
 use crate::credentials::usage::Usage as CredentialUsage;
+use crate::decision::calls::Teller;
 use crate::grants::usage::Usage as GrantUsage;
 use crate::kernel::Fault;
 use crate::limits::Limits;
@@ -51,7 +52,7 @@ impl Background {
         memory: impl IntoIterator<Item = Noted>,
         keys: Arc<Keys>,
         partitions: Partitions,
-        (sealer, traffic): (Sealer, Writer),
+        (sealer, traffic, warnings): (Sealer, Writer, Teller),
         limits: Arc<Limits>,
     ) -> Self {
         let ledger = Ledger::new(db);
@@ -60,9 +61,11 @@ impl Background {
             let way = Way { noted, ledger: ledger.clone(), clock: clock.clone() };
             (Arc::clone(&over), tokio::spawn(way.write_until(over)))
         });
+        let warned = Arc::new(Notify::new());
+        let warnings = (Arc::clone(&warned), tokio::spawn(warnings.tell_until(warned)));
         let traffic_over = Arc::new(Notify::new());
         Self {
-            notes: notes.collect(),
+            notes: notes.chain([warnings]).collect(),
             tasks: vec![
                 tokio::spawn(partitions.clone().look_after()),
                 tokio::spawn(tend_keys(keys, clock.clone())),

@@ -30,7 +30,7 @@ use crate::clients::authentication::Clients;
 use crate::credentials::usage::Usage as CredentialUsage;
 use crate::credentials::{self, Credentials, Reuses};
 use crate::decision::Bearers;
-use crate::decision::calls::Calls;
+use crate::decision::calls::{Calls, Teller, Warnings};
 use crate::gateway::forward_auth::ForwardAuth;
 use crate::grants::access_tokens::AccessTokens;
 use crate::grants::usage::Usage;
@@ -62,6 +62,7 @@ struct Shared {
     introspections: Arc<Introspections>,
     credentials: web::Data<Credentials>,
     limits: Arc<Limits>,
+    teller: Teller,
     traffic: RequestLog,
     traffic_writer: traffic::Writer,
     keys: Arc<Keys>,
@@ -116,6 +117,7 @@ impl Shared {
         };
         let (traffic, traffic_writer) =
             RequestLog::new(&settings.traffic, Ledger::new(db.clone()), clock.clone(), &metrics);
+        let (warnings, teller) = Warnings::new(ledger.clone());
         let calls = Calls {
             bearers: bearers.clone(),
             credentials: credentials.clone(),
@@ -123,6 +125,7 @@ impl Shared {
             limit_directory: LimitDirectory::new(ledger.clone(), &caches),
             limits: Arc::clone(&limits),
             penalties: Arc::new(Penalties::open(&settings.limits)),
+            warnings,
             traffic: traffic.clone(),
         };
         let forward_auth = ForwardAuth {
@@ -164,6 +167,7 @@ impl Shared {
             introspections,
             credentials: web::Data::new(credentials),
             limits,
+            teller,
             traffic,
             traffic_writer,
             keys,
@@ -248,8 +252,8 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
         Noted::Introspections(shared.introspections),
     ];
     let keys = Arc::clone(&shared.keys);
-    let background =
-        Background::start(db, clock, noted, keys, partitions, (sealer, shared.traffic_writer), shared.limits);
+    let writers = (sealer, shared.traffic_writer, shared.teller);
+    let background = Background::start(db, clock, noted, keys, partitions, writers, shared.limits);
     Ok(Running {
         front,
         ops,

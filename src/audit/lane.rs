@@ -192,8 +192,9 @@ impl<T: 'static> Lane<T> {
         }
         match tokio::time::timeout(self.longest, answer).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(Fault::internal("what executes for all broke")),
-            Err(_) => Err(Fault::unavailable("the database did not answer in time")),
+            Ok(Err(_)) => Err(Fault::lost_connection("what executes for all broke")),
+            // It may still be done.
+            Err(_) => Err(Fault::lost_connection("the database did not answer in time")),
         }
     }
 }

@@ -69,6 +69,23 @@ fn rows<'a>(context: &'a Context, trail: &'a [Event], entropy: Entropy) -> Vec<R
     trail.iter().zip(ids).map(|(event, id)| Row { id, context, event }).collect()
 }
 
+/// Whether this event of this request is there. Attempts to tell it come one after the other, so that one that hangs is over
+/// before the next one looks.
+pub(super) fn is_told(connection: &mut Connection, context: &Context, event: &Event) -> Result<bool, Fault> {
+    let request = context.request_id.map(|id| id.to_string());
+    let key = format!("grantor.tell_once {request:?} {:?} {}", event.target, event.kind.as_str());
+    diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+        .bind::<Text, _>(key)
+        .execute(connection)?;
+    let same = events::table
+        .filter(events::occurred_at.eq(context.now))
+        .filter(events::kind.eq(event.kind.as_str()))
+        .filter(events::target_id.is_not_distinct_from(event.target.as_ref().map(|(_, id)| id.clone())))
+        .filter(events::request_id.is_not_distinct_from(request))
+        .filter(events::data.eq(&event.data));
+    Ok(diesel::select(diesel::dsl::exists(same)).get_result(connection)?)
+}
+
 fn each<T>(rows: &[Row<'_>], column: impl FnMut(&Row<'_>) -> T) -> Vec<T> {
     rows.iter().map(column).collect()
 }

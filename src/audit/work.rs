@@ -4,8 +4,8 @@ use std::ops::{Deref, DerefMut};
 
 use chrono::{DateTime, Utc};
 
-use crate::audit::Event;
-use crate::kernel::Stale;
+use crate::audit::{Event, store};
+use crate::kernel::{Fault, Stale};
 use crate::platform::context::Context;
 use crate::platform::db::Connection;
 
@@ -44,6 +44,19 @@ impl<'a> Work<'a> {
     /// Puts an event on the trail; it is written with the act.
     pub fn tell(&mut self, event: Event) {
         self.trail.events.push(event);
+    }
+
+    /// The same of what must be there once, however often it was tried to tell it: of this request these events are written
+    /// once, also where nobody knows what became of an earlier attempt.
+    pub fn tell_once(&mut self, events: Vec<Event>) -> Result<(), Fault> {
+        for event in events {
+            if store::is_told(self.connection, self.context, &event)? {
+                self.nothing_to_tell("an earlier attempt did");
+            } else {
+                self.tell(event);
+            }
+        }
+        Ok(())
     }
 
     /// Keeps what was written although the answer will be a denial: the refusal itself requires it.

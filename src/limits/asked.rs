@@ -1,6 +1,5 @@
 //! What one call asks about each limit that binds it.
 
-use crate::limits::leases::Drawn;
 use crate::limits::limit::{Kind, Unit};
 use crate::limits::rules::Applied;
 use crate::limits::stores::measure::{Level, Measure};
@@ -20,8 +19,12 @@ pub(super) struct Use {
 /// A limit and what is asked about it.
 pub(super) struct Asked<'a> {
     pub(super) applied: &'a Applied,
+    /// Of the store: what a lease had of it is taken off.
     pub(super) ask: Ask,
-    pub(super) drawn: Drawn,
+    /// How much the call uses.
+    pub(super) amount: u64,
+    /// How the limit stands, if a lease had enough.
+    pub(super) drawn: Option<Level>,
 }
 
 impl<'a> Asked<'a> {
@@ -30,14 +33,15 @@ impl<'a> Asked<'a> {
             Unit::Requests => call.requests,
             Unit::Cost => call.cost,
         };
-        Self { applied, ask: ask(applied, amount), drawn: Drawn::Nothing }
+        let ask = ask(applied, amount);
+        Self { applied, ask, amount: ask.amount, drawn: None }
     }
 
     /// Notes how a limit stands of which a lease had enough.
     pub(super) fn note_drawn(&self, verdict: &mut Verdict) {
-        if let Drawn::All(mut level, _) = self.drawn {
+        if let Some(mut level) = self.drawn {
             if !verdict.allowed {
-                level.remaining += self.ask.amount;
+                level.remaining += self.amount;
             }
             verdict.note(self.applied, level, true);
         }
@@ -47,8 +51,9 @@ impl<'a> Asked<'a> {
     pub(super) fn on_this_node(&self, nodes: u64) -> Self {
         let quota = (self.ask.quota / nodes).max(self.ask.quota.min(1));
         let measure = Measure::of(self.applied.terms.kind(), quota);
-        let ask = Ask { quota, measure, at_most: 0, warns: false, ..self.ask };
-        Self { applied: self.applied, ask, drawn: Drawn::Nothing }
+        let ask =
+            Ask { quota, measure, amount: self.amount, at_most: 0, warns: false, back: None, ..self.ask };
+        Self { applied: self.applied, ask, amount: self.amount, drawn: None }
     }
 
     pub(super) fn level(&self, answer: &Answer) -> Level {
@@ -57,9 +62,12 @@ impl<'a> Asked<'a> {
 
     /// What an answer to a concurrent limit is held under.
     pub(super) fn holds(&self, answer: &Answer) -> Option<Unused> {
-        let Ask { counter, measure, amount, .. } = self.ask;
-        let is_held = matches!(self.applied.terms.kind(), Kind::Concurrent(_)) && amount > 0;
-        is_held.then(|| Unused { counter, measure, cell: measure.cell(answer.reading.now_us), amount })
+        (self.is_concurrent() && self.amount > 0).then(|| self.ask.taken(answer))
+    }
+
+    /// Whether it is held, and not used up.
+    pub(super) fn is_concurrent(&self) -> bool {
+        matches!(self.applied.terms.kind(), Kind::Concurrent(_))
     }
 }
 
@@ -80,5 +88,6 @@ pub(super) fn ask(applied: &Applied, amount: u64) -> Ask {
         at_most: 0,
         share: 1,
         warns: matches!(kind, Kind::Calendar(_)),
+        back: None,
     }
 }

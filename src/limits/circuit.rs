@@ -50,12 +50,12 @@ impl Circuit {
     }
 
     /// The store itself.
-    pub(super) fn store(&self) -> &dyn LimitStore {
-        &*self.store
+    pub(super) fn store(&self) -> &Arc<dyn LimitStore> {
+        &self.store
     }
 
     /// Whether the store is not asked at the moment.
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.state.is_open.load(Ordering::Acquire)
     }
 
@@ -90,7 +90,7 @@ mod tests {
     use std::future::pending;
 
     use super::*;
-    use crate::limits::stores::{Answer, Ask, Unused};
+    use crate::limits::stores::{Answer, Ask, NotGivenBack, Unused};
 
     /// A store that never answers while it is dead.
     #[derive(Default)]
@@ -99,7 +99,7 @@ mod tests {
     }
 
     impl Mortal {
-        fn answer<'a, T: Send + 'a>(&self, answer: T) -> BoxFuture<'a, Result<T, Fault>> {
+        fn answer<'a, T: Send + 'a, E: 'a>(&self, answer: T) -> BoxFuture<'a, Result<T, E>> {
             if self.is_dead.load(Ordering::SeqCst) {
                 return Box::pin(pending());
             }
@@ -116,7 +116,7 @@ mod tests {
             self.answer(Vec::new())
         }
 
-        fn give_back<'a>(&'a self, _: &'a [Unused]) -> BoxFuture<'a, Result<(), Fault>> {
+        fn give_back<'a>(&'a self, _: &'a [Unused]) -> BoxFuture<'a, Result<(), NotGivenBack>> {
             self.answer(())
         }
 

@@ -1,19 +1,30 @@
 //! Whether a call is within its limits: the leases of this node, then the store, then what each limit says about a store
 //! that does not answer.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock, oneshot};
+use tokio::time::timeout;
 
 use crate::kernel::Fault;
 use crate::limits::asked::{Asked, Use, ask};
 use crate::limits::circuit::Circuit;
+use crate::limits::errand::{Errand, Hand, Taken};
 use crate::limits::leases::{Drawn, Leases};
 use crate::limits::limit::OnError;
+use crate::limits::owner::Counter;
+use crate::limits::returns::Return;
 use crate::limits::rules::Applied;
 use crate::limits::stores::memory::MemoryStore;
-use crate::limits::stores::{Answer, Ask, LimitStore, Unused};
+use crate::limits::stores::{Answer, Ask, LimitStore, NotGivenBack};
 use crate::limits::verdict::{Held, Verdict, Warning};
 use crate::platform::clock::Clock;
+
+/// How long the end may take to give back what is on lease.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// How a node counts.
 #[derive(Clone, Copy, Debug)]
@@ -29,9 +40,11 @@ pub struct Manner {
 /// Decides whether calls are within their limits.
 pub struct Limits {
     circuit: Circuit,
-    leases: Option<Leases>,
+    leases: Arc<Leases>,
     local: MemoryStore,
     nodes: u64,
+    /// Held by everybody who gives something back; the end waits for them.
+    giving: Arc<RwLock<()>>,
 }
 
 impl Limits {
@@ -39,9 +52,10 @@ impl Limits {
     pub fn new(store: Arc<dyn LimitStore>, manner: Manner, clock: Clock) -> Self {
         Self {
             circuit: Circuit::new(store, manner.patience),
-            leases: manner.leases.then(|| Leases::new(manner.nodes)),
+            leases: Arc::new(Leases::new(manner.nodes, manner.leases)),
             local: MemoryStore::new(clock),
             nodes: u64::from(manner.nodes.max(1)),
+            giving: Arc::default(),
         }
     }
 
@@ -66,27 +80,42 @@ impl Limits {
     /// Forgets what was used of these limits. What other nodes have on lease stays theirs until it ends.
     pub async fn reset(&self, applied: &[Applied]) -> Result<(), Fault> {
         let asks: Vec<Ask> = applied.iter().map(|applied| ask(applied, 0)).collect();
-        for (ask, leases) in asks.iter().filter_map(|ask| Some((ask, self.leases.as_ref()?))) {
-            leases.forget(ask.counter);
+        for ask in &asks {
+            self.leases.forget(ask.counter);
         }
         self.local.reset(&asks).await?;
         self.circuit.ask(self.circuit.store().reset(&asks)).await
     }
 
-    /// Lets go of what an allowed call held. What is not let go of leaves by itself, with its deadline.
+    /// Lets go of what an allowed call held; if that fails, it is tried again with what is left of leases. What is not let
+    /// go of leaves by itself, with its deadline.
     pub async fn release(&self, held: Held) -> Result<(), Fault> {
-        self.local.give_back(&held.on_this_node).await?;
-        self.give_back(held.in_store).await
+        self.local.give_back(&held.on_this_node).await.map_err(|not| not.why)?;
+        let now = Instant::now();
+        let giving = Arc::clone(&self.giving).read_owned().await;
+        let returns = held.in_store.into_iter().map(|unused| Return::of(unused, now)).collect();
+        self.give_back(returns, giving).await
     }
 
-    /// Gives back what leases that are over had left. To be called every second or so.
+    /// Gives back what leases that are over had left, and what calls took and did not use. To be called every second or
+    /// so; what fails is tried again. While the store is away, nothing is.
     pub async fn tend(&self) -> Result<(), Fault> {
-        self.give_back_leases(Some(Instant::now())).await
+        if self.circuit.is_open() {
+            return Ok(());
+        }
+        let giving = Arc::clone(&self.giving).read_owned().await;
+        self.give_back(self.leases.unused(Some(Instant::now())), giving).await
     }
 
     /// Gives back all that is on lease, when this node ends.
     pub async fn end(&self) -> Result<(), Fault> {
-        self.give_back_leases(None).await
+        let end = async {
+            // What is under way may come back.
+            drop(self.giving.write().await);
+            let giving = Arc::clone(&self.giving).read_owned().await;
+            self.give_back(self.leases.unused(None), giving).await
+        };
+        timeout(FAREWELL, end).await.map_err(|_| Fault::unavailable("the store of limits did not answer"))?
     }
 
     /// Has the store let go of what counts no more. To be called every few minutes.
@@ -95,16 +124,23 @@ impl Limits {
         self.circuit.store().tidy().await
     }
 
-    async fn give_back_leases(&self, over_at: Option<Instant>) -> Result<(), Fault> {
-        let unused = self.leases.as_ref().map(|leases| leases.unused(over_at));
-        self.give_back(unused.unwrap_or_default()).await
-    }
-
-    async fn give_back(&self, unused: Vec<Unused>) -> Result<(), Fault> {
-        if unused.is_empty() {
+    /// To its end, whoever waits for it.
+    async fn give_back(&self, returns: Vec<Return>, giving: OwnedRwLockReadGuard<()>) -> Result<(), Fault> {
+        if returns.is_empty() {
             return Ok(());
         }
-        self.circuit.ask(self.circuit.store().give_back(&unused)).await
+        let (store, leases) = (Arc::clone(self.circuit.store()), Arc::clone(&self.leases));
+        let given = tokio::spawn(async move {
+            let unused: Vec<_> = returns.iter().map(|one| one.unused).collect();
+            let given = store.give_back(&unused).await.map_err(|NotGivenBack { unused, why }| {
+                let unused: HashSet<_> = unused.into_iter().collect();
+                leases.keep_unused(returns.into_iter().filter(|one| unused.contains(&one.unused)));
+                why
+            });
+            drop(giving);
+            given
+        });
+        given.await.map_err(Fault::internal)?
     }
 
     async fn look(&self, applied: &[Applied], call: Use) -> Result<Verdict, Fault> {
@@ -125,49 +161,79 @@ impl Limits {
     }
 
     async fn take(&self, applied: &[Applied], call: Use) -> Result<Verdict, Fault> {
-        let asked: Vec<Asked<'_>> = applied.iter().map(|applied| self.draw(applied, call)).collect();
+        let (mut whole, mut parts) = (Hand::of(&self.leases), Hand::of(&self.leases));
+        let draw = |applied| self.draw(applied, call, &mut whole, &mut parts);
         let (drawn, lacking): (Vec<_>, Vec<_>) =
-            asked.into_iter().partition(|asked| matches!(asked.drawn, Drawn::All(..)));
+            applied.iter().map(draw).partition(|asked| asked.drawn.is_some());
         let mut verdict = Verdict::yes();
         if !lacking.is_empty() {
-            let taken = self.take_from_store(&mut verdict, &lacking).await;
-            if taken.is_err() || !verdict.allowed {
-                self.put_back(&drawn);
-            }
-            taken?;
+            self.take_from_store(&mut verdict, &lacking, parts).await?;
         }
         for asked in &drawn {
             asked.note_drawn(&mut verdict);
+        }
+        if verdict.allowed {
+            whole.spend();
         }
         verdict.policies.sort_by_key(|policy| applied.iter().position(|one| one.label == policy.name));
         Ok(verdict)
     }
 
-    async fn take_from_store(&self, verdict: &mut Verdict, lacking: &[Asked<'_>]) -> Result<(), Fault> {
-        let asks: Vec<Ask> = lacking.iter().map(|asked| asked.ask).collect();
-        let asked_at = Instant::now();
-        let answered = self.circuit.ask(self.circuit.store().take(&asks)).await;
-        let allowed = answered.as_ref().is_ok_and(|answers| answers.iter().all(|answer| answer.fits));
-        for (place, ask) in asks.iter().enumerate() {
-            let answer = answered.as_ref().ok().and_then(|answers| answers.get(place)).filter(|_| allowed);
-            match (&self.leases, answer) {
-                (Some(leases), Some(answer)) => leases.keep(ask, answer, asked_at),
-                (Some(leases), None) => leases.come_back(ask),
-                (None, _) => {}
-            }
-        }
-        match answered {
-            Ok(answers) => {
+    /// `parts`: what leases had of it.
+    async fn take_from_store(
+        &self,
+        verdict: &mut Verdict,
+        lacking: &[Asked<'_>],
+        parts: Hand,
+    ) -> Result<(), Fault> {
+        let errand = Errand::new(&self.leases, lacking.iter().map(|asked| asked.ask).collect());
+        let (fate, told) = oneshot::channel();
+        match self.send(errand, told).await {
+            Ok(Taken { answers, hand }) => {
+                let allowed = answers.iter().all(|answer| answer.fits);
+                if allowed {
+                    parts.spend();
+                } else {
+                    drop(parts);
+                }
                 for (asked, answer) in lacking.iter().zip(&answers) {
                     self.note(verdict, asked, answer, false);
-                    if allowed {
-                        verdict.held.in_store.extend(asked.holds(answer));
-                    }
+                    verdict.held.in_store.extend(asked.holds(answer).filter(|_| allowed));
+                }
+                hand.spend();
+                Ok(())
+            }
+            Err(fault) => {
+                self.decide_alone(verdict, lacking, fault, true).await?;
+                if verdict.allowed {
+                    let used = lacking.iter().filter(|asked| !asked.is_concurrent());
+                    // If the store never was asked, nobody wants to know.
+                    let _ = fate.send(used.map(|asked| asked.ask.counter).collect());
+                    parts.spend();
                 }
                 Ok(())
             }
-            Err(fault) => self.decide_alone(verdict, lacking, fault, true).await,
         }
+    }
+
+    /// Nobody waits for it longer than the store may take; who does not, has it done all the same. `used`: of which
+    /// counters the call went ahead without it.
+    async fn send(&self, errand: Errand, used: oneshot::Receiver<Vec<Counter>>) -> Result<Taken, Fault> {
+        let store = Arc::clone(self.circuit.store());
+        let sent = async move {
+            let (teller, told) = oneshot::channel();
+            tokio::spawn(async move {
+                // What nobody waits for goes back, but for what was used all the same.
+                if let Err(Ok(late)) = teller.send(errand.run(store).await)
+                    && let Ok(used) = used.await
+                {
+                    late.hand.spend_unheard(&used);
+                }
+            });
+            told.await
+                .unwrap_or_else(|_| Err(Fault::lost_connection("an errand to the store of limits broke")))
+        };
+        self.circuit.ask(sent.boxed()).await
     }
 
     /// Without the store. What is closed then, is for all.
@@ -200,31 +266,35 @@ impl Limits {
         Ok(())
     }
 
-    fn draw<'a>(&self, applied: &'a Applied, call: Use) -> Asked<'a> {
+    fn draw<'a>(&self, applied: &'a Applied, call: Use, whole: &mut Hand, parts: &mut Hand) -> Asked<'a> {
         let mut asked = Asked::of(applied, call);
-        if let Some(leases) = &self.leases {
-            asked.drawn = leases.draw(&mut asked.ask, Instant::now());
+        match self.leases.draw(&mut asked.ask, Instant::now()) {
+            Drawn::All(level, unused) => {
+                asked.drawn = Some(level);
+                whole.take_up(unused);
+            }
+            Drawn::Part(part) => part.into_iter().for_each(|unused| parts.take_up(unused)),
         }
         asked
     }
 
-    fn put_back(&self, drawn: &[Asked<'_>]) {
-        let Some(leases) = &self.leases else { return };
-        for asked in drawn {
-            if let Drawn::All(_, cell) = asked.drawn {
-                leases.put_back(&asked.ask, cell);
-            }
-        }
-    }
-
-    /// What is on lease is left, too. A store that is only looked at does not know that it suffices.
+    /// What is on lease is left, too, and what is on its way back. A store that is only looked at does not know that it
+    /// suffices.
     fn note(&self, verdict: &mut Verdict, asked: &Asked<'_>, answer: &Answer, looks: bool) {
-        let mut level = asked.level(answer);
-        let at_hand = |leases: &Leases| leases.left(asked.ask.counter, Instant::now());
-        let left = self.leases.as_ref().map_or(0, at_hand);
-        level.remaining += left;
-        verdict.note(asked.applied, level, answer.fits || (looks && left >= asked.ask.amount));
-        if let Some(used) = answer.milestone {
+        let (counter, mut level) = (asked.ask.counter, asked.level(answer));
+        let left = self.leases.left(counter);
+        level.remaining = (level.remaining + left).min(asked.ask.quota);
+        let fits = answer.fits || (looks && left > 0 && level.remaining >= asked.amount);
+        if !fits && let Some(us) = self.leases.may_come_back_in_us(&asked.ask, asked.amount, level.remaining)
+        {
+            level.fits_in_us = level.fits_in_us.map(|fits_in_us| fits_in_us.min(us)).or(Some(us));
+        }
+        verdict.note(asked.applied, level, fits);
+        if looks {
+            return;
+        }
+        let cell = asked.ask.measure.cell(answer.reading.now_us);
+        if let Some(used) = self.leases.told(counter, cell, answer.milestone) {
             let (name, quota) = (asked.applied.label.clone(), asked.applied.quota);
             verdict.warnings.push(Warning { name, quota, used });
         }

@@ -1,7 +1,8 @@
 //! What this node took beyond what it was asked for, to be spent without asking the store again.
 //!
 //! It is spent only until the end of the cell it was taken from, by a clock that never jumps and from before the store
-//! was asked: so it counts in the window it is used in, however many nodes there are. What is left then is given back.
+//! was asked: so it counts in the window it is used in, however many nodes there are. What is left then is given back:
+//! with the next question about it, or by itself if nobody asks.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -11,28 +12,35 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use crate::limits::owner::Counter;
+use crate::limits::returns::{Return, Returns};
 use crate::limits::stores::measure::{Level, Measure};
-use crate::limits::stores::{Answer, Ask, Unused};
+use crate::limits::stores::{Answer, Ask, Milestone, Unused};
 
 /// A day's lease ends after this time all the same, so that a node that is asked no more keeps nothing.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// The leases of this node.
+/// How long after its end a lease is given back at the latest, if its node lives and the store answers.
+const TENDED: Duration = Duration::from_secs(1);
+
+/// The leases of this node, and all else that it took and did not use.
 pub(super) struct Leases {
     nodes: u64,
+    /// Whether it takes anything beforehand.
+    takes: bool,
     held: Mutex<Book>,
 }
 
 #[derive(Default)]
 struct Book {
     leases: HashMap<Uuid, Lease>,
-    unused: Vec<Unused>,
+    returns: Returns,
 }
 
 struct Lease {
     counter: Counter,
     measure: Measure,
     cell: i64,
+    born: i64,
     until: Instant,
     left: u64,
     /// What was spent of it, and so will be wanted again.
@@ -48,100 +56,140 @@ struct Lease {
 
 /// What a lease had for somebody.
 pub(super) enum Drawn {
-    /// All of it; so the limit stands, and it was taken from this cell.
-    All(Level, i64),
-    /// Nothing: the store is to be asked.
-    Nothing,
+    /// All of it; so the limit stands, and this was taken of it.
+    All(Level, Unused),
+    /// Too little, or nothing: the store is to be asked for the rest.
+    Part(Option<Unused>),
 }
 
 impl Leases {
     /// For one of so many nodes.
-    pub(super) fn new(nodes: u32) -> Self {
-        Self { nodes: u64::from(nodes.max(1)), held: Mutex::default() }
+    pub(super) fn new(nodes: u32, takes: bool) -> Self {
+        Self { nodes: u64::from(nodes.max(1)), takes, held: Mutex::default() }
     }
 
-    /// Draws on a lease, or says in the ask what to take beyond it.
+    /// Draws on a lease, and says in the ask what to take besides, and what goes back.
     pub(super) fn draw(&self, ask: &mut Ask, now: Instant) -> Drawn {
-        if ask.most == 0 {
-            return Drawn::Nothing;
-        }
         let mut book = self.book();
-        let Some(lease) = book.leases.get_mut(&ask.counter.key) else { return Drawn::Nothing };
-        if lease.until > now && lease.left >= ask.amount {
-            lease.left -= ask.amount;
-            lease.spent += ask.amount;
-            return Drawn::All(lease.level(now), lease.cell);
+        let Book { leases, returns } = &mut *book;
+        let mut part = None;
+        if let Some(lease) = leases.get_mut(&ask.counter.key).filter(|_| ask.most > 0) {
+            if lease.until <= now {
+                returns.add(Return::of(lease.take(lease.left), now));
+            } else if lease.left >= ask.amount {
+                let drawn = lease.draw(ask.amount);
+                return Drawn::All(lease.level(now, returns.of(ask.counter.key)), drawn);
+            } else if lease.left > 0 {
+                ask.amount -= lease.left;
+                part = Some(lease.draw(lease.left));
+            }
+            if !lease.is_asking {
+                lease.is_asking = true;
+                ask.at_most = lease.appetite.min(ask.most);
+                ask.share = 4 * self.nodes;
+            }
         }
-        if !lease.is_asking {
-            lease.is_asking = true;
-            ask.at_most = lease.appetite.min(ask.most);
-            ask.share = 4 * self.nodes;
-        }
-        Drawn::Nothing
+        ask.back = returns.pop(ask.counter.key);
+        Drawn::Part(part)
     }
 
-    /// Puts back what was drawn for a call that was refused.
-    pub(super) fn put_back(&self, ask: &Ask, cell: i64) {
+    /// Puts back what was taken for a call that did not go ahead.
+    pub(super) fn put_back(&self, unused: Unused) {
         let mut book = self.book();
-        let unused = Unused { counter: ask.counter, measure: ask.measure, cell, amount: ask.amount };
-        match book.leases.get_mut(&ask.counter.key).filter(|lease| lease.cell == cell) {
+        let Book { leases, returns } = &mut *book;
+        let lease = leases.get_mut(&unused.counter.key);
+        match lease.filter(|lease| (lease.cell, lease.born) == (unused.cell, unused.born)) {
             Some(lease) => {
-                lease.left += ask.amount;
-                lease.spent = lease.spent.saturating_sub(ask.amount);
+                lease.left += unused.amount;
+                lease.spent = lease.spent.saturating_sub(unused.amount);
             }
-            None => book.unused.push(unused),
+            None => returns.add(Return::of(unused, Instant::now())),
         }
     }
 
     /// Keeps what the store gave beyond the ask. `asked_at`: before the store was.
     pub(super) fn keep(&self, ask: &Ask, answer: &Answer, asked_at: Instant) {
-        if ask.most == 0 {
+        if !self.takes || ask.most == 0 {
             return;
         }
         let mut book = self.book();
+        let Book { leases, returns } = &mut *book;
         let fresh = Lease::of(ask, answer, asked_at);
-        let Some(lease) = book.leases.get_mut(&ask.counter.key) else {
-            book.leases.insert(ask.counter.key, fresh);
+        let Some(lease) = leases.get_mut(&ask.counter.key) else {
+            leases.insert(ask.counter.key, fresh);
             return;
         };
-        match lease.cell.cmp(&fresh.cell) {
-            Ordering::Equal => lease.top_up(fresh),
-            Ordering::Less => {
+        let over = match lease.cell.cmp(&fresh.cell) {
+            Ordering::Equal if lease.born == fresh.born => return lease.top_up(fresh),
+            Ordering::Equal | Ordering::Less => {
                 let appetite = lease.spent / 2;
-                let old = std::mem::replace(lease, Lease { appetite, ..fresh });
-                book.unused.extend(old.unused());
+                std::mem::replace(lease, Lease { appetite, ..fresh })
             }
             // Asked for in a cell that is over: somebody else was faster.
-            Ordering::Greater => book.unused.extend(fresh.unused()),
-        }
+            Ordering::Greater => fresh,
+        };
+        returns.add(Return::of(over.unused(over.left), Instant::now()));
     }
 
-    /// Nobody is out for more any longer: the store refused, or said nothing.
-    pub(super) fn come_back(&self, ask: &Ask) {
-        if let Some(lease) = self.book().leases.get_mut(&ask.counter.key) {
+    /// Nobody is out for more any longer.
+    pub(super) fn come_back(&self, counter: Counter) {
+        if let Some(lease) = self.book().leases.get_mut(&counter.key) {
             lease.is_asking = false;
         }
     }
 
-    /// What is left under a key.
-    pub(super) fn left(&self, counter: Counter, now: Instant) -> u64 {
-        self.book().leases.get(&counter.key).filter(|lease| lease.until > now).map_or(0, |lease| lease.left)
+    /// What is left under a key, be it on lease or on its way back.
+    pub(super) fn left(&self, counter: Counter) -> u64 {
+        let book = self.book();
+        book.leases.get(&counter.key).map_or(0, |lease| lease.left) + book.returns.of(counter.key)
+    }
+
+    /// In how many microseconds there may be so much, because another node gives back what it has on lease; of what is
+    /// left.
+    pub(super) fn may_come_back_in_us(&self, ask: &Ask, amount: u64, left: u64) -> Option<i64> {
+        let elsewhere = if self.takes { (self.nodes - 1) * ask.most } else { 0 };
+        let is_enough = elsewhere > 0 && amount <= ask.quota.min(left + elsewhere);
+        let us = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        let life_us = match ask.measure {
+            Measure::Cells { unit_us, .. } => unit_us.min(us(LONGEST)),
+            Measure::Months | Measure::Bucket { .. } => us(LONGEST),
+        };
+        is_enough.then_some(life_us + us(TENDED))
+    }
+
+    /// Keeps what a store said to a call that was broken off.
+    pub(super) fn keep_untold(&self, counter: Counter, cell: i64, milestone: Milestone) {
+        self.book().returns.keep_untold(counter.key, cell, milestone);
+    }
+
+    /// What is to be told, of what was said now and what nobody was told.
+    pub(super) fn told(&self, counter: Counter, cell: i64, said: Option<Milestone>) -> Option<Milestone> {
+        self.book().returns.told(counter.key, cell, said)
     }
 
     /// Forgets what is left under a key.
     pub(super) fn forget(&self, counter: Counter) {
-        self.book().leases.remove(&counter.key);
+        let mut book = self.book();
+        book.leases.remove(&counter.key);
+        book.returns.forget(counter.key);
     }
 
     /// Takes out what is to be given back: of leases that are over, or of all.
-    pub(super) fn unused(&self, over_at: Option<Instant>) -> Vec<Unused> {
+    pub(super) fn unused(&self, over_at: Option<Instant>) -> Vec<Return> {
         let mut book = self.book();
-        let is_over = |lease: &Lease| over_at.is_none_or(|now| lease.until <= now);
-        let mut unused = std::mem::take(&mut book.unused);
-        unused.extend(
-            book.leases.extract_if(|_, lease| is_over(lease)).filter_map(|(_, lease)| lease.unused()),
-        );
-        unused
+        let Book { leases, returns } = &mut *book;
+        let now = Instant::now();
+        let is_over = |lease: &Lease| over_at.is_none_or(|at| lease.until <= at);
+        for (_, lease) in leases.extract_if(|_, lease| is_over(lease)) {
+            returns.add(Return::of(lease.unused(lease.left), now));
+        }
+        returns.drain(now)
+    }
+
+    /// Keeps what could not be given back.
+    pub(super) fn keep_unused(&self, unused: impl IntoIterator<Item = Return>) {
+        let mut book = self.book();
+        unused.into_iter().for_each(|one| book.returns.add(one));
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -158,6 +206,7 @@ impl Lease {
             counter: ask.counter,
             measure,
             cell: measure.cell(reading.now_us),
+            born: answer.born,
             until: asked_at + lasts(measure.ends_in_us(reading.now_us)).min(LONGEST),
             left: answer.beyond,
             spent: ask.amount,
@@ -178,17 +227,27 @@ impl Lease {
         self.rises_at = fresh.rises_at;
     }
 
-    fn level(&self, now: Instant) -> Level {
+    fn draw(&mut self, amount: u64) -> Unused {
+        self.spent += amount;
+        self.take(amount)
+    }
+
+    fn take(&mut self, amount: u64) -> Unused {
+        self.left -= amount;
+        self.unused(amount)
+    }
+
+    /// `returning`: what else is this node's, and on its way back.
+    fn level(&self, now: Instant, returning: u64) -> Level {
         let rises_in = self.rises_at.saturating_duration_since(now).as_micros();
         Level {
-            remaining: self.in_store + self.left,
+            remaining: self.in_store + self.left + returning,
             rises_in_us: i64::try_from(rises_in).unwrap_or(i64::MAX),
             fits_in_us: Some(0),
         }
     }
 
-    fn unused(self) -> Option<Unused> {
-        let Self { counter, measure, cell, left: amount, .. } = self;
-        (amount > 0).then_some(Unused { counter, measure, cell, amount })
+    fn unused(&self, amount: u64) -> Unused {
+        Unused { counter: self.counter, measure: self.measure, cell: self.cell, born: self.born, amount }
     }
 }

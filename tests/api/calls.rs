@@ -1,6 +1,9 @@
 //! May this bearer make this call? What introspection answers when it is asked so: one answer for access tokens, API keys
 //! and personal tokens alike.
 
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection as _;
 use grantor::accounts::organizations::{
     NewOrganization, OrganizationName, create as create_org, set_disabled,
 };
@@ -10,12 +13,13 @@ use grantor::credentials::making::{Made, Maker, create};
 use grantor::credentials::revoking::revoke;
 use grantor::credentials::wish::Wish;
 use grantor::kernel::{PlanId, PrincipalId};
+use grantor::platform::db::connect;
 use grantor::services::access::{disable, let_call};
 use grantor::services::routes::registration::{NewRoute, add};
 use grantor::traffic::store::Logged;
 use serde_json::{Value, json};
 
-use crate::support::{ADA, Answer, App, TestClient, all_at_once, told};
+use crate::support::{ADA, Answer, App, TestClient, all_at_once, count, eventually, told};
 
 /// An organization with a key for the service `orders`, and the API that asks.
 struct Scene {
@@ -139,11 +143,45 @@ async fn most_of_a_quota_is_told_once_and_all_of_it_once() {
         for _ in 0..10 {
             scene.told(scene.secret(), &TAKE).await;
         }
-        let expected = (usize::from(minute >= 7), usize::from(minute >= 9));
-        let told = ["quota.warning", "quota.exceeded"].map(|kind| told(&scene.app.db, kind).len());
-        assert_eq!((told[0], told[1]), expected, "in minute {minute}");
+        let expected = [usize::from(minute >= 7), usize::from(minute >= 9)];
+        let told = || ["quota.warning", "quota.exceeded"].map(|kind| told(&scene.app.db, kind).len());
+        eventually("is it told", || async { told() >= expected }).await;
+        assert_eq!(told(), expected, "in minute {minute}");
         scene.app.advance(chrono::Duration::minutes(2));
     }
+}
+
+/// Somebody may hold the log of events for long; the call does not wait for it, and the warning does.
+#[tokio::test]
+async fn a_warning_neither_delays_nor_fails_its_call_and_is_told_later() {
+    let mut scene = Scene::set().await;
+    let (db, secret) = (scene.app.db.clone(), scene.secret().to_owned());
+    for _ in 0..7 {
+        for _ in 0..10 {
+            scene.told(&secret, &TAKE).await;
+        }
+        scene.app.advance(chrono::Duration::minutes(2));
+    }
+    let mut holder = connect(&scene.app.settings.database.url).expect("a connection");
+    holder.batch_execute("BEGIN; LOCK TABLE events IN EXCLUSIVE MODE").expect("a lock");
+    for _ in 0..10 {
+        let asked = scene.asks(&secret, &TAKE);
+        let answer = tokio::time::timeout(Duration::from_secs(4), asked).await.expect("an answer in time");
+        answer.is_ok();
+        assert_eq!(answer.json()["authorized"], true);
+    }
+    assert_eq!(told(&db, "quota.warning").len(), 0);
+    // What fails is tried again.
+    let is_waiting = "pg_stat_activity WHERE query LIKE '%INSERT INTO events%' AND wait_event_type = 'Lock' \
+                      AND datname = current_database()";
+    for waits in [true, false, true] {
+        eventually("does it wait, and not, and again", || async { (count(&db, is_waiting) == 1) == waits })
+            .await;
+    }
+    holder.batch_execute("COMMIT").expect("the end");
+    eventually("is it told", || async { told(&db, "quota.warning").len() == 1 }).await;
+    scene.app.end().await;
+    assert_eq!(told(&db, "quota.warning").len(), 1, "and once");
 }
 
 /// In the order in which it is asked.

@@ -558,20 +558,24 @@ async fn the_chain_only_grows() {
 }
 
 /// A role that a test makes, and that goes with it: roles are the cluster's, and not the database's.
-struct Role {
+pub struct Role {
     name: String,
     owner: String,
 }
 
 impl Role {
-    fn new(database: &Database) -> Self {
+    pub fn new(database: &Database) -> Self {
         let name = format!("r_{}", uuid::Uuid::now_v7().simple());
         let mut connection = db::connect(&database.url).expect("a connection");
         connection.batch_execute(&format!("CREATE ROLE {name} LOGIN")).expect("a role");
         Self { name, owner: database.url.clone() }
     }
 
-    fn url(&self) -> String {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn url(&self) -> String {
         self.owner.replace("user=grantor", &format!("user={}", self.name))
     }
 }

@@ -5,20 +5,18 @@
 
 mod rules;
 mod story;
+mod warnings;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::accounts::{self, Account};
-use crate::audit::{Actor, Event, Kind};
 use crate::credentials::{Credential, CredentialKind, Credentials};
 use crate::decision::{Active, BearerKind, Bearers, NotGood};
 use crate::kernel::{Fault, PrincipalId, RequestPath, Scope, ServiceId, Standing};
 use crate::limits::owner::{Caller, Target};
-use crate::limits::stores::Milestone;
 use crate::limits::verdict::Verdict;
 use crate::limits::{LimitDirectory, Limits, Penalties};
 use crate::platform::context::Context;
@@ -26,6 +24,7 @@ use crate::services::{Catalogue, Service};
 use crate::traffic::RequestLog;
 
 pub use self::rules::{Cause, Refusal};
+pub use self::warnings::{Teller, Warnings};
 
 /// Who decides, and where they learn of it.
 #[derive(Clone)]
@@ -42,6 +41,8 @@ pub struct Calls {
     pub limits: Arc<Limits>,
     /// Who is shut out for going on after too many refusals.
     pub penalties: Arc<Penalties>,
+    /// Where it is told that a quota runs out.
+    pub warnings: Warnings,
     /// Where calls are logged.
     pub traffic: RequestLog,
 }
@@ -230,35 +231,15 @@ impl Calls {
         let caller = holder.caller();
         let applied = self.limit_directory.applied(&caller, target).await?;
         let verdict = self.limits.decide(&applied, consume, decision.cost).await?;
+        self.warnings.tell(context, holder.account.id, &verdict.warnings);
         if !verdict.allowed {
             decision.verdict = Err(Refusal::limited());
             if consume {
                 self.penalties.refused(holder.watched(), context.now);
             }
         }
-        self.warn(holder, &verdict, context).await?;
         decision.limits = Some(verdict);
         Ok(())
-    }
-
-    /// Tells once a window that most or all of a quota is used.
-    async fn warn(&self, holder: &Holder, verdict: &Verdict, context: &Context) -> Result<(), Fault> {
-        if verdict.warnings.is_empty() {
-            return Ok(());
-        }
-        let (account, warnings) = (holder.account.id, verdict.warnings.clone());
-        let told = self.bearers.ledger.act(context, move |work| {
-            for warning in warnings {
-                let kind = match warning.used {
-                    Milestone::Most => Kind::QuotaWarning,
-                    Milestone::All => Kind::QuotaExceeded,
-                };
-                let data = json!({ "limit": warning.name, "quota": warning.quota });
-                work.tell(Event::new(kind, Actor::Anonymous).on("account", account).with(data));
-            }
-            Ok(Ok(()))
-        });
-        told.await?.map_err(|_| Fault::internal("a warning was refused"))
     }
 }
 

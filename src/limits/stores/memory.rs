@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::ready;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use crate::kernel::Fault;
 use crate::limits::stores::measure::{Cells, Reading, signed};
-use crate::limits::stores::{Answer, Ask, LimitStore, Milestone, Unused};
+use crate::limits::stores::{Answer, Ask, LimitStore, Milestone, NotGivenBack, Unused};
 use crate::platform::clock::Clock;
 
 /// Counters kept at once; a million strangers cannot take more memory than this many.
@@ -19,10 +20,12 @@ const MOST_COUNTERS: usize = 500_000;
 pub struct MemoryStore {
     clock: Clock,
     counters: Mutex<HashMap<Uuid, Counted>>,
+    births: AtomicI64,
 }
 
 #[derive(Default)]
 struct Counted {
+    born: i64,
     cells: Cells,
     /// What was told, and in which cell.
     told: Option<(i64, Milestone)>,
@@ -32,7 +35,7 @@ struct Counted {
 impl MemoryStore {
     /// A store by this clock.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, counters: Mutex::default() }
+        Self { clock, counters: Mutex::default(), births: AtomicI64::default() }
     }
 
     fn ask(&self, asks: &[Ask], takes: bool) -> Result<Vec<Answer>, Fault> {
@@ -41,6 +44,7 @@ impl MemoryStore {
         let now_us = self.clock.now().timestamp_micros();
         if takes {
             make_room(&mut counters, asks.len(), now_us)?;
+            asks.iter().filter_map(|ask| ask.back.as_ref()).for_each(|back| take_back(&mut counters, back));
         }
         let nothing = Cells::new();
         let fits: Vec<bool> = asks
@@ -55,15 +59,25 @@ impl MemoryStore {
             if !takes {
                 let cells = counters.get(&ask.counter.key).map(|counted| counted.cells.clone());
                 let reading = Reading { now_us, cells: cells.unwrap_or_default() };
-                return Answer { fits, beyond: 0, reading, milestone: None };
+                return Answer { fits, beyond: 0, reading, milestone: None, born: 0 };
             }
-            counters.entry(ask.counter.key).or_default().take(ask, now_us, fits, all_fit)
+            let fresh =
+                || Counted { born: self.births.fetch_add(1, Ordering::Relaxed), ..Counted::default() };
+            counters.entry(ask.counter.key).or_insert_with(fresh).take(ask, now_us, fits, all_fit)
         };
         Ok(asks.iter().zip(fits).map(answer).collect())
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<Uuid, Counted>> {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn take_back(counters: &mut HashMap<Uuid, Counted>, unused: &Unused) {
+    let counted = counters.get_mut(&unused.counter.key).filter(|counted| counted.born == unused.born);
+    let cells = counted.into_iter().flat_map(|counted| counted.cells.iter_mut());
+    for (_, used) in cells.filter(|(cell, _)| *cell == unused.cell) {
+        *used = (*used - signed(unused.amount)).max(0);
     }
 }
 
@@ -91,6 +105,7 @@ impl Counted {
             fits,
             beyond: u64::try_from(beyond).unwrap_or(0),
             milestone: self.milestone(ask, now_us, fits),
+            born: self.born,
             reading: Reading { now_us, cells: self.cells.clone() },
         }
     }
@@ -116,14 +131,10 @@ impl LimitStore for MemoryStore {
         Box::pin(ready(self.ask(asks, false)))
     }
 
-    fn give_back<'a>(&'a self, unused: &'a [Unused]) -> BoxFuture<'a, Result<(), Fault>> {
+    fn give_back<'a>(&'a self, unused: &'a [Unused]) -> BoxFuture<'a, Result<(), NotGivenBack>> {
         let mut counters = self.held();
         for unused in unused {
-            let counted = counters.get_mut(&unused.counter.key);
-            let cells = counted.into_iter().flat_map(|counted| counted.cells.iter_mut());
-            for (_, used) in cells.filter(|(cell, _)| *cell == unused.cell) {
-                *used = (*used - signed(unused.amount)).max(0);
-            }
+            take_back(&mut counters, unused);
         }
         Box::pin(ready(Ok(())))
     }
@@ -163,7 +174,7 @@ mod tests {
     fn ask(kind: Kind, quota: u64, amount: u64) -> Ask {
         let counter = Counter { account: Uuid::nil(), key: Uuid::from_u128(1) };
         let measure = Measure::of(kind, quota);
-        Ask { counter, measure, quota, amount, most: 0, at_most: 0, share: 1, warns: false }
+        Ask { counter, measure, quota, amount, most: 0, at_most: 0, share: 1, warns: false, back: None }
     }
 
     fn takes(store: &MemoryStore, ask: Ask) -> bool {

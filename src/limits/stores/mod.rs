@@ -11,16 +11,17 @@ use crate::kernel::Fault;
 use crate::limits::owner::Counter;
 use crate::limits::stores::measure::{Measure, Reading};
 
-/// Counts what is used, by a clock of its own, for as many nodes as there are.
+/// Counts what is used, by a clock of its own, for as many nodes as there are. A fault means that nothing changed; one
+/// that is a lost connection, that nobody knows.
 pub trait LimitStore: Send + Sync {
     /// Takes what is asked, all of it or nothing; one answer each, in order. What does not fit says so.
     fn take<'a>(&'a self, asks: &'a [Ask]) -> BoxFuture<'a, Result<Vec<Answer>, Fault>>;
 
-    /// Says what [`LimitStore::take`] would, and takes nothing. Of nothing: only whether the store answers.
+    /// Says what [`LimitStore::take`] would, and takes nothing. Of nothing: only whether the store counts.
     fn peek<'a>(&'a self, asks: &'a [Ask]) -> BoxFuture<'a, Result<Vec<Answer>, Fault>>;
 
     /// Takes back what was taken and not used, into the cell it was taken from.
-    fn give_back<'a>(&'a self, unused: &'a [Unused]) -> BoxFuture<'a, Result<(), Fault>>;
+    fn give_back<'a>(&'a self, unused: &'a [Unused]) -> BoxFuture<'a, Result<(), NotGivenBack>>;
 
     /// Forgets what was used under these.
     fn reset<'a>(&'a self, asks: &'a [Ask]) -> BoxFuture<'a, Result<(), Fault>>;
@@ -48,6 +49,8 @@ pub struct Ask {
     pub share: u64,
     /// Whether to say so when most of it, and when all of it is used.
     pub warns: bool,
+    /// What was taken earlier and goes back first, whatever becomes of the rest.
+    pub back: Option<Unused>,
 }
 
 /// What a store answers.
@@ -61,6 +64,8 @@ pub struct Answer {
     pub reading: Reading,
     /// How much was used for the first time in this window.
     pub milestone: Option<Milestone>,
+    /// Since when it is counted, as a number: a counter that was forgotten begins anew with another.
+    pub born: i64,
 }
 
 /// How much of a quota is used. Each is told once a window.
@@ -73,7 +78,7 @@ pub enum Milestone {
 }
 
 /// What was taken and not used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Unused {
     /// Under which key.
     pub counter: Counter,
@@ -81,11 +86,45 @@ pub struct Unused {
     pub measure: Measure,
     /// The cell it was taken from.
     pub cell: i64,
+    /// Since when that was counted: into a counter that was forgotten meanwhile nothing goes back.
+    pub born: i64,
     /// How much.
     pub amount: u64,
 }
 
+/// What could not be given back.
+#[derive(Debug)]
+pub struct NotGivenBack {
+    /// What was certainly not, and may be tried again. What is not in here nobody knows of, and it stays used.
+    pub unused: Vec<Unused>,
+    /// Why.
+    pub why: Fault,
+}
+
+impl NotGivenBack {
+    /// Of all of these, for this reason.
+    pub fn all(unused: &[Unused], why: Fault) -> Self {
+        let unused = if why.is_lost_connection() { Vec::new() } else { unused.to_vec() };
+        Self { unused, why }
+    }
+
+    /// Adds this to what failed before.
+    fn add_to(self, failed: &mut Option<Self>) {
+        match failed {
+            Some(failed) => failed.unused.extend(self.unused),
+            None => *failed = Some(self),
+        }
+    }
+}
+
 impl Ask {
+    /// What is taken for it by such an answer.
+    pub fn taken(&self, answer: &Answer) -> Unused {
+        let cell = self.measure.cell(answer.reading.now_us);
+        let Self { counter, measure, amount, .. } = *self;
+        Unused { counter, measure, cell, born: answer.born, amount }
+    }
+
     /// What may be taken beyond the amount, of what would be left.
     fn beyond(&self, left: i64) -> i64 {
         (left / measure::signed(self.share).max(1)).clamp(0, measure::signed(self.at_most))

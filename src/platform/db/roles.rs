@@ -59,7 +59,7 @@ fn grant(connection: &mut Connection, role: &str, logs: &[&str]) -> Result<(), F
          REVOKE UPDATE, DELETE, TRUNCATE ON {} FROM {role}; \
          GRANT EXECUTE ON FUNCTION make_partitions(date), reach_ahead(integer, date), \
              keep_calls(integer), \
-             heed_restored_events() TO {role}",
+             heed_restored_events(), tidy_counters() TO {role}",
         logs.join(", ")
     ))?)
 }

@@ -1,5 +1,7 @@
 //! Limits: one suite over every store, what must never happen in any window, and stores that die.
 
+mod gate;
+mod hardened;
 mod outages;
 mod rows;
 mod suite;

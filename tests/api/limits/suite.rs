@@ -44,6 +44,8 @@ conforms! { memory postgres redis: {
     what_is_held_is_freed_when_released_and_at_its_deadline
     looking_takes_nothing_and_a_reset_gives_all
     what_was_not_used_goes_back_into_its_cell
+    what_goes_back_with_a_question_is_there_for_it
+    into_what_was_forgotten_nothing_goes_back
     no_more_is_taken_beforehand_than_allowed
     most_and_all_of_a_quota_are_told_once
     who_is_refused_for_want_of_a_little_is_told_that_all_is_used
@@ -76,6 +78,7 @@ fn ask(applied: &Applied, amount: u64) -> Ask {
         at_most: 0,
         share: 1,
         warns: false,
+        back: None,
     }
 }
 
@@ -232,16 +235,49 @@ async fn looking_takes_nothing_and_a_reset_gives_all(stored: &Stored) {
 async fn what_was_not_used_goes_back_into_its_cell(stored: &Stored) {
     let limit = Somebody::new().limit("month calendar 10/2592000");
     let answer = &stored.store.take(&[ask(&limit, 7)]).await.expect("an answer")[0];
-    let cell = measure(&limit).cell(answer.reading.now_us);
-    let unused = |amount| Unused { counter: limit.counter, measure: measure(&limit), cell, amount };
+    let unused = |amount| Unused { amount, ..ask(&limit, 0).taken(answer) };
     let limits = std::slice::from_ref(&limit);
     stored.store.give_back(&[unused(3), unused(2)]).await.expect("giving back");
     assert_eq!(left(&stored.node(), limits).await, [8]);
-    let other_cell = Unused { cell: cell - 1, ..unused(2) };
+    let other_cell = Unused { cell: unused(2).cell - 1, ..unused(2) };
     stored.store.give_back(&[other_cell]).await.expect("giving back");
     assert_eq!(left(&stored.node(), limits).await, [8], "what was taken elsewhere is not here");
     stored.store.give_back(&[unused(9)]).await.expect("giving back");
     assert_eq!(left(&stored.node(), limits).await, [10], "nobody gets more than there is");
+}
+
+async fn what_goes_back_with_a_question_is_there_for_it(stored: &Stored) {
+    let limit = Somebody::new().limit("hour sliding 10/3600");
+    let answer = &stored.store.take(&[ask(&limit, 8)]).await.expect("an answer")[0];
+    let back = Some(Unused { amount: 6, ..ask(&limit, 0).taken(answer) });
+    for (amount, back, expected) in [(5, None, (false, 8)), (5, back, (true, 7)), (4, None, (false, 7))] {
+        let asked = Ask { back, ..ask(&limit, amount) };
+        let answer = &stored.store.take(&[asked]).await.expect("an answer")[0];
+        let used: i64 = answer.reading.cells.iter().map(|(_, used)| used).sum();
+        assert_eq!((answer.fits, used), expected);
+    }
+    // Whatever becomes of the question.
+    let asked = Ask { back: back.map(|back| Unused { amount: 2, ..back }), ..ask(&limit, 9) };
+    assert!(!stored.store.take(&[asked]).await.expect("an answer")[0].fits);
+    assert_eq!(left(&stored.node(), std::slice::from_ref(&limit)).await, [5]);
+    stored.store.peek(&[Ask { back, ..ask(&limit, 1) }]).await.expect("an answer");
+    assert_eq!(left(&stored.node(), std::slice::from_ref(&limit)).await, [5], "who looks changes nothing");
+}
+
+/// It would take off what others used since.
+async fn into_what_was_forgotten_nothing_goes_back(stored: &Stored) {
+    for line in ["month calendar 10/2592000", "hour sliding 10/3600"] {
+        let limit = Somebody::new().limit(line);
+        let limits = std::slice::from_ref(&limit);
+        let answer = &stored.store.take(&[ask(&limit, 4)]).await.expect("an answer")[0];
+        let before = ask(&limit, 4).taken(answer);
+        stored.node().reset(limits).await.expect("a reset");
+        let answer = &stored.store.take(&[ask(&limit, 5)]).await.expect("an answer")[0];
+        stored.store.give_back(&[before]).await.expect("giving back");
+        assert_eq!(left(&stored.node(), limits).await, [5], "{line}");
+        stored.store.give_back(&[ask(&limit, 5).taken(answer)]).await.expect("giving back");
+        assert_eq!(left(&stored.node(), limits).await, [10], "the twin");
+    }
 }
 
 async fn no_more_is_taken_beforehand_than_allowed(stored: &Stored) {

@@ -8,13 +8,15 @@ use super::ports::free_addresses;
 
 pub struct Redis {
     server: Child,
+    /// Those in whose place it is.
+    deposed: Vec<Child>,
     dir: Scratch,
 }
 
 impl Redis {
     pub async fn start() -> Self {
         let dir = Scratch::new();
-        let redis = Self { server: on_socket(&dir), dir };
+        let redis = Self { server: on_socket(&dir), deposed: Vec::new(), dir };
         redis.answers().await;
         redis
     }
@@ -35,6 +37,19 @@ impl Redis {
         self.answers().await;
     }
 
+    /// From now on it answers, and writes nothing: another is the master.
+    pub fn become_a_replica(&self) {
+        assert_eq!(said(&["-s", &self.socket(), "replicaof", "127.0.0.1", "1"]), "OK");
+    }
+
+    /// Starts another one in the same place, while who is connected to this one stays so.
+    pub async fn another_in_its_place(&mut self) {
+        let other = on_socket(&self.dir);
+        self.deposed.push(std::mem::replace(&mut self.server, other));
+        let is_a_master = || async { said(&["-s", &self.socket(), "role"]).starts_with("master") };
+        eventually("is there another Redis", is_a_master).await;
+    }
+
     fn socket(&self) -> String {
         self.dir.join("socket")
     }
@@ -47,6 +62,10 @@ impl Redis {
 impl Drop for Redis {
     fn drop(&mut self) {
         self.kill();
+        for server in &mut self.deposed {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
     }
 }
 

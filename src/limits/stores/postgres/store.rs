@@ -34,6 +34,8 @@ struct Row {
     #[diesel(sql_type = Integer)]
     milestone: i32,
     #[diesel(sql_type = BigInt)]
+    born: i64,
+    #[diesel(sql_type = BigInt)]
     now_us: i64,
     #[diesel(sql_type = Text)]
     cells: String,
@@ -53,8 +55,10 @@ impl Lookup for Call {
         (1..).zip(counters.values_mut()).for_each(|(number, counter)| counter.0 = number);
         let number_of = |ask: &Ask| counters.get(&ask.counter.key).map_or(0, |(number, _)| *number);
         let measures: Vec<Measure> = counters.values().map(|(_, measure)| *measure).collect();
+        let backs =
+            together(asks.iter().filter(|(_, call, _)| call.takes).filter_map(|(_, _, ask)| ask.back));
         let rows: Vec<Row> =
-            Statement::new("SELECT * FROM take_limits(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            Statement::new("SELECT * FROM take_limits(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
                 .bind::<Array<SqlUuid>, _>(counters.keys().copied().collect::<Vec<_>>())
                 .bind::<Array<Text>, _>(each(&measures, |measure| kind(*measure)))
                 .bind::<Array<BigInt>, _>(each(&measures, |measure| unit_us(*measure)))
@@ -68,6 +72,10 @@ impl Lookup for Call {
                 .bind::<Array<BigInt>, _>(each(&asks, |(_, _, ask)| signed(ask.share)))
                 .bind::<Array<Bool>, _>(each(&asks, |(_, _, ask)| ask.warns))
                 .bind::<Array<Bool>, _>(each(&asks, |(_, call, _)| call.takes))
+                .bind::<Array<SqlUuid>, _>(each(&backs, |back| back.counter.key))
+                .bind::<Array<BigInt>, _>(each(&backs, |back| back.cell))
+                .bind::<Array<BigInt>, _>(each(&backs, |back| back.born))
+                .bind::<Array<BigInt>, _>(each(&backs, |back| signed(back.amount)))
                 .load(connection)?;
         let mut rows = rows.into_iter();
         let answers =
@@ -101,6 +109,7 @@ impl Row {
             fits: self.fits,
             beyond: u64::try_from(self.beyond).unwrap_or(0),
             milestone: Milestone::of_percent(self.milestone),
+            born: self.born,
             reading: Reading { now_us: self.now_us, cells: self.cells(ask.measure) },
         }
     }
@@ -131,18 +140,25 @@ impl Lookup for GiveBack {
     type Found = ();
 
     fn find(jobs: &[&Self], connection: &mut Connection) -> Result<Vec<()>, Fault> {
-        let mut amounts = BTreeMap::<(Uuid, i64), i64>::new();
-        for unused in jobs.iter().flat_map(|job| &job.0) {
-            *amounts.entry((unused.counter.key, unused.cell)).or_default() += signed(unused.amount);
-        }
-        let amounts: Vec<((Uuid, i64), i64)> = amounts.into_iter().collect();
-        Statement::new("SELECT give_back_limits(?, ?, ?)")
-            .bind::<Array<SqlUuid>, _>(each(&amounts, |((key, _), _)| *key))
-            .bind::<Array<BigInt>, _>(each(&amounts, |((_, cell), _)| *cell))
-            .bind::<Array<BigInt>, _>(each(&amounts, |(_, amount)| *amount))
+        let unused = together(jobs.iter().flat_map(|job| &job.0).copied());
+        Statement::new("SELECT give_back_limits(?, ?, ?, ?)")
+            .bind::<Array<SqlUuid>, _>(each(&unused, |unused| unused.counter.key))
+            .bind::<Array<BigInt>, _>(each(&unused, |unused| unused.cell))
+            .bind::<Array<BigInt>, _>(each(&unused, |unused| unused.born))
+            .bind::<Array<BigInt>, _>(each(&unused, |unused| signed(unused.amount)))
             .execute(connection)?;
         Ok(jobs.iter().map(|_| ()).collect())
     }
+}
+
+/// Each counter and cell once: of rows that join twice, an update heeds one.
+fn together(unused: impl IntoIterator<Item = Unused>) -> Vec<Unused> {
+    let mut sums = BTreeMap::<(Uuid, i64, i64), Unused>::new();
+    for one in unused {
+        let sum = sums.entry((one.counter.key, one.cell, one.born));
+        sum.and_modify(|sum| sum.amount += one.amount).or_insert(one);
+    }
+    sums.into_values().collect()
 }
 
 /// What is forgotten.
@@ -158,14 +174,8 @@ impl Lookup for Reset {
     }
 }
 
-/// What counts no more is let go of.
-pub(super) struct Tidy;
-
-impl Lookup for Tidy {
-    type Found = ();
-
-    fn find(jobs: &[&Self], connection: &mut Connection) -> Result<Vec<()>, Fault> {
-        sql_query("SELECT tidy_counters()").execute(connection)?;
-        Ok(jobs.iter().map(|_| ()).collect())
-    }
+/// Lets go of what counts no more.
+pub(super) fn tidy(connection: &mut Connection) -> Result<(), Fault> {
+    sql_query("SELECT tidy_counters()").execute(connection)?;
+    Ok(())
 }

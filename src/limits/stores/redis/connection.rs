@@ -6,7 +6,8 @@ use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo as _, Pipeline, RedisFuture, RedisResult, Value,
+    AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo as _, Pipeline, RedisError, RedisFuture,
+    RedisResult, Value,
 };
 use tokio::sync::Mutex;
 
@@ -14,6 +15,9 @@ use crate::kernel::Fault;
 
 /// How long a connection may take to come about, and Redis to answer. Whoever asks is mostly gone before.
 const LONGEST: Duration = Duration::from_secs(1);
+
+/// What a Redis says that is not the one to be asked, not yet, or no more.
+const NOT_THE_MASTER: [&str; 5] = ["READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "NOAUTH"];
 
 /// Where Redis is: one address, or several of one cluster.
 #[derive(Clone)]
@@ -61,21 +65,28 @@ impl Way {
         Ok(connection)
     }
 
-    /// What was heard over it; who hears that it broke gives it up.
+    /// What was heard over it; who hears that it leads nowhere gives it up.
     pub(super) async fn heard<T>(&self, answer: RedisResult<T>) -> Result<T, Fault> {
-        if answer.as_ref().is_err_and(is_broken) {
+        if answer.as_ref().is_err_and(leads_nowhere) {
             *self.open.lock().await = None;
         }
-        answer.map_err(fault)
+        // What Redis refuses it did not do; of what it did not answer nobody knows.
+        answer.map_err(|error| match error.code() {
+            Some(_) => fault(error),
+            None => Fault::lost_connection(format!("Redis: {error}")),
+        })
     }
 }
 
-fn fault(error: redis::RedisError) -> Fault {
+fn fault(error: RedisError) -> Fault {
     Fault::unavailable(format!("Redis: {error}"))
 }
 
-fn is_broken(error: &redis::RedisError) -> bool {
-    error.is_unrecoverable_error() || error.is_timeout()
+/// It broke, or whoever answers there does not count: another is the master now, and may be found at the same address.
+fn leads_nowhere(error: &RedisError) -> bool {
+    // An older Redis says what became of a script behind a word of its own.
+    let says = |word| error.code() == Some(word) || error.detail().is_some_and(|words| words.contains(word));
+    error.is_unrecoverable_error() || error.is_timeout() || NOT_THE_MASTER.into_iter().any(says)
 }
 
 impl RedisAddress {

@@ -3,15 +3,18 @@
 mod connection;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, try_join_all};
-use redis::{Script, Value, cmd};
+use futures_util::future::{BoxFuture, join_all, try_join_all};
+use redis::{Script, cmd};
 
 pub use self::connection::RedisAddress;
 use self::connection::Way;
 use crate::kernel::Fault;
 use crate::limits::owner::Counter;
 use crate::limits::stores::measure::{Measure, Reading};
-use crate::limits::stores::{Answer, Ask, LimitStore, Milestone, Unused};
+use crate::limits::stores::{Answer, Ask, LimitStore, Milestone, NotGivenBack, Unused};
+
+/// So many are given back at once.
+const AT_ONCE: usize = 100;
 
 /// A store in a Redis.
 pub struct RedisStore {
@@ -32,9 +35,7 @@ impl RedisStore {
 
     async fn ask(&self, asks: &[Ask], takes: bool) -> Result<Vec<Answer>, Fault> {
         if asks.is_empty() {
-            let mut redis = self.way.connection().await?;
-            let pong: Result<Value, _> = cmd("PING").query_async(&mut redis).await;
-            return self.way.heard(pong).await.map(|_| Vec::new());
+            return self.try_to_write().await.map(|()| Vec::new());
         }
         let mut call = self.take.prepare_invoke();
         call.arg(i32::from(takes));
@@ -47,20 +48,33 @@ impl RedisStore {
             };
             call.arg(kind).arg(unit_us).arg(ask.measure.before()).arg(ask.quota).arg(ask.amount);
             call.arg(ask.at_most).arg(ask.share).arg(i32::from(ask.warns)).arg(lasts_ms(ask.measure));
+            let (from, amount, born) = ask.back.map_or((0, 0, 0), |back| (back.cell, back.amount, back.born));
+            call.arg(from).arg(amount).arg(born);
         }
         let mut redis = self.way.connection().await?;
         let rows: Vec<Vec<i64>> = self.way.heard(call.invoke_async(&mut redis).await).await?;
         let answers: Option<Vec<Answer>> = rows.iter().map(|row| answer(row)).collect();
         answers
             .filter(|answers| answers.len() == asks.len())
-            .ok_or_else(|| Fault::internal("Redis answered what was not asked"))
+            .ok_or_else(|| Fault::lost_connection("Redis answered what was not asked"))
     }
 
-    async fn take_back(&self, unused: &Unused) -> Result<(), Fault> {
-        let mut call = self.give_back.prepare_invoke();
-        call.key(key(unused.counter)).arg(unused.cell).arg(unused.amount);
+    /// A replica answers, too.
+    async fn try_to_write(&self) -> Result<(), Fault> {
         let mut redis = self.way.connection().await?;
-        self.way.heard(call.invoke_async(&mut redis).await).await
+        let mut write = cmd("SET");
+        write.arg("limits:written").arg(1).arg("PX").arg(1000);
+        self.way.heard(write.query_async(&mut redis).await).await
+    }
+
+    async fn take_back(&self, unused: &Unused) -> Result<(), NotGivenBack> {
+        let mut call = self.give_back.prepare_invoke();
+        call.key(key(unused.counter)).arg(unused.cell).arg(unused.amount).arg(unused.born);
+        let taken_back = async {
+            let mut redis = self.way.connection().await?;
+            self.way.heard(call.invoke_async(&mut redis).await).await
+        };
+        taken_back.await.map_err(|why| NotGivenBack::all(&[*unused], why))
     }
 
     async fn forget(&self, counter: Counter) -> Result<(), Fault> {
@@ -80,12 +94,13 @@ fn lasts_ms(measure: Measure) -> i64 {
 }
 
 fn answer(row: &[i64]) -> Option<Answer> {
-    let [fits, beyond, milestone, now_us, cells @ ..] = row else { return None };
+    let [fits, beyond, milestone, born, now_us, cells @ ..] = row else { return None };
     let pairs = cells.chunks_exact(2).filter_map(|pair| Some((*pair.first()?, *pair.last()?)));
     Some(Answer {
         fits: *fits == 1,
         beyond: u64::try_from(*beyond).ok()?,
         milestone: Milestone::of_percent(i32::try_from(*milestone).ok()?),
+        born: *born,
         reading: Reading { now_us: *now_us, cells: pairs.collect() },
     })
 }
@@ -99,8 +114,17 @@ impl LimitStore for RedisStore {
         self.ask(asks, false).boxed()
     }
 
-    fn give_back<'a>(&'a self, unused: &'a [Unused]) -> BoxFuture<'a, Result<(), Fault>> {
-        try_join_all(unused.iter().map(|unused| self.take_back(unused))).map(|done| done.map(|_| ())).boxed()
+    /// Some at a time: they share a connection with those who are waited for.
+    fn give_back<'a>(&'a self, unused: &'a [Unused]) -> BoxFuture<'a, Result<(), NotGivenBack>> {
+        async move {
+            let mut failed: Option<NotGivenBack> = None;
+            for some in unused.chunks(AT_ONCE) {
+                let given = join_all(some.iter().map(|unused| self.take_back(unused))).await;
+                given.into_iter().filter_map(Result::err).for_each(|not| not.add_to(&mut failed));
+            }
+            failed.map_or(Ok(()), Err)
+        }
+        .boxed()
     }
 
     fn reset<'a>(&'a self, asks: &'a [Ask]) -> BoxFuture<'a, Result<(), Fault>> {

@@ -1,7 +1,8 @@
 -- Takes what one call asks of its limits, all of it or nothing. A key is a hash of cells, of one account: on a cluster all
 -- of them are on one node. ARGV: whether to take; then of each key its kind, unit, cells before, quota, amount, most to
--- take beyond it, share, whether to warn, and the milliseconds it lasts. `measure.rs` says what that means.
-local ASKED = 9
+-- take beyond it, share, whether to warn, the milliseconds it lasts, and what goes back first: cell, amount and birth.
+-- `measure.rs` says what that means.
+local ASKED = 12
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local takes = ARGV[1] == '1'
@@ -22,12 +23,20 @@ local function month()
     return (era * 400 + year) * 12 + from_march + 2
 end
 
+local function take_back(key, cell, amount, born)
+    local used = redis.call('HGET', key, cell)
+    if used and redis.call('HGET', key, 'born') == born then
+        redis.call('HSET', key, cell, text(math.max(0, tonumber(used) - amount)))
+    end
+end
+
 local function read(i)
     local function arg(n) return ARGV[(i - 1) * ASKED + 1 + n] end
+    if takes and tonumber(arg(11)) > 0 then take_back(KEYS[i], arg(10), tonumber(arg(11)), arg(12)) end
     local ask = {
         kind = arg(1), unit = tonumber(arg(2)), before = tonumber(arg(3)), quota = tonumber(arg(4)),
         amount = tonumber(arg(5)), at_most = tonumber(arg(6)), share = tonumber(arg(7)), warns = arg(8) == '1',
-        lasts = arg(9), cell = 0, here = 0, used = 0, told = 0, cells = {}, old = {},
+        lasts = arg(9), born = now, cell = 0, here = 0, used = 0, told = 0, cells = {}, old = {},
     }
     if ask.kind == 'c' then ask.cell = math.floor(now / ask.unit) end
     if ask.kind == 'm' then ask.cell = month() end
@@ -37,6 +46,8 @@ local function read(i)
         if stored[n] == 'told' then
             local told_in, percent = string.match(value, '(%d+):(%d+)')
             if tonumber(told_in) == ask.cell then ask.told = tonumber(percent) end
+        elseif stored[n] == 'born' then
+            ask.born = tonumber(value)
         elseif math.abs(cell - ask.cell) > ask.before then
             table.insert(ask.old, stored[n])
         else
@@ -76,7 +87,7 @@ for i, ask in ipairs(asks) do
                 ask.here = ask.here + ask.amount + beyond
                 ask.used = ask.used + ask.amount + beyond
             end
-            redis.call('HSET', KEYS[i], text(ask.cell), text(ask.here))
+            redis.call('HSET', KEYS[i], text(ask.cell), text(ask.here), 'born', text(ask.born))
             for _, cell in ipairs(ask.old) do redis.call('HDEL', KEYS[i], cell) end
         end
         if ask.warns then
@@ -90,7 +101,7 @@ for i, ask in ipairs(asks) do
         end
         redis.call('PEXPIRE', KEYS[i], ask.lasts)
     end
-    local answer = { ask.fits and 1 or 0, beyond, milestone, now, ask.cell, ask.here }
+    local answer = { ask.fits and 1 or 0, beyond, milestone, ask.born, now, ask.cell, ask.here }
     for _, value in ipairs(ask.cells) do table.insert(answer, value) end
     answers[i] = answer
 end
