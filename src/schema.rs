@@ -341,6 +341,7 @@ diesel::table! {
         first_ts -> Timestamptz,
         last_ts -> Timestamptz,
         digest -> Bytea,
+        rows_digest -> Nullable<Bytea>,
     }
 }
 

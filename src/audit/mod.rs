@@ -13,7 +13,7 @@ mod work;
 pub use event::{Actor, Event, Kind};
 pub use ledger::{Ledger, Lookup, WriteValue};
 pub use notes::Notes;
-pub use store::{Filter, Listed, between, list, page};
+pub use store::{Filter, Listed, between, earliest, list, page};
 pub use work::Work;
 
 /// The column of the log that the database fills, and nobody else: by it the sealer knows what is complete.

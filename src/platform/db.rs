@@ -138,13 +138,18 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     {
-        let url = Arc::clone(&self.url);
-        let apart = move || {
-            let mut connection = reach(&url)?;
-            connection.batch_execute("SET statement_timeout = '60s'")?;
-            work(&mut connection)
-        };
-        tokio::task::spawn_blocking(apart).await.map_err(Fault::internal)?
+        let db = self.clone();
+        tokio::task::spawn_blocking(move || db.run_apart_here(work)).await.map_err(Fault::internal)?
+    }
+
+    /// The same on the calling thread.
+    pub fn run_apart_here<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut connection = reach(&self.url)?;
+        connection.batch_execute("SET statement_timeout = '60s'")?;
+        work(&mut connection)
     }
 
     /// Runs work on the calling thread: for commands, which have no other requests to think of.

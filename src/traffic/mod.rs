@@ -22,5 +22,5 @@ pub use self::log::RequestLog;
 pub use self::settings::{Overflow, TrafficSettings};
 pub use step::Step;
 pub use story::{Call, Check, LimitState, Outcome, Ruling, Story, Who};
-pub use verify::{Verified, verify};
+pub use verify::{Scope, Verified, verify};
 pub use writer::Writer;
