@@ -3,6 +3,9 @@
 //! `RequestLog::record` takes a `Story` into memory; a `Writer` writes what has gathered, many in one commit. At
 //! most half a second's calls are lost with a process that is killed; one that is ended loses none.
 
+/// The tables that only grow.
+pub const LOGS: &[&str] = &["request_log", "request_batches"];
+
 mod batch;
 pub mod latency;
 mod log;
