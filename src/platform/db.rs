@@ -27,7 +27,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 pub use self::connection_string::ConnectionString;
-pub use self::inspection::{Rights, ServerFacts, database_time, rights, server_facts};
+pub use self::inspection::{Rights, ServerFacts, database_time, oldest_transaction, rights, server_facts};
 pub use self::migrations::{Distance, create_database, distance, migrate, migrate_down};
 pub use self::notification::{CHANNEL, Ear, announce};
 pub use self::partitions::{

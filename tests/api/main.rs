@@ -35,6 +35,7 @@ mod faults;
 mod forward_auth;
 mod fuzz;
 mod guard;
+mod hardened_chain;
 mod hardened_roles;
 mod hardened_traffic;
 mod history;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::audit::Work;
@@ -248,8 +248,9 @@ struct Batch {
     batch: i64,
 }
 
-/// Appends a link, with the hashes of its events.
+/// Appends a link, with the hashes of its events. A month of events may be older than the chain.
 pub(super) fn append(work: &mut Work<'_>, link: &Link, leaves: &[Leaf]) -> Result<(), Fault> {
+    sql_query("SELECT make_leaves($1)").bind::<Date, _>(link.month).execute(&mut **work)?;
     diesel::insert_into(event_chain::table).values(LinkRow::of(link)).execute(&mut **work)?;
     diesel::insert_into(event_leaves::table)
         .values((

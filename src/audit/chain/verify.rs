@@ -50,8 +50,10 @@ pub struct Report {
     pub dropped: i64,
     /// Sealed events that were not asked for.
     pub skipped: i64,
-    /// Events that are not sealed yet.
+    /// Events that are not sealed yet,
     pub waiting: i64,
+    /// and since when the first of them waits.
+    pub oldest: Option<DateTime<Utc>>,
     /// Checkpoints that hold and are signed by one of our keys.
     pub checkpoints: i64,
     /// Checkpoints that hold, signed by a key that cannot be vouched for.
@@ -107,7 +109,7 @@ impl Verifier<'_> {
             }
         }
         let end = last.as_ref().map_or(Place::START, |link| link.until);
-        self.report.waiting = store::waiting(self.connection, end, i64::MAX)?.0;
+        (self.report.waiting, self.report.oldest) = store::waiting(self.connection, end, i64::MAX)?;
         holds!(self.checkpoints(last.as_ref())?);
         self.elsewhere(last.as_ref())
     }

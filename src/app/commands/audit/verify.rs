@@ -11,7 +11,7 @@ use super::moment;
 use crate::app::checkpoints::is_signed;
 use crate::app::commands::{Refusal, Shell};
 use crate::app::database::known_master_key;
-use crate::audit::chain::{Kept, Report, Scope, Statement, verify};
+use crate::audit::chain::{Kept, Report, Scope, Standing, Statement, verify};
 use crate::kernel::Fault;
 use crate::platform::db::{self, Connection, LogRetention};
 use crate::signing::store::all as all_keys;
@@ -51,8 +51,19 @@ pub(super) fn run(shell: &Shell, args: &Args) -> Result<ExitCode, Refusal> {
         };
         verify(connection, &scope)
     })?;
-    shell.say(&as_json(&report), || words(&report))?;
-    Ok(if report.flaw.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let late = late(&report, shell.clock.now());
+    shell.say(&as_json(&report, late), || words(&report, late))?;
+    Ok(if is_well(&report, late) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// For how many seconds the first event waits for its seal, where that is too long: so long nothing vouches for it.
+fn late(report: &Report, now: DateTime<Utc>) -> Option<i64> {
+    let waits = report.oldest.map(|oldest| now - oldest);
+    waits.filter(|waits| *waits > Standing::WELL).map(|waits| waits.num_seconds())
+}
+
+fn is_well(report: &Report, late: Option<i64>) -> bool {
+    report.flaw.is_none() && late.is_none()
 }
 
 fn read_checkpoints(path: &Path) -> Result<Vec<Statement>, Refusal> {
@@ -89,9 +100,9 @@ fn may_be_gone(month: NaiveDate, today: NaiveDate, retention: LogRetention) -> b
     over.is_some_and(|over| over <= today)
 }
 
-fn as_json(report: &Report) -> serde_json::Value {
+fn as_json(report: &Report, late: Option<i64>) -> serde_json::Value {
     json!({
-        "ok": report.flaw.is_none(),
+        "ok": is_well(report, late), "late_s": late,
         "events": report.events, "batches": report.batches, "dropped": report.dropped,
         "skipped": report.skipped, "waiting": report.waiting,
         "checkpoints": report.checkpoints, "unvouched_checkpoints": report.unvouched,
@@ -100,10 +111,14 @@ fn as_json(report: &Report) -> serde_json::Value {
     })
 }
 
-fn words(report: &Report) -> String {
-    let mut lines = vec![match &report.flaw {
-        Some(flaw) => format!("NOT as it was written: {flaw}."),
-        None => "The log is as it was written.".to_owned(),
+fn words(report: &Report, late: Option<i64>) -> String {
+    let mut lines = vec![match (&report.flaw, late) {
+        (Some(flaw), _) => format!("NOT as it was written: {flaw}."),
+        (None, Some(seconds)) => format!(
+            "NOT sealed to its end: an event has waited for its seal for {seconds} s, and nothing vouches for what waits. \
+             What is sealed is as it was written. `grantor doctor` says what holds up the seal."
+        ),
+        (None, None) => "The log is as it was written.".to_owned(),
     }];
     let verb = if report.flaw.is_none() { "" } else { " before that" };
     lines.push(format!("{} events in {} batches are good{verb}.", report.events, report.batches));
