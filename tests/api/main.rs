@@ -38,6 +38,7 @@ mod guard;
 mod hardened_chain;
 mod hardened_roles;
 mod hardened_traffic;
+mod hardened_writer;
 mod history;
 mod http;
 mod introspection;

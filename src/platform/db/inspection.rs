@@ -29,6 +29,9 @@ pub struct ServerFacts {
     /// `full_page_writes`, likewise.
     #[diesel(sql_type = Text)]
     pub full_page_writes: String,
+    /// `lc_messages`, likewise: the language of its refusals.
+    #[diesel(sql_type = Text)]
+    pub language: String,
     /// A standby, which can only be read.
     #[diesel(sql_type = Bool)]
     pub is_standby: bool,
@@ -55,6 +58,7 @@ pub fn server_facts(connection: &mut Connection) -> Result<ServerFacts, Fault> {
                 current_setting('fsync') AS fsync, \
                 current_setting('synchronous_commit') AS synchronous_commit, \
                 current_setting('full_page_writes') AS full_page_writes, \
+                current_setting('lc_messages') AS language, \
                 pg_is_in_recovery() AS is_standby, \
                 r.rolsuper AS is_superuser, \
                 least(l.server, l.database, l.role) AS connections, \
