@@ -36,6 +36,7 @@ mod forward_auth;
 mod fuzz;
 mod guard;
 mod hardened_chain;
+mod hardened_checkpoints;
 mod hardened_roles;
 mod hardened_traffic;
 mod hardened_writer;

@@ -149,10 +149,11 @@ impl Sealer {
     fn sign_if_due(&self, work: &mut Work<'_>) -> Result<Result<Option<Checkpoint>, Fault>, Fault> {
         let (last, head, now) = (store::last_checkpoint(work)?, store::head(work)?, work.now());
         let is_due = last.as_ref().is_none_or(|last| now - last.created_at >= self.every);
-        let Some(head) = head.filter(|head| is_due && last.is_none_or(|last| last.batch < head.batch)) else {
+        let is_new = |head: &Link| last.as_ref().is_none_or(|last| last.batch < head.batch);
+        let Some(head) = head.filter(|head| is_due && is_new(head)) else {
             return Ok(Ok(None));
         };
-        let statement = Statement::of(&head, now);
+        let statement = Statement::of(&head, now, store::count_checkpoints(work)?, last.as_ref());
         let text = serde_json::to_string(&statement).map_err(Fault::internal)?;
         let signature = match (self.signer)(&text, now) {
             Ok(Some(signature)) => signature,

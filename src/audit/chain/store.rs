@@ -314,6 +314,11 @@ pub(super) fn last_checkpoint(connection: &mut Connection) -> Result<Option<Chec
     row.map(CheckpointRow::checkpoint).transpose()
 }
 
+/// How many there are.
+pub(super) fn count_checkpoints(connection: &mut Connection) -> Result<i64, Fault> {
+    Ok(event_checkpoints::table.count().get_result(connection)?)
+}
+
 /// The checkpoints of the batches after one, oldest first.
 pub(super) fn checkpoints(
     connection: &mut Connection,

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::audit::chain::canonical::{BatchHash, Hash, hexadecimal};
-use crate::audit::chain::checkpoint::{Checkpoint, Statement};
+use crate::audit::chain::checkpoint::{Checkpoint, Row, Statement};
 use crate::audit::chain::flaw::{Flaw, Named};
 use crate::audit::chain::link::{Leaf, Link, Place, Sealable, digest, month_of};
 use crate::audit::chain::sealer::BATCH;
@@ -195,7 +195,7 @@ impl Verifier<'_> {
     }
 
     fn checkpoints(&mut self, head: Option<&Link>) -> Found {
-        let mut after = i64::MIN;
+        let (mut after, mut row) = (i64::MIN, Row::default());
         loop {
             let page = store::checkpoints(self.connection, after, PAGE)?;
             let Some(last) = page.last() else { return Ok(Ok(())) };
@@ -214,6 +214,9 @@ impl Verifier<'_> {
                     Ok(false) => self.report.unvouched += 1,
                     Err(why) => return Ok(Err(Flaw::Checkpoint { seq: checkpoint.seq, why })),
                 }
+                if let Err(why) = row.take(checkpoint) {
+                    return Ok(Err(Flaw::Checkpoint { seq: checkpoint.seq, why }));
+                }
             }
         }
     }
@@ -222,9 +225,21 @@ impl Verifier<'_> {
         for kept in self.scope.elsewhere {
             let said = (kept.batch, kept.seq, kept.hash.clone());
             holds!(self.is_in_the_chain(head, said, kept.iat)?);
+            holds!(self.is_stored(kept)?);
             self.report.elsewhere += 1;
         }
         Ok(Ok(()))
+    }
+
+    /// Whether a checkpoint that has a number is still one of ours: the last one can be deleted, and none of ours tells.
+    fn is_stored(&mut self, kept: &Statement) -> Found {
+        if kept.number.is_none() {
+            return Ok(Ok(()));
+        }
+        let stored = store::checkpoints(self.connection, kept.batch - 1, 1)?.pop();
+        let said = stored.and_then(|stored| Statement::of_jws(&stored.signature));
+        let why = "it was kept elsewhere, and here it is gone, or another".to_owned();
+        Ok(if said.as_ref() == Some(kept) { Ok(()) } else { Err(Flaw::Checkpoint { seq: kept.seq, why }) })
     }
 
     /// Whether the chain has what was signed.
