@@ -37,6 +37,7 @@ mod fuzz;
 mod guard;
 mod hardened_chain;
 mod hardened_checkpoints;
+mod hardened_partitions;
 mod hardened_roles;
 mod hardened_traffic;
 mod hardened_writer;
