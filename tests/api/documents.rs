@@ -123,13 +123,13 @@ fn walks(walk: &str, least: usize, prepare: impl FnOnce(String, &Node, &Scratch)
     assert_eq!(complaints, "", "a walk without a complaint");
 
     let mut said = said.split(MARK);
-    let mut last = "";
+    let mut answer = "";
     let mut compared = 0;
     for block in &walk {
         if block.language == "sh" {
-            last = said.next().expect("what the block said");
+            answer = said.next().expect("what the block said");
         } else {
-            assert!(is_shown(&block.text, last), "the walk shows\n{}but it says\n{last}", block.text);
+            assert!(is_shown(&block.text, answer), "the walk shows\n{}but it says\n{answer}", block.text);
             compared += 1;
         }
     }
