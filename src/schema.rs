@@ -357,6 +357,7 @@ diesel::table! {
         first_ts -> Timestamptz,
         last_ts -> Timestamptz,
         digest -> Bytea,
+        rows_digest -> Nullable<Bytea>,
     }
 }
 

@@ -156,6 +156,30 @@ fn who_was_there_before_accounts_is_one() {
     assert_eq!(lines(&url, query), ["Ada t free t 1", "Shop t free t 1"]);
 }
 
+/// Events may be older than the chain, or than its table: each month of them gets a place for its seals.
+#[test]
+fn months_of_before_the_chain_can_be_sealed() {
+    const LEAVES: &str = "2026-11-21-001112_audit_leaves";
+    let cluster = Cluster::start();
+    let url = cluster.database("leaves");
+    let mut connection = db::connect(&url).expect("a connection");
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut up = |name: &str| {
+        let text = std::fs::read_to_string(dir.join(name).join("up.sql")).expect("its text");
+        connection.batch_execute(&text).expect(name);
+    };
+    migrations().iter().filter(|name| name.as_str() < LEAVES).for_each(|name| up(name));
+    let before = "SELECT make_partitions('2024-02-09'); DROP TABLE partitions.event_leaves_20240201; \
+                  CREATE TABLE partitions.events_of_ada PARTITION OF events \
+                      FOR VALUES FROM ('2020-01-01') TO ('2020-02-01')";
+    db::connect(&url).expect("a connection").batch_execute(before).expect("a month of before");
+    let months = "SELECT c.relname::text AS line FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
+                  WHERE i.inhparent = 'event_leaves'::regclass ORDER BY line LIMIT 1";
+    assert_eq!(lines(&url, months), ["event_leaves_20240301"], "the twin");
+    up(LEAVES);
+    assert_eq!(lines(&url, months), ["event_leaves_20240201"]);
+}
+
 #[derive(QueryableByName)]
 struct Column {
     #[diesel(sql_type = Text)]

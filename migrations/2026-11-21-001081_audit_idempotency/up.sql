@@ -7,7 +7,7 @@ CREATE TABLE idempotency_keys (
     caller_id   uuid NOT NULL,
     key         text NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
     at          timestamptz NOT NULL,
-    -- What was asked: SHA-256 over the method, the address and the body.
+    -- What was asked: SHA-256 over the bearer, the method, the address and the body.
     fingerprint bytea NOT NULL CHECK (length(fingerprint) = 32),
     -- The request that did it.
     attempt_id  uuid NOT NULL,

@@ -15,6 +15,9 @@ use crate::signing::{Keys, MasterKey};
 /// What says that a JWS is a checkpoint, and no token.
 const TYPE: &str = "grantor-checkpoint+jwt";
 
+/// Nodes hear of a revocation a little later, and their clocks may be apart.
+const APART: TimeDelta = TimeDelta::minutes(1);
+
 /// Who seals, and signs with these keys.
 pub(super) fn sealer(
     settings: &Settings,
@@ -44,6 +47,9 @@ pub(super) fn is_signed(
     };
     if !key.signed(TYPE, &checkpoint.signature) {
         return Err("its signature is wrong".to_owned());
+    }
+    if key.life.revoked_at.is_some_and(|revoked_at| checkpoint.created_at > revoked_at + APART) {
+        return Err(format!("it is of after the key {} was revoked", key.kid));
     }
     match master.filter(|_| key.life.revoked_at.is_none()) {
         Some(master) if !key.opens_under(master) => {

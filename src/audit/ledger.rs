@@ -100,6 +100,11 @@ impl Ledger {
         self.db.run_here(load)
     }
 
+    /// Reads what takes long on the calling thread, with a connection of its own: for commands.
+    pub fn read_apart<T>(&self, load: impl FnOnce(&mut Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.db.run_apart_here(load)
+    }
+
     /// Finds something by its key, together with whatever others look for at the moment.
     pub async fn look_up<L: Lookup>(&self, key: L) -> Result<L::Found, Fault> {
         let start = || {

@@ -16,7 +16,7 @@ pub use claims::Answered;
 pub use event::{Actor, Event, Kind};
 pub use ledger::{Ledger, Lookup, WriteValue};
 pub use notes::Notes;
-pub use store::{Filter, Listed, between, find, newest, page};
+pub use store::{Filter, Listed, between, earliest, find, newest, page};
 pub use work::Work;
 
 /// The column of the log that the database fills, and nobody else: by it the sealer knows what is complete.

@@ -158,6 +158,12 @@ pub(super) fn transaction_of(
     Ok(events::table.find(key).select(events::transaction).first(connection).optional()?)
 }
 
+/// When the first event of a kind was that is still there.
+pub fn earliest(connection: &mut Connection, kind: Kind) -> Result<Option<DateTime<Utc>>, Fault> {
+    let first = events::table.filter(events::kind.eq(kind.as_str())).select(events::occurred_at);
+    Ok(first.order(events::occurred_at).first(connection).optional()?)
+}
+
 /// The events of a kind between these moments, oldest first.
 pub fn between(
     connection: &mut Connection,

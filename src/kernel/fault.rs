@@ -8,6 +8,7 @@ pub struct Fault {
     kind: FaultKind,
     cause: String,
     is_lost_connection: bool,
+    is_of_the_values: bool,
 }
 
 /// Whether trying again helps.
@@ -22,7 +23,8 @@ pub enum FaultKind {
 impl Fault {
     /// Something we depend on is away or full; the same request may succeed later.
     pub fn unavailable(cause: impl fmt::Display) -> Self {
-        Self { kind: FaultKind::Unavailable, cause: cause.to_string(), is_lost_connection: false }
+        let cause = cause.to_string();
+        Self { kind: FaultKind::Unavailable, cause, is_lost_connection: false, is_of_the_values: false }
     }
 
     /// The connection to the database is gone: likewise, and others may be gone with it.
@@ -32,7 +34,17 @@ impl Fault {
 
     /// Something that cannot happen happened.
     pub fn internal(cause: impl fmt::Display) -> Self {
-        Self { kind: FaultKind::Internal, cause: cause.to_string(), is_lost_connection: false }
+        Self { kind: FaultKind::Internal, ..Self::unavailable(cause) }
+    }
+
+    /// The database will never have what it was given, such as a value that a rule of its table forbids.
+    pub fn of_the_values(cause: impl fmt::Display) -> Self {
+        Self { is_of_the_values: true, ..Self::internal(cause) }
+    }
+
+    /// Whether it lies in what the database was given, and in nothing else.
+    pub fn is_of_the_values(&self) -> bool {
+        self.is_of_the_values
     }
 
     /// Whether a connection was lost.

@@ -27,7 +27,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 pub use self::connection_string::ConnectionString;
-pub use self::inspection::{Rights, ServerFacts, database_time, rights, server_facts};
+pub use self::inspection::{Rights, ServerFacts, database_time, oldest_transaction, rights, server_facts};
 pub use self::migrations::{Distance, create_database, distance, migrate, migrate_down};
 pub use self::notification::{CHANNEL, Ear, announce};
 pub use self::partitions::{
@@ -138,13 +138,18 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     {
-        let url = Arc::clone(&self.url);
-        let apart = move || {
-            let mut connection = reach(&url)?;
-            connection.batch_execute("SET statement_timeout = '60s'")?;
-            work(&mut connection)
-        };
-        tokio::task::spawn_blocking(apart).await.map_err(Fault::internal)?
+        let db = self.clone();
+        tokio::task::spawn_blocking(move || db.run_apart_here(work)).await.map_err(Fault::internal)?
+    }
+
+    /// The same on the calling thread.
+    pub fn run_apart_here<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut connection = reach(&self.url)?;
+        connection.batch_execute("SET statement_timeout = '60s'")?;
+        work(&mut connection)
     }
 
     /// Runs work on the calling thread: for commands, which have no other requests to think of.
@@ -287,6 +292,8 @@ pub fn connect(url: &str) -> Result<Connection, ConnectionError> {
     connection
         .batch_execute("SET timezone = 'UTC'; SET client_min_messages = 'warning'")
         .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    // Not every role may choose, and the doctor says so where it matters.
+    let _ = connection.batch_execute(failure::SPEAK_PLAINLY);
     Ok(connection)
 }
 
@@ -329,7 +336,7 @@ impl From<DieselError> for Fault {
             | DieselError::BrokenTransactionManager
             // Nobody knows what became of it, and the connection is of no use.
             | DieselError::RollbackErrorOnCommit { .. } => Self::lost_connection(error),
-            DieselError::DatabaseError(DatabaseErrorKind::Unknown, details) if is_lost(details.message()) => {
+            DieselError::DatabaseError(DatabaseErrorKind::Unknown, details) if failure::is_lost(details.message()) => {
                 Self::lost_connection(error)
             }
             DieselError::DatabaseError(
@@ -337,35 +344,28 @@ impl From<DieselError> for Fault {
                 _,
             ) => Self::unavailable(error),
             DieselError::DatabaseError(DatabaseErrorKind::Unknown, details)
-                if is_passing(details.message()) =>
+                if failure::is_passing(details.message()) =>
             {
                 Self::unavailable(error)
+            }
+            DieselError::DatabaseError(
+                DatabaseErrorKind::UniqueViolation
+                | DatabaseErrorKind::ForeignKeyViolation
+                | DatabaseErrorKind::RestrictViolation
+                | DatabaseErrorKind::ExclusionViolation
+                | DatabaseErrorKind::NotNullViolation
+                | DatabaseErrorKind::CheckViolation,
+                _,
+            )
+            | DieselError::SerializationError(_) => Self::of_the_values(error),
+            DieselError::DatabaseError(DatabaseErrorKind::Unknown, details)
+                if failure::is_of_the_values(details.message()) =>
+            {
+                Self::of_the_values(error)
             }
             _ => Self::internal(error),
         }
     }
-}
-
-/// Postgres and libpq tell these apart in words only, as far as Diesel passes them on.
-fn is_lost(message: &str) -> bool {
-    const LOST: [&str; 9] = [
-        "terminating connection",
-        "server closed the connection",
-        "connection to server",
-        "no connection to the server",
-        "connection not open",
-        "could not receive data",
-        "could not send data",
-        "SSL connection has been closed",
-        "the database system is",
-    ];
-    LOST.iter().any(|words| message.contains(words))
-}
-
-/// The connection lives, and the same statement may succeed later.
-fn is_passing(message: &str) -> bool {
-    const PASSING: [&str; 3] = ["statement timeout", "deadlock detected", "lock timeout"];
-    PASSING.iter().any(|words| message.contains(words))
 }
 
 #[cfg(test)]
@@ -378,14 +378,5 @@ mod tests {
         assert!(bounded("postgres://h/db?sslmode=require").contains("require&connect_timeout=2"));
         assert!(bounded("host=h dbname=db").starts_with("host=h dbname=db connect_timeout=2 "));
         assert!(bounded("host=h connect_timeout=9").contains("connect_timeout=9 keep"));
-    }
-
-    #[test]
-    fn a_stopped_server_is_unavailable_and_a_broken_rule_is_a_defect() {
-        assert!(is_lost("FATAL: terminating connection due to administrator command"));
-        assert!(is_passing("canceling statement due to statement timeout"));
-        for words in ["duplicate key value violates unique constraint", "relation does not exist"] {
-            assert!(!is_lost(words) && !is_passing(words));
-        }
     }
 }

@@ -79,6 +79,13 @@ impl Batch {
     }
 }
 
+impl Batch {
+    /// Whether it ends its chain.
+    pub(super) fn seals(&self) -> bool {
+        !self.events.is_empty()
+    }
+}
+
 /// Whether it was written now, or was there already: what became of an earlier attempt nobody knew.
 pub(super) type IsNew = bool;
 

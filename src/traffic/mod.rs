@@ -3,6 +3,9 @@
 //! `RequestLog::record` takes a `Story` into memory; a `Writer` writes what has gathered, many in one commit. At
 //! most half a second's calls are lost with a process that is killed; one that is ended loses none.
 
+/// The tables that only grow.
+pub const LOGS: &[&str] = &["request_log", "request_batches"];
+
 pub mod api;
 mod batch;
 mod introspections;
@@ -27,5 +30,5 @@ pub use self::settings::{Overflow, TrafficSettings};
 pub use statuses::{STATUSES, Statuses};
 pub use step::Step;
 pub use story::{Call, Check, LimitState, Outcome, Ruling, Story, Who};
-pub use verify::{Verified, verify};
+pub use verify::{Scope, Verified, verify};
 pub use writer::Writer;

@@ -37,23 +37,22 @@ impl Seal {
         at: DateTime<Utc>,
         rows: &[Logged],
     ) -> Result<(Self, Written), Fault> {
-        let next = Self {
-            batches: self.batches + 1,
-            rows: self.rows + i64::try_from(rows.len()).map_err(Fault::internal)?,
-            digest: link(&self.digest, id, &digest(rows)?),
-            ..self.clone()
-        };
-        let written = Written {
+        let of_rows = digest(rows)?;
+        let mut written = Written {
             at,
             id,
             seal_id: self.id,
-            place: next.batches,
+            place: self.batches + 1,
             logged: i32::try_from(rows.len()).map_err(Fault::internal)?,
             first_ts: rows.first().map_or(at, |row| row.ts),
             last_ts: rows.last().map_or(at, |row| row.ts),
-            digest: next.digest.to_vec(),
+            digest: Vec::new(),
+            rows_digest: Some(of_rows.to_vec()),
         };
-        Ok((next, written))
+        let digest = link(&self.digest, &written, &of_rows);
+        written.digest = digest.to_vec();
+        let rows = self.rows + i64::from(written.logged);
+        Ok((Self { batches: written.place, rows, digest, ..self.clone() }, written))
     }
 
     /// What the event tells.
@@ -75,9 +74,34 @@ pub(super) fn start(seal: Uuid) -> [u8; 32] {
     Sha256::digest(seal.as_bytes()).into()
 }
 
-/// The digest of a chain that ended in `before`, with this batch at its end.
-pub(super) fn link(before: &[u8], batch: Uuid, rows: &[u8; 32]) -> [u8; 32] {
+/// The digest of a chain that ended in `before`, with this batch at its end: over all that is said of it.
+fn link(before: &[u8], batch: &Written, rows: &[u8]) -> [u8; 32] {
+    let times = [batch.at, batch.first_ts, batch.last_ts].map(|at| at.timestamp_micros().to_be_bytes());
+    let numbers = [batch.place, batch.logged].map(i32::to_be_bytes);
+    Sha256::new()
+        .chain_update("grantor request batch 2\n")
+        .chain_update(before)
+        .chain_update(batch.id.as_bytes())
+        .chain_update(times.concat())
+        .chain_update(numbers.concat())
+        .chain_update(rows)
+        .finalize()
+        .into()
+}
+
+/// The same of a batch from before its rows' digest was kept.
+fn early_link(before: &[u8], batch: Uuid, rows: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(before).chain_update(batch.as_bytes()).chain_update(rows).finalize().into()
+}
+
+/// Whether a batch follows the digest `before`, and has these rows; either may not be known any more.
+pub(super) fn follows(before: Option<&[u8]>, batch: &Written, rows: Option<&[u8; 32]>) -> bool {
+    let Some(stored) = &batch.rows_digest else {
+        let known = before.zip(rows);
+        return known.is_none_or(|(before, rows)| early_link(before, batch.id, rows) == *batch.digest);
+    };
+    rows.is_none_or(|rows| rows == stored.as_slice())
+        && before.is_none_or(|before| link(before, batch, stored) == *batch.digest)
 }
 
 /// The digest of rows in the order of their moments and ids: a line of JSON each, without what is NULL.
@@ -127,14 +151,52 @@ mod tests {
         assert_eq!(in_order(one).to_string(), in_order(other).to_string());
     }
 
+    fn batch() -> (Seal, Written) {
+        let seal = Seal::open(Uuid::from_u128(1), DateTime::UNIX_EPOCH);
+        seal.with(Uuid::from_u128(2), DateTime::UNIX_EPOCH, &[]).unwrap()
+    }
+
     #[test]
-    fn a_chain_tells_order_and_number() {
-        let (seal, batch, rows) = (Uuid::from_u128(1), Uuid::from_u128(2), [3; 32]);
-        let one = link(&start(seal), batch, &rows);
-        assert_ne!(one, link(&start(batch), batch, &rows));
-        assert_ne!(one, link(&start(seal), seal, &rows));
-        assert_ne!(one, link(&start(seal), batch, &[4; 32]));
-        assert_ne!(link(&one, batch, &rows), one);
+    fn a_digest_covers_all_that_is_said_of_a_batch() {
+        let (_, batch) = batch();
+        let (before, rows) = (start(batch.seal_id), digest(&[]).unwrap());
+        assert!(follows(Some(&before), &batch, Some(&rows)));
+        let later = batch.at + chrono::TimeDelta::microseconds(1);
+        for other in [
+            Written { id: Uuid::from_u128(3), ..batch.clone() },
+            Written { at: later, ..batch.clone() },
+            Written { first_ts: later, ..batch.clone() },
+            Written { last_ts: later, ..batch.clone() },
+            Written { place: 2, ..batch.clone() },
+            Written { logged: 1, ..batch.clone() },
+            Written { rows_digest: Some(vec![3; 32]), ..batch.clone() },
+            Written { rows_digest: None, ..batch.clone() },
+        ] {
+            assert!(!follows(Some(&before), &other, Some(&rows)), "{other:?}");
+        }
+        assert!(
+            !follows(Some(&[0; 32]), &batch, Some(&rows)) && !follows(Some(&before), &batch, Some(&[3; 32]))
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_any_more_is_not_asked_for_and_the_rest_is() {
+        let (_, batch) = batch();
+        let before = start(batch.seal_id);
+        assert!(follows(None, &batch, None) && follows(Some(&before), &batch, None));
+        assert!(!follows(Some(&[0; 32]), &batch, None) && !follows(None, &batch, Some(&[3; 32])));
+    }
+
+    #[test]
+    fn a_batch_of_before_is_known_by_its_id_and_rows() {
+        let (_, batch) = batch();
+        let (before, rows) = (start(batch.seal_id), digest(&[]).unwrap());
+        let digest = early_link(&before, batch.id, &rows).to_vec();
+        let early = Written { digest, rows_digest: None, ..batch };
+        assert!(follows(Some(&before), &early, Some(&rows)) && follows(Some(&before), &early, None));
+        assert!(
+            !follows(Some(&before), &early, Some(&[3; 32])) && !follows(Some(&rows), &early, Some(&rows))
+        );
     }
 
     #[test]

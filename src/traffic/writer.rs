@@ -112,7 +112,8 @@ impl Writer {
         self.farewell = Some(Instant::now() + FAREWELL);
     }
 
-    /// Writes these; and if the database will not have them, each by itself, so that a bad one fails alone.
+    /// Writes these; and if the database will not have them, without their seal, and then each by itself, so that a bad
+    /// one fails alone.
     async fn write(&mut self, stories: Vec<Story>, sealing: Sealing) {
         let Err(fault) = self.attempt(&stories, sealing).await else { return };
         if fault.kind() == FaultKind::Unavailable {
@@ -124,7 +125,11 @@ impl Writer {
                 log::error!("what was logged lately is not sealed: {fault}");
                 self.chain = None;
             }
-            [_] if sealing == Sealing::Never => {
+            _ if sealing != Sealing::Never => {
+                log::warn!("a batch of the request log is written without a seal: {fault}");
+                Box::pin(self.write(stories, Sealing::Never)).await;
+            }
+            [_] => {
                 log::error!("a call is missing in the request log: {fault}");
                 self.counts.cannot_write(1);
             }
@@ -169,7 +174,8 @@ impl Writer {
         Seal::open(Entropy.id(now), now)
     }
 
-    /// Tries until it is known that the batch is in, or will never be. A batch that is in is not written again.
+    /// Tries until it is known that the batch is in, or will never be, for what is in it: a database that is away or
+    /// full, or does not let us, is waited for. A batch that is in is not written again.
     async fn store(&mut self, batch: Arc<Batch>) -> Result<(), Fault> {
         let (mut pause, mut is_away) = (BACK_OFF.start, false);
         while !self.has_given_up {
@@ -183,14 +189,16 @@ impl Writer {
                     self.counts.written(batch.rows.len(), began.elapsed());
                     return Ok(());
                 }
-                Err(fault) if fault.kind() == FaultKind::Unavailable => {
+                // No seal is worth waiting for with the calls under it.
+                Err(fault) if fault.kind() == FaultKind::Internal && batch.seals() => return Err(fault),
+                Err(fault) if fault.is_of_the_values() => return Err(fault),
+                Err(fault) => {
                     if !is_away {
                         log::warn!("the request log waits: {fault}");
                     }
                     is_away = true;
                     self.has_given_up = self.farewell.is_some_and(|farewell| Instant::now() >= farewell);
                 }
-                Err(fault) => return Err(fault),
             }
             self.pause(pause).await;
             pause = (pause * 2).min(BACK_OFF.end);

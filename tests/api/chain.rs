@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 use crate::commands::{Grantor, Said};
 use crate::support::{
     ADA, Answer, App, Database, MASTER_KEY, Node, START, Scratch, count, database, eventually, execute,
-    free_addresses, signing, verifies,
+    signing, verifies,
 };
 
 /// Ways around the triggers that only a superuser has.
-const BY_FORCE: &str = "SET session_replication_role = replica;";
+pub(crate) const BY_FORCE: &str = "SET session_replication_role = replica;";
 
 /// A server over a database that outlives it, which signs, with its own pool of connections.
-async fn start(database: &Database) -> App {
+pub(crate) async fn start(database: &Database) -> App {
     App::over(&database.url, grantor::platform::clock::TestClock::starting_at(*START), signs).await
 }
 
@@ -32,7 +32,7 @@ fn signs(settings: &mut Settings) {
 }
 
 /// Events of a moment, each in an act of its own.
-fn tell(app: &App, many: usize, now: DateTime<Utc>) {
+pub(crate) fn tell(app: &App, many: usize, now: DateTime<Utc>) {
     for number in 0..many {
         let told = app.ledger.act_here(&Context::operator(now), |work| {
             let event = Event::new(Kind::UserRenamed, Actor::User(ADA.id())).on("user", ADA.id());
@@ -48,12 +48,12 @@ fn sealed(app: &App) -> i64 {
     app.db.run_here(standing).expect("a standing").sealed
 }
 
-async fn all_are_sealed(app: &App) {
+pub(crate) async fn all_are_sealed(app: &App) {
     eventually("sealed", async || sealed(app) == count(&app.db, "events")).await;
 }
 
 /// What is sealed is signed, once the clock has moved.
-async fn all_are_signed(app: &App) {
+pub(crate) async fn all_are_signed(app: &App) {
     all_are_sealed(app).await;
     app.clock.advance(Duration::seconds(5));
     eventually("signed", async || {
@@ -63,27 +63,27 @@ async fn all_are_signed(app: &App) {
     .await;
 }
 
-fn grantor(url: &str, more: &[(&str, &str)]) -> Grantor {
+pub(crate) fn grantor(url: &str, more: &[(&str, &str)]) -> Grantor {
     let usual = [("GRANTOR_DATABASE__URL", url), ("GRANTOR_SIGNING__MASTER_KEY", MASTER_KEY)];
     Grantor::with(&[&usual[..], more].concat())
 }
 
 /// What `grantor audit verify` says, and how it ends.
 #[track_caller]
-fn verify_with(grantor: &Grantor, arguments: &[&str]) -> (i32, Value) {
+pub(crate) fn verify_with(grantor: &Grantor, arguments: &[&str]) -> (i32, Value) {
     let said = grantor.run(&[&["audit", "verify", "--json"], arguments].concat());
     let report = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("no report: {said:?}"));
     (said.code, report)
 }
 
 #[track_caller]
-fn verify(url: &str) -> (i32, Value) {
+pub(crate) fn verify(url: &str) -> (i32, Value) {
     verify_with(&grantor(url, &[]), &[])
 }
 
 /// The log is good, and has so many events.
 #[track_caller]
-fn is_good(url: &str, events: i64) -> Value {
+pub(crate) fn is_good(url: &str, events: i64) -> Value {
     let (code, report) = verify(url);
     assert_eq!((code, &report["ok"], &report["flaw"]), (0, &json!(true), &Value::Null), "{report}");
     assert_eq!((&report["events"], &report["waiting"]), (&json!(events), &json!(0)), "{report}");
@@ -91,7 +91,7 @@ fn is_good(url: &str, events: i64) -> Value {
 }
 
 /// A log of some events in several batches, all sealed and signed; whoever sealed it is gone.
-async fn sealed_log() -> Database {
+pub(crate) async fn sealed_log() -> Database {
     let database = database();
     let app = start(&database).await;
     for _ in 0..3 {
@@ -146,24 +146,29 @@ async fn what_is_edited_deleted_inserted_or_reordered_is_found_and_named() {
     let ids = ids(&mut connection);
     let events = i64::try_from(ids.len()).expect("a number");
     is_good(&database.url, events);
-    let (one, other) = (&ids[3], &ids[4]);
+    // Three that were sealed together.
+    let largest =
+        "SELECT first_seq::text AS text FROM event_chain ORDER BY last_seq - first_seq DESC, batch LIMIT 1";
+    let begins: i64 = texts(&mut connection, largest)[0].parse().expect("a number");
+    let at = usize::try_from(begins - 1).expect("a place");
+    let (first, one, other, seq_of_one) = (&ids[at], &ids[at + 1], &ids[at + 2], begins + 1);
     let of = |id: &str, columns: &str| format!("(SELECT {columns} FROM saved WHERE id = '{id}')");
     let swapped = "kind, target_id, data";
     let strange = "01900000-0000-7000-8000-000000000000";
     for (flaw, named, seq, tampering) in [
-        ("edited", one, 4, format!("UPDATE events SET data = '{{}}' WHERE id = '{one}'")),
+        ("edited", one, seq_of_one, format!("UPDATE events SET data = '{{}}' WHERE id = '{one}'")),
         (
             "edited",
             one,
-            4,
+            seq_of_one,
             format!("UPDATE events SET data = data || '{{\"share\": 0.25}}' WHERE id = '{one}'"),
         ),
-        ("edited", one, 4, format!("UPDATE events SET user_agent = '' WHERE id = '{one}'")),
-        ("edited", one, 4, format!("UPDATE events SET actor_id = NULL WHERE id = '{one}'")),
+        ("edited", one, seq_of_one, format!("UPDATE events SET user_agent = '' WHERE id = '{one}'")),
+        ("edited", one, seq_of_one, format!("UPDATE events SET actor_id = NULL WHERE id = '{one}'")),
         (
             "edited",
             one,
-            4,
+            seq_of_one,
             format!(
                 "UPDATE events SET ({swapped}) = {} WHERE id = '{one}'; \
                  UPDATE events SET ({swapped}) = {} WHERE id = '{other}'",
@@ -175,13 +180,10 @@ async fn what_is_edited_deleted_inserted_or_reordered_is_found_and_named() {
             // Into a batch that was sealed without it, if that is where it gets.
             "reordered or inserted",
             other,
-            1,
-            format!(
-                "UPDATE events SET transaction = {} - 1 WHERE id = '{other}'",
-                of(&ids[0], "transaction")
-            ),
+            begins,
+            format!("UPDATE events SET transaction = {} - 1 WHERE id = '{other}'", of(first, "transaction")),
         ),
-        ("deleted", one, 4, format!("DELETE FROM events WHERE id = '{one}'")),
+        ("deleted", one, seq_of_one, format!("DELETE FROM events WHERE id = '{one}'")),
         (
             "deleted",
             &ids[ids.len() - 1],
@@ -192,7 +194,7 @@ async fn what_is_edited_deleted_inserted_or_reordered_is_found_and_named() {
         (
             "inserted",
             &strange.to_owned(),
-            4,
+            seq_of_one,
             format!(
                 "INSERT INTO events (occurred_at, id, kind, outcome, actor_kind, transaction) \
                  SELECT occurred_at, '{strange}', kind, outcome, actor_kind, transaction FROM saved WHERE id = '{one}'"
@@ -367,10 +369,6 @@ async fn a_transaction_that_is_open_holds_up_the_seal_and_not_the_writers() {
     app.clock.advance(Duration::seconds(100));
     eventually("behind", async || lag().await == 100).await;
     assert_eq!(sealed(&app), before);
-    // The server of this test listens elsewhere, and what listens where it usually would is nobody's business.
-    let [nobody] = free_addresses();
-    let doctor = grantor(&database.url, &[("GRANTOR_SERVER__FRONT", &nobody)]).run(&["doctor", "--json"]);
-    assert!(doctor.out.contains("3 wait until a server seals them"), "{doctor:?}");
     slow.batch_execute("COMMIT").expect("the end");
     all_are_sealed(&app).await;
     eventually("not behind", async || lag().await == 0).await;
@@ -423,8 +421,8 @@ async fn a_sealer_that_is_killed_leaves_nothing_half_done() {
         eventually("at it", async || sealed(&app) > before).await;
         node.kill();
         writer.await.expect("a writer");
-        let (code, report) = verify(&database.url);
-        assert_eq!((code, &report["flaw"]), (0, &Value::Null), "round {round}: {report}");
+        let (_, report) = verify(&database.url);
+        assert_eq!(report["flaw"], Value::Null, "round {round}, whatever still waits: {report}");
     }
     let _node = Node::start(&environment);
     all_are_sealed(&app).await;
@@ -559,7 +557,7 @@ async fn the_chain_only_grows() {
 
 /// A role that a test makes, and that goes with it: roles are the cluster's, and not the database's.
 pub struct Role {
-    name: String,
+    pub name: String,
     owner: String,
 }
 

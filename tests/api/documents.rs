@@ -125,13 +125,13 @@ fn walks(walk: &str, least: usize, prepare: impl FnOnce(String, &Node, &Scratch)
     assert_eq!(complaints, "", "a walk without a complaint");
 
     let mut said = said.split(MARK);
-    let mut last = "";
+    let mut answer = "";
     let mut compared = 0;
     for block in &walk {
         if block.language == "sh" {
-            last = said.next().expect("what the block said");
+            answer = said.next().expect("what the block said");
         } else {
-            assert!(is_shown(&block.text, last), "the walk shows\n{}but it says\n{last}", block.text);
+            assert!(is_shown(&block.text, answer), "the walk shows\n{}but it says\n{answer}", block.text);
             compared += 1;
         }
     }
@@ -225,7 +225,7 @@ fn every_link_and_picture_is_there() {
         let from = root.join(document);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for link in links.filter(|link| !link.contains("://")) {
-            let there = from.with_file_name("").join(link);
+            let there = from.with_file_name("").join(link.split('#').next().unwrap_or_default());
             assert!(there.exists(), "{document} links to {link}, which is not there");
             found += 1;
         }

@@ -164,6 +164,8 @@ async fn answers_have_the_members_that_the_document_names() {
     let key = app.post_api(&voice, "/keys", json!({ "owner": org, "name": "ci" })).await;
     let id = key.text("id");
     let call = crate::trail_api::a_limited_call(&app, ADA.id()).await;
+    // Usage is shown until now, and what is of now is not before it.
+    app.clock.advance(Duration::seconds(1));
     let event =
         app.get_api(&voice, "/events").await.json()["data"][0]["id"].as_str().expect("an id").to_owned();
     let one = |path: &str| (path.to_owned(), path.to_owned());

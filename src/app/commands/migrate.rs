@@ -7,6 +7,7 @@ use crate::app::database::{Database, say_whose_it_must_be};
 use crate::audit;
 use crate::platform::db::{self, Db, Round};
 use crate::platform::logging;
+use crate::traffic;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -25,13 +26,16 @@ pub(super) fn run(shell: &Shell, args: &Args) -> Result<(), Refusal> {
     let ran = db::migrate(&database.url).map_err(say_whose_it_must_be)?;
     let db = Db::new(&database.url, &shell.settings.database.pool);
     database.prepare(&db, shell.clock.now().date_naive())?;
+    // A server whose role owns nothing can have calls kept for longer only.
+    let kept = shell.settings.traffic.retention();
+    db.run_here(|connection| db::keep_calls(connection, kept))?;
     let mut words = vec![match ran.len() {
         0 => "The database is up to date.".to_owned(),
         _ => format!("Ran {}.", ran.join(", ")),
     }];
     if let Some(role) = &args.app_role {
-        db.run_here(|connection| db::admit_role(connection, role, audit::LOGS, audit::FILLED))?
-            .map_err(Refusal)?;
+        let logs = [audit::LOGS, traffic::LOGS].concat();
+        db.run_here(|connection| db::admit_role(connection, role, &logs, audit::FILLED))?.map_err(Refusal)?;
         words.push(format!("The role {role} may serve, and only add to the logs."));
     }
     let dropped = if args.drop_expired { Some(drop_expired(shell, &db)?) } else { None };

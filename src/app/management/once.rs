@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::body::{BoxBody, to_bytes};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::ETAG;
+use actix_web::http::header::{ETAG, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, rt, web};
 use sha2::{Digest as _, Sha256};
@@ -150,9 +150,14 @@ fn key_of(request: &ServiceRequest) -> Result<Option<String>, Denial> {
     Ok(Some(key.ok_or_else(unfit)?.to_owned()))
 }
 
-/// What is asked: where, and with which words.
+/// What is asked: by which bearer, where, and with which words. The bearer is what nobody can guess of it: a body may hold
+/// a password, and whoever reads the database must not try those by this.
 fn fingerprint(request: &ServiceRequest, body: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
+    for name in ["authorization", "x-api-key"] {
+        hash.update(request.headers().get(name).map(HeaderValue::as_bytes).unwrap_or_default());
+        hash.update([0]);
+    }
     for part in [request.method().as_str(), request.path(), request.query_string()] {
         hash.update(part);
         hash.update([0]);

@@ -12,6 +12,7 @@ use crate::audit::Ledger;
 use crate::audit::chain::{Report, checkpoints_after};
 use crate::kernel::{Denial, Fault, Outcome};
 use crate::platform::api::{self, Answers, Body, By, Endpoint, Form, Member, PageQuery, Shape};
+use crate::platform::context::Context;
 use crate::platform::db::{Connection, Db};
 use crate::platform::problem::ProblemFace;
 
@@ -30,6 +31,11 @@ const ASKED: Shape = &[
 /// What was found, as [`Report::json`] writes it.
 const REPORT: Shape = &[
     Member::new("ok", Form::Flag, "Whether the log is as it was written."),
+    Member::new(
+        "late_s",
+        Form::Maybe(&Form::Number),
+        "For how long an event has waited for its seal, if too long.",
+    ),
     Member::new("events", Form::Number, "Events that were read, and are as they were sealed."),
     Member::new("batches", Form::Number, "Seals that hold."),
     Member::new("dropped", Form::Number, "Sealed events whose month was dropped; their seals hold."),
@@ -81,6 +87,7 @@ async fn list(ledger: web::Data<Ledger>, By(_): By, query: PageQuery) -> Result<
 
 async fn verify(
     auditor: web::Data<Auditor>,
+    context: Context,
     By(caller): By,
     body: Body,
 ) -> Result<HttpResponse, ProblemFace> {
@@ -92,7 +99,7 @@ async fn verify(
     if matches!(times, (Some(since), Some(until)) if since > until) {
         return Err(Denial::Unfit("since is later than until".to_owned()).into());
     }
-    Ok(api::ok(&auditor.report(times).await??.json()))
+    Ok(api::ok(&auditor.report(times).await??.json(context.now)))
 }
 
 /// From when on events are read, and until when, by when they were sealed.

@@ -112,11 +112,25 @@ impl Sealer {
             work.nothing_to_tell("a seal is of the log, and not in it");
             me.work(work).map(Ok)
         });
-        let done = done.await?.map_err(|denial| Fault::internal(format!("{denial:?}")))?;
+        let done = match done.await {
+            Ok(done) => done.map_err(|denial| Fault::internal(format!("{denial:?}")))?,
+            Err(fault) => {
+                self.look_behind().await;
+                return Err(fault);
+            }
+        };
         self.count(&done);
         // What was sealed is sealed, signed or not.
         done.signed?;
         Ok(done.sealed)
+    }
+
+    /// What cannot be sealed grows older all the same, and that must be seen.
+    async fn look_behind(&self) {
+        let now = self.clock.now();
+        if let Ok(standing) = self.ledger.read(standing).await {
+            self.seen.lag.set(standing.lag(now).num_seconds());
+        }
     }
 
     fn work(&self, work: &mut Work<'_>) -> Result<Done, Fault> {
@@ -135,10 +149,11 @@ impl Sealer {
     fn sign_if_due(&self, work: &mut Work<'_>) -> Result<Result<Option<Checkpoint>, Fault>, Fault> {
         let (last, head, now) = (store::last_checkpoint(work)?, store::head(work)?, work.now());
         let is_due = last.as_ref().is_none_or(|last| now - last.created_at >= self.every);
-        let Some(head) = head.filter(|head| is_due && last.is_none_or(|last| last.batch < head.batch)) else {
+        let is_new = |head: &Link| last.as_ref().is_none_or(|last| last.batch < head.batch);
+        let Some(head) = head.filter(|head| is_due && is_new(head)) else {
             return Ok(Ok(None));
         };
-        let statement = Statement::of(&head, now);
+        let statement = Statement::of(&head, now, store::count_checkpoints(work)?, last.as_ref());
         let text = serde_json::to_string(&statement).map_err(Fault::internal)?;
         let signature = match (self.signer)(&text, now) {
             Ok(Some(signature)) => signature,
@@ -209,6 +224,14 @@ pub struct Standing {
 impl Standing {
     /// How far is counted.
     pub const MOST: i64 = 10_000;
+
+    /// How long an event waits for its seal where all is well.
+    pub const WELL: TimeDelta = TimeDelta::seconds(60);
+
+    /// Whether the next event waits for too long by now.
+    pub fn is_late(&self, now: DateTime<Utc>) -> bool {
+        self.waiting > 0 && self.lag(now) > Self::WELL
+    }
 
     /// How long the next event waits by now.
     pub fn lag(&self, now: DateTime<Utc>) -> TimeDelta {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::audit::Work;
@@ -248,8 +248,9 @@ struct Batch {
     batch: i64,
 }
 
-/// Appends a link, with the hashes of its events.
+/// Appends a link, with the hashes of its events. A month of events may be older than the chain.
 pub(super) fn append(work: &mut Work<'_>, link: &Link, leaves: &[Leaf]) -> Result<(), Fault> {
+    sql_query("SELECT make_leaves($1)").bind::<Date, _>(link.month).execute(&mut **work)?;
     diesel::insert_into(event_chain::table).values(LinkRow::of(link)).execute(&mut **work)?;
     diesel::insert_into(event_leaves::table)
         .values((
@@ -311,6 +312,11 @@ pub(super) fn last_checkpoint(connection: &mut Connection) -> Result<Option<Chec
         .first(connection)
         .optional()?;
     row.map(CheckpointRow::checkpoint).transpose()
+}
+
+/// How many there are.
+pub(super) fn count_checkpoints(connection: &mut Connection) -> Result<i64, Fault> {
+    Ok(event_checkpoints::table.count().get_result(connection)?)
 }
 
 /// The checkpoints of the batches after one, oldest first.

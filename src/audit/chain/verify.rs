@@ -7,10 +7,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
 
 use crate::audit::chain::canonical::{BatchHash, Hash, hexadecimal};
-use crate::audit::chain::checkpoint::{Checkpoint, Statement};
+use crate::audit::chain::checkpoint::{Checkpoint, Row, Statement};
 use crate::audit::chain::flaw::{Flaw, Named};
 use crate::audit::chain::link::{Leaf, Link, Place, Sealable, digest, month_of};
-use crate::audit::chain::sealer::BATCH;
+use crate::audit::chain::sealer::{BATCH, Standing};
 use crate::audit::chain::store;
 use crate::kernel::Fault;
 use crate::platform::db::Connection;
@@ -53,8 +53,10 @@ pub struct Report {
     pub dropped: i64,
     /// Sealed events that were not asked for.
     pub skipped: i64,
-    /// Events that are not sealed yet.
+    /// Events that are not sealed yet,
     pub waiting: i64,
+    /// and since when the first of them waits.
+    pub oldest: Option<DateTime<Utc>>,
     /// Checkpoints that hold and are signed by one of our keys.
     pub checkpoints: i64,
     /// Checkpoints that hold, signed by a key that cannot be vouched for.
@@ -68,10 +70,21 @@ pub struct Report {
 }
 
 impl Report {
+    /// For how many seconds the first event waits for its seal, where that is too long: nothing vouches for it.
+    pub fn late(&self, now: DateTime<Utc>) -> Option<i64> {
+        let waits = self.oldest.map(|oldest| now - oldest);
+        waits.filter(|waits| *waits > Standing::WELL).map(|waits| waits.num_seconds())
+    }
+
+    /// Whether all of it is as it was written.
+    pub fn is_well(&self, now: DateTime<Utc>) -> bool {
+        self.flaw.is_none() && self.late(now).is_none() && !self.is_cut_short
+    }
+
     /// The same for programs.
-    pub fn json(&self) -> Value {
+    pub fn json(&self, now: DateTime<Utc>) -> Value {
         json!({
-            "ok": self.flaw.is_none() && !self.is_cut_short,
+            "ok": self.is_well(now), "late_s": self.late(now),
             "events": self.events, "batches": self.batches, "dropped": self.dropped,
             "skipped": self.skipped, "waiting": self.waiting,
             "checkpoints": self.checkpoints, "unvouched_checkpoints": self.unvouched,
@@ -129,7 +142,7 @@ impl Verifier<'_> {
             }
         }
         let end = last.as_ref().map_or(Place::START, |link| link.until);
-        self.report.waiting = store::waiting(self.connection, end, i64::MAX)?.0;
+        (self.report.waiting, self.report.oldest) = store::waiting(self.connection, end, i64::MAX)?;
         holds!(self.checkpoints(last.as_ref())?);
         self.elsewhere(last.as_ref())
     }
@@ -221,7 +234,7 @@ impl Verifier<'_> {
     }
 
     fn checkpoints(&mut self, head: Option<&Link>) -> Found {
-        let mut after = i64::MIN;
+        let (mut after, mut row) = (i64::MIN, Row::default());
         loop {
             let page = store::checkpoints(self.connection, after, PAGE)?;
             let Some(last) = page.last() else { return Ok(Ok(())) };
@@ -243,6 +256,9 @@ impl Verifier<'_> {
                     Ok(false) => self.report.unvouched += 1,
                     Err(why) => return Ok(Err(Flaw::Checkpoint { seq: checkpoint.seq, why })),
                 }
+                if let Err(why) = row.take(checkpoint) {
+                    return Ok(Err(Flaw::Checkpoint { seq: checkpoint.seq, why }));
+                }
             }
         }
     }
@@ -251,9 +267,21 @@ impl Verifier<'_> {
         for kept in self.scope.elsewhere {
             let said = (kept.batch, kept.seq, kept.hash.clone());
             holds!(self.is_in_the_chain(head, said, kept.iat)?);
+            holds!(self.is_stored(kept)?);
             self.report.elsewhere += 1;
         }
         Ok(Ok(()))
+    }
+
+    /// Whether a checkpoint that has a number is still one of ours: the last one can be deleted, and none of ours tells.
+    fn is_stored(&mut self, kept: &Statement) -> Found {
+        if kept.number.is_none() {
+            return Ok(Ok(()));
+        }
+        let stored = store::checkpoints(self.connection, kept.batch - 1, 1)?.pop();
+        let said = stored.and_then(|stored| Statement::of_jws(&stored.signature));
+        let why = "it was kept elsewhere, and here it is gone, or another".to_owned();
+        Ok(if said.as_ref() == Some(kept) { Ok(()) } else { Err(Flaw::Checkpoint { seq: kept.seq, why }) })
     }
 
     /// Whether the chain has what was signed.

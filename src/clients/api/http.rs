@@ -29,7 +29,7 @@ const ROTATION: Shape = &[Member::optional(
 )];
 const ROTATED: Shape = &[
     Member::new("client_id", Form::Text, "What the client goes by."),
-    Member::new("client_secret", Form::Text, "Its new secret, told this once."),
+    Member::secret("client_secret", "Its new secret, told this once."),
     Member::new("old_secrets_end_at", Form::Moment, "Until when its other secrets are good at most."),
 ];
 

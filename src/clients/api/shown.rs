@@ -48,7 +48,7 @@ pub(super) const CLIENT: Shape = &[
     Member::new("created_at", Form::Moment, "Since when it exists."),
     Member::new("disabled_at", Form::Maybe(&Form::Moment), "Since when it, or its account, may not act."),
     Member::new("secrets", Form::Objects(SECRET), "Its living secrets, newest first, without themselves."),
-    Member::optional("client_secret", Form::Text, "Its secret, told this once."),
+    Member::secret("client_secret", "Its secret, told this once."),
 ];
 
 const SECRET: Shape = &[

@@ -1,4 +1,5 @@
-//! Why there is no connection, in words that say what to do. libpq's own may quote the connection string, down to
+//! Why the database did not do it: what kind of refusal it was, and why there is no connection, in words that say what to
+//! do. libpq's own may quote the connection string, down to
 //! pieces of a password that it took for something else, so only what is known to be harmless is passed on.
 
 /// What an operator is told when the pool gave no connection in time; `said` is r2d2's text, with libpq's in it if an
@@ -85,9 +86,84 @@ fn is_harmless(line: &str) -> bool {
     HARMLESS.iter().any(|start| line.starts_with(start)) && !line.contains('@')
 }
 
+/// Has Postgres speak the language in which its refusals are told apart here: Diesel passes their words on, and not their
+/// codes.
+pub(super) const SPEAK_PLAINLY: &str = "SELECT set_config('lc_messages', 'C', false) \
+     WHERE current_setting('lc_messages') !~* '^(c|c[.].*|posix|en.*)$'";
+
+/// The connection is gone.
+pub(super) fn is_lost(message: &str) -> bool {
+    const LOST: [&str; 9] = [
+        "terminating connection",
+        "server closed the connection",
+        "connection to server",
+        "no connection to the server",
+        "connection not open",
+        "could not receive data",
+        "could not send data",
+        "SSL connection has been closed",
+        "the database system is",
+    ];
+    LOST.iter().any(|words| message.contains(words))
+}
+
+/// The connection lives, and the same statement may succeed later: somebody was in the way, or something ran out.
+pub(super) fn is_passing(message: &str) -> bool {
+    const PASSING: [&str; 15] = [
+        "canceling statement due to",
+        "deadlock detected",
+        "lock timeout",
+        "No space left on device",
+        "Disk quota exceeded",
+        "could not extend file",
+        "could not write to file",
+        "could not write block",
+        "temporary file size exceeds",
+        "out of memory",
+        "out of shared memory",
+        "could not resize shared memory",
+        "too many clients",
+        "too many connections",
+        "remaining connection slots",
+    ];
+    PASSING.iter().any(|words| message.contains(words))
+}
+
+/// It lies in a value, and the same value will never do: a data exception (class 22).
+pub(super) fn is_of_the_values(message: &str) -> bool {
+    const VALUES: [&str; 7] = [
+        "value too long",
+        "out of range",
+        "invalid byte sequence",
+        "invalid input syntax",
+        "unsupported Unicode escape sequence",
+        "cannot be converted to text",
+        "index row size",
+    ];
+    VALUES.iter().any(|words| message.contains(words))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_passes_is_told_from_what_will_never_do() {
+        assert!(is_lost("FATAL: terminating connection due to administrator command"));
+        for words in [
+            "canceling statement due to statement timeout",
+            "canceling statement due to user request",
+            "could not extend file \"base/1/2\": No space left on device",
+            "out of memory",
+        ] {
+            assert!(is_passing(words) && !is_of_the_values(words), "{words}");
+        }
+        for words in ["value too long for type character varying(8)", "integer out of range"] {
+            assert!(is_of_the_values(words) && !is_passing(words), "{words}");
+        }
+        let words = "relation does not exist";
+        assert!(!is_lost(words) && !is_passing(words) && !is_of_the_values(words));
+    }
 
     #[test]
     fn a_known_failure_says_what_helps() {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Integer, Text, Timestamptz};
-use diesel::{RunQueryDsl, sql_query};
+use diesel::{OptionalExtension as _, RunQueryDsl, sql_query};
 
 use super::Connection;
 use crate::kernel::Fault;
@@ -29,6 +29,9 @@ pub struct ServerFacts {
     /// `full_page_writes`, likewise.
     #[diesel(sql_type = Text)]
     pub full_page_writes: String,
+    /// `lc_messages`, likewise: the language of its refusals.
+    #[diesel(sql_type = Text)]
+    pub language: String,
     /// A standby, which can only be read.
     #[diesel(sql_type = Bool)]
     pub is_standby: bool,
@@ -55,6 +58,7 @@ pub fn server_facts(connection: &mut Connection) -> Result<ServerFacts, Fault> {
                 current_setting('fsync') AS fsync, \
                 current_setting('synchronous_commit') AS synchronous_commit, \
                 current_setting('full_page_writes') AS full_page_writes, \
+                current_setting('lc_messages') AS language, \
                 pg_is_in_recovery() AS is_standby, \
                 r.rolsuper AS is_superuser, \
                 least(l.server, l.database, l.role) AS connections, \
@@ -112,4 +116,30 @@ pub fn rights(connection: &mut Connection) -> Result<Rights, Fault> {
          FROM pg_class WHERE relkind = 'p' AND relnamespace = 'public'::regnamespace",
     );
     Ok(rights.get_result(connection)?)
+}
+
+#[derive(QueryableByName)]
+struct Holder {
+    #[diesel(sql_type = Text)]
+    words: String,
+}
+
+/// Whose transaction is the oldest of those under way that write, in whichever database of the server, in words; since
+/// when, a plain role may not see of others.
+pub fn oldest_transaction(connection: &mut Connection) -> Result<Option<String>, Fault> {
+    let holder: Option<Holder> = sql_query(
+        "SELECT CASE WHEN x.gid IS NOT NULL \
+                THEN format('the prepared transaction %L (role %s, database %s, since %s UTC)', \
+                            x.gid, x.owner, x.database, to_char(x.prepared, 'YYYY-MM-DD HH24:MI:SS')) \
+                ELSE format('pid %s (', l.pid) || concat_ws(', ', 'role ' || a.usename, 'database ' || a.datname, \
+                    nullif(a.application_name, ''), a.state, \
+                    'since ' || to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS') || ' UTC') || ')' END AS words \
+         FROM pg_locks l LEFT JOIN pg_prepared_xacts x ON x.transaction = l.transactionid \
+              LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted \
+           AND l.transactionid = pg_snapshot_xmin(pg_current_snapshot())::xid LIMIT 1",
+    )
+    .get_result(connection)
+    .optional()?;
+    Ok(holder.map(|holder| holder.words))
 }

@@ -59,7 +59,8 @@ pub enum LogRetention {
 /// As long as anything is kept: so many days after a partition that nobody alive will see it go.
 const FOR_EVER: i32 = 1_000_000;
 
-/// Has the request log kept for as long as an operator wants it.
+/// Has the request log kept for as long as an operator wants it. Who does not own the tables has it kept for longer, and
+/// is not heard otherwise.
 pub fn keep_calls(connection: &mut Connection, rows: LogRetention) -> Result<(), Fault> {
     let days = match rows {
         LogRetention::ForEver => FOR_EVER,

@@ -87,6 +87,7 @@ fn sweep(
     logs: LogRetention,
     may_go_on: impl Fn() -> bool,
 ) -> Result<Round, Fault> {
+    unmark_what_stayed(connection, today, logs)?;
     let (mut dropped, mut left) = (Vec::new(), Vec::new());
     // One detaching at a time can be pending of a table, and who is in the way of one is in that of the next.
     let mut held_up = BTreeSet::new();
@@ -166,7 +167,43 @@ fn detach(connection: &mut Connection, partition: &Partition) -> Result<(), Faul
         return Ok(connection.batch_execute(&format!("{detach} FINALIZE"))?);
     }
     connection.batch_execute(&format!("COMMENT ON TABLE partitions.{child} IS '{MARK}'"))?;
-    Ok(connection.batch_execute(&format!("{detach} CONCURRENTLY"))?)
+    let detached = connection.batch_execute(&format!("{detach} CONCURRENTLY"));
+    if detached.is_err() && is_attached(connection, &partition.name)? {
+        // Where that fails, too, the next round does it.
+        let _ = unmark(connection, &partition.name);
+    }
+    Ok(detached?)
+}
+
+/// A table that carries the mark is dropped once it is part of nothing, and what stays may be detached by an operator who
+/// wants to keep it. A round that broke off may have left its mark.
+fn unmark_what_stayed(
+    connection: &mut Connection,
+    today: NaiveDate,
+    logs: LogRetention,
+) -> Result<(), Fault> {
+    for partition in partitions(connection, today, logs)? {
+        if partition.is_marked && !partition.is_pending {
+            match unmark(connection, &partition.name) {
+                Err(fault) if fault.is_lost_connection() => return Err(fault),
+                // Somebody is at it: the next round tries again.
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unmark(connection: &mut Connection, name: &str) -> Result<(), Fault> {
+    Ok(connection.batch_execute(&format!("COMMENT ON TABLE partitions.{} IS NULL", quoted(name)))?)
+}
+
+/// Whether it is a part of its table as before; one whose detaching was begun is not.
+fn is_attached(connection: &mut Connection, name: &str) -> Result<bool, Fault> {
+    let question = "SELECT EXISTS (SELECT FROM pg_inherits WHERE NOT inhdetachpending \
+                    AND inhrelid = to_regclass('partitions.' || quote_ident($1))) AS yes";
+    let answer: Answer = sql_query(question).bind::<Text, _>(name).get_result(connection)?;
+    Ok(answer.yes)
 }
 
 fn drop_table(connection: &mut Connection, name: &str) -> Result<(), Fault> {

@@ -58,7 +58,7 @@ fn grant(connection: &mut Connection, role: &str, logs: &[&str]) -> Result<(), F
          REVOKE INSERT, UPDATE, DELETE ON partition_plans, __diesel_schema_migrations FROM {role}; \
          REVOKE UPDATE, DELETE, TRUNCATE ON {} FROM {role}; \
          GRANT EXECUTE ON FUNCTION make_partitions(date), reach_ahead(integer, date), \
-             keep_calls(integer), \
+             keep_calls(integer), make_leaves(date), \
              heed_restored_events(), tidy_counters() TO {role}",
         logs.join(", ")
     ))?)

@@ -90,7 +90,7 @@ mod tests {
         for (pattern, fits, does_not) in [
             ("/", &["/", "/?a"][..], &["/a"][..]),
             ("/orders", &["/orders", "/orders/"], &["/", "/order", "/orders/7", "/Orders", "/orders2"]),
-            ("/orders/{id}", &["/orders/7", "/orders/%20"], &["/orders", "/orders/7/lines"]),
+            ("/orders/{id}", &["/orders/7", "/orders/%207"], &["/orders", "/orders/7/lines"]),
             ("/orders/{id}/lines", &["/orders/7/lines"], &["/orders/7", "/orders/7/lines/1"]),
             ("/files/**", &["/files", "/files/a", "/files/a/b/c"], &["/file", "/filesystem", "/"]),
             ("/**", &["/", "/a", "/a/b"], &[]),

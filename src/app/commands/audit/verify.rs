@@ -36,10 +36,10 @@ pub(super) fn run(shell: &Shell, args: &Args) -> Result<ExitCode, Refusal> {
     let asked = Asked { from: args.from, to: args.to, elsewhere, may_go_on: &|| true };
     let open = shell.open()?;
     let ours = Ours { retention: settings.retention(), master: known_master_key(&shell.settings)? };
-    let today = shell.clock.now().date_naive();
-    let report = open.ledger.read_here(|connection| verified(connection, &ours, today, &asked))?;
-    shell.say(&report.json(), || words(&report))?;
-    Ok(if report.flaw.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let now = shell.clock.now();
+    let report = open.ledger.read_here(|connection| verified(connection, &ours, now.date_naive(), &asked))?;
+    shell.say(&report.json(now), || words(&report, report.late(now)))?;
+    Ok(if report.is_well(now) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn read_checkpoints(path: &Path) -> Result<Vec<Statement>, Refusal> {
@@ -58,10 +58,14 @@ fn read_checkpoints(path: &Path) -> Result<Vec<Statement>, Refusal> {
     }
 }
 
-fn words(report: &Report) -> String {
-    let mut lines = vec![match &report.flaw {
-        Some(flaw) => format!("NOT as it was written: {flaw}."),
-        None => "The log is as it was written.".to_owned(),
+fn words(report: &Report, late: Option<i64>) -> String {
+    let mut lines = vec![match (&report.flaw, late) {
+        (Some(flaw), _) => format!("NOT as it was written: {flaw}."),
+        (None, Some(seconds)) => format!(
+            "NOT sealed to its end: an event has waited for its seal for {seconds} s, and nothing vouches for what waits. \
+             What is sealed is as it was written. `grantor doctor` says what holds up the seal."
+        ),
+        (None, None) => "The log is as it was written.".to_owned(),
     }];
     let verb = if report.flaw.is_none() { "" } else { " before that" };
     lines.push(format!("{} events in {} batches are good{verb}.", report.events, report.batches));

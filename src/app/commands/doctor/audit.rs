@@ -5,24 +5,21 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::finding::Finding;
 use crate::audit::chain::Standing;
 
-/// How long an event waits for its seal where all is well.
-const WELL: TimeDelta = TimeDelta::seconds(60);
-
-/// `is_serving`: whether a server is there to seal. `every`: how often the head is signed.
-pub(super) fn check(standing: &Standing, now: DateTime<Utc>, is_serving: bool, every: TimeDelta) -> Finding {
+/// `is_serving`: whether a server is there to seal. `every`: how often the head is signed. `holder`: whose transaction
+/// is the oldest, if any is under way.
+pub(super) fn check(
+    standing: &Standing,
+    now: DateTime<Utc>,
+    (is_serving, every): (bool, TimeDelta),
+    holder: Option<&str>,
+) -> Finding {
     let words = format!("{} events sealed, {}", standing.sealed, signed(standing));
-    let lag = standing.lag(now);
-    if standing.waiting > 0 && lag > WELL && is_serving {
-        let words = format!(
-            "{} events wait for their seal, the first for {} s: a transaction that does not end holds them up (see \
-             pg_stat_activity and pg_prepared_xacts, of all databases), or the server's log says why",
-            counted(standing.waiting),
-            lag.num_seconds()
-        );
-        return Finding::warn("audit", words);
+    if standing.is_late(now) {
+        return Finding::warn("audit", late(standing, now, is_serving, holder));
     }
-    let is_late =
-        standing.checkpoint.is_some_and(|(seq, at)| seq < standing.sealed && now - at > every * 2 + WELL);
+    let is_late = standing
+        .checkpoint
+        .is_some_and(|(seq, at)| seq < standing.sealed && now - at > every * 2 + Standing::WELL);
     if is_late && is_serving {
         return Finding::warn("audit", words + ", which is late: the server's log says why");
     }
@@ -31,6 +28,17 @@ pub(super) fn check(standing: &Standing, now: DateTime<Utc>, is_serving: bool, e
         many if is_serving => Finding::ok("audit", format!("{words}; {} wait for their seal", counted(many))),
         many => Finding::ok("audit", format!("{words}; {} wait until a server seals them", counted(many))),
     }
+}
+
+/// Nothing vouches for what waits, whoever is to blame.
+fn late(standing: &Standing, now: DateTime<Utc>, is_serving: bool, holder: Option<&str>) -> String {
+    let why = match (holder, is_serving) {
+        (Some(holder), _) => format!("{holder} holds them up: a transaction that does not end"),
+        (None, true) => "the server's log says why".to_owned(),
+        (None, false) => "no server is there to seal them".to_owned(),
+    };
+    let (many, seconds) = (counted(standing.waiting), standing.lag(now).num_seconds());
+    format!("{many} events wait for their seal, the first for {seconds} s: {why}")
 }
 
 fn signed(standing: &Standing) -> String {
@@ -54,23 +62,26 @@ mod tests {
     }
 
     fn told(standing: &Standing, is_serving: bool) -> (Level, String) {
-        let finding = check(standing, at(10_000), is_serving, TimeDelta::seconds(600));
+        let finding = check(standing, at(10_000), (is_serving, TimeDelta::seconds(600)), None);
         (finding.level, finding.words)
     }
 
     #[test]
-    fn what_waits_is_a_fault_only_where_a_server_should_have_sealed_it() {
+    fn what_waits_for_long_is_told_and_whoever_is_to_blame() {
         let sealed = Standing { sealed: 7, waiting: 0, oldest: None, checkpoint: Some((7, at(9_000))) };
         let words = "7 events sealed, 7 of them signed at 1970-01-01 02:30:00 UTC".to_owned();
         assert_eq!(told(&sealed, true), (Level::Ok, words));
         let behind = Standing { waiting: 3, oldest: Some(at(9_000)), ..sealed.clone() };
         let (level, words) = told(&behind, true);
-        assert!(
-            level == Level::Warn && words.starts_with("3 events wait for their seal, the first for 1000 s")
-        );
-        assert_eq!(told(&behind, false).0, Level::Ok);
+        let waits = "3 events wait for their seal, the first for 1000 s: ";
+        assert_eq!((level, words), (Level::Warn, format!("{waits}the server's log says why")));
+        let alone = (Level::Warn, format!("{waits}no server is there to seal them"));
+        assert_eq!(told(&behind, false), alone);
+        let every = TimeDelta::seconds(600);
+        let held = check(&behind, at(10_000), (true, every), Some("pid 7 (ada)")).words;
+        assert_eq!(held, format!("{waits}pid 7 (ada) holds them up: a transaction that does not end"));
         let fresh = Standing { oldest: Some(at(9_990)), ..behind.clone() };
-        assert_eq!(told(&fresh, true).0, Level::Ok);
+        assert_eq!((told(&fresh, true).0, told(&fresh, false).0), (Level::Ok, Level::Ok));
         let much = Standing { waiting: Standing::MOST, ..behind };
         assert!(told(&much, true).1.starts_with("10000 or more"));
     }

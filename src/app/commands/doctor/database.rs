@@ -55,7 +55,9 @@ fn contents_of(shell: &Shell, database: &Database, db: &Db, is_serving: bool) ->
         findings.push(ask(db, "signing", |connection| signing::check(shell, connection)));
         findings.push(ask(db, "audit", |connection| {
             let every = TimeDelta::seconds(shell.settings.audit.checkpoint_s.into());
-            Ok(audit::check(&standing(connection)?, shell.clock.now(), is_serving, every))
+            let holder = db::oldest_transaction(connection)?;
+            let standing = standing(connection)?;
+            Ok(audit::check(&standing, shell.clock.now(), (is_serving, every), holder.as_deref()))
         }));
     }
     findings

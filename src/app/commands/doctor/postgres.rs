@@ -16,6 +16,7 @@ pub(super) fn check(facts: &ServerFacts, is_private: bool, wanted: i64) -> Vec<F
         findings.push(role(facts));
     }
     findings.push(connections(facts, wanted));
+    findings.extend(language(&facts.language));
     findings
 }
 
@@ -60,6 +61,19 @@ fn durability(facts: &ServerFacts) -> Finding {
     )
 }
 
+/// What its refusals mean, its words tell.
+fn language(language: &str) -> Option<Finding> {
+    let is_plain = matches!(language, "C" | "POSIX") || language.starts_with("C.");
+    if is_plain || language.to_ascii_lowercase().starts_with("en") {
+        return None;
+    }
+    let words = format!(
+        "Postgres speaks {language}, and our role may not change that: some passing refusals are taken for defects. Set \
+         lc_messages = 'C' there, or GRANT SET ON PARAMETER lc_messages to our role"
+    );
+    Some(Finding::warn("language", words))
+}
+
 fn role(facts: &ServerFacts) -> Finding {
     if facts.is_superuser {
         return Finding::warn(
@@ -91,4 +105,20 @@ fn connections(facts: &ServerFacts, wanted: i64) -> Finding {
         );
     }
     Finding::ok("connections", format!("{wanted} at most, of {allowed}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::language;
+
+    #[test]
+    fn a_language_that_is_not_understood_is_told() {
+        for plain in ["C", "C.UTF-8", "POSIX", "en_GB.UTF-8", "English_United States.1252"] {
+            assert_eq!(language(plain), None, "{plain}");
+        }
+        assert!(
+            language("cs_CZ.UTF-8").is_some_and(|found| found.words.starts_with("Postgres speaks cs_CZ"))
+        );
+        assert!(language("").is_some());
+    }
 }

@@ -7,7 +7,7 @@ use crate::app::commands::moment::Moment;
 use crate::app::commands::{Refusal, Shell};
 use crate::kernel::RequestId;
 use crate::traffic::store::find;
-use crate::traffic::{Verified, verify};
+use crate::traffic::{Scope, TrafficSettings, Verified, verify};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -26,6 +26,9 @@ pub(super) enum Command {
         /// Until when; now, if not given.
         #[arg(long, value_name = "WHEN")]
         until: Option<Moment>,
+        /// Calls may be gone after so many days, where traffic.retention_days was another lately; 0: none may.
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_500))]
+        retention_days: Option<u32>,
     },
 }
 
@@ -33,7 +36,14 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
     match command {
         Command::Show { request_id } => show(shell, &request_id),
         Command::List(args) => listing::run(shell, &args),
-        Command::Verify { since, until } => show_verified(shell, since, until),
+        Command::Verify { since, until, retention_days } => {
+            let now = shell.clock.now();
+            let (since, until) = (since.at(now), until.map_or(now, |until| until.at(now)));
+            let own = &shell.settings.traffic;
+            let retention_days = retention_days.unwrap_or(own.retention_days);
+            let retention = TrafficSettings { retention_days, ..own.clone() }.retention();
+            show_verified(shell, Scope { since, until, now, retention })
+        }
     }
 }
 
@@ -53,10 +63,8 @@ fn show(shell: &Shell, text: &str) -> Result<(), Refusal> {
     shell.say(&logged, || story::words(&logged))
 }
 
-fn show_verified(shell: &Shell, since: Moment, until: Option<Moment>) -> Result<(), Refusal> {
-    let now = shell.clock.now();
-    let (since, until) = (since.at(now), until.map_or(now, |until| until.at(now)));
-    let found = shell.open()?.ledger.read_here(|connection| verify(connection, since, until))?;
+fn show_verified(shell: &Shell, scope: Scope) -> Result<(), Refusal> {
+    let found = shell.open()?.ledger.read_apart(|connection| verify(connection, &scope))?;
     shell.say(&found, || verified(&found))?;
     match found.problems.len() {
         0 => Ok(()),

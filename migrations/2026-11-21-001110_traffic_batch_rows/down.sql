@@ -1,0 +1,1 @@
+ALTER TABLE request_batches DROP COLUMN rows_digest;
