@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::management::Voice;
 use crate::support::{ADA, Answer, App, BOB};
+use crate::trail_api;
 
 /// Every operation: method, path, what it says of itself.
 fn operations(document: &Value) -> Vec<(Method, String, Value)> {
@@ -154,7 +155,7 @@ const MINUTE_OF_FREE: &str = "01992c00-0000-7000-8000-000000000001";
 /// What an answer shows is what the document says, no member more or less.
 #[tokio::test]
 async fn answers_have_the_members_that_the_document_names() {
-    let app = App::start().await;
+    let app = App::with(trail_api::signs).await;
     let document = the_document(&app).await;
     let org = app.org("Acme", Some(ADA));
     let voice =
@@ -163,9 +164,9 @@ async fn answers_have_the_members_that_the_document_names() {
     app.web_client().tokens_of_ada(&app, "orders:read").await;
     let key = app.post_api(&voice, "/keys", json!({ "owner": org, "name": "ci" })).await;
     let id = key.text("id");
-    let call = crate::trail_api::a_limited_call(&app, ADA.id()).await;
-    // Usage is shown until now, and what is of now is not before it.
-    app.clock.advance(Duration::seconds(1));
+    let call = trail_api::a_limited_call(&app, ADA.id()).await;
+    // Usage is shown until now, and what is of now is not before it: this takes some seconds.
+    trail_api::all_is_signed(&app).await;
     let event =
         app.get_api(&voice, "/events").await.json()["data"][0]["id"].as_str().expect("an id").to_owned();
     let one = |path: &str| (path.to_owned(), path.to_owned());
@@ -213,7 +214,6 @@ async fn answers_have_the_members_that_the_document_names() {
     }
     let made = &document["paths"]["/api/v1/keys"]["post"]["responses"]["201"]["content"];
     fits(&made["application/json"]["schema"], &key.json(), "POST /keys");
-    app.promote_ada();
     let report = app.post_api(&voice, "/audit/verify", json!({})).await;
     let said = &document["paths"]["/api/v1/audit/verify"]["post"]["responses"]["200"]["content"];
     fits(&said["application/json"]["schema"], &report.json(), "POST /audit/verify");

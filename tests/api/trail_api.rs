@@ -555,13 +555,13 @@ async fn a_copy_is_not_gathered_in_memory_and_never_ends_well_where_it_is_not_wh
 
 // ---- the proof ------------------------------------------------------------------------------------------
 
-fn signs(settings: &mut Settings) {
+pub fn signs(settings: &mut Settings) {
     signing(settings, "ES256");
     settings.audit.checkpoint_s = 1;
 }
 
 /// What is there is sealed and signed.
-async fn all_is_signed(app: &App) {
+pub async fn all_is_signed(app: &App) {
     eventually("sealed", async || {
         app.db.run_here(standing).expect("a standing").sealed == count(&app.db, "events")
     })
