@@ -100,21 +100,8 @@ impl Shared {
             &caches,
         );
         let keys = Arc::new(keys);
-        let credentials = Credentials {
-            ledger: ledger.clone(),
-            settings: settings.credentials.clone(),
-            directory: credentials::Directory::new(ledger.clone(), &caches),
-            usage: Arc::new(CredentialUsage::default()),
-            reuses: Arc::new(Reuses::default()),
-        };
-        let bearers = Bearers {
-            access_tokens: AccessTokens::new(ledger.clone(), &caches),
-            keys: Arc::clone(&keys),
-            clients: Directory::new(ledger.clone(), &caches),
-            standings: Standings::new(ledger.clone(), &caches),
-            services: Services::new(ledger.clone(), &caches),
-            ledger: ledger.clone(),
-        };
+        let credentials = credentials(settings, &ledger, &caches);
+        let bearers = bearers(&ledger, &caches, &keys);
         let (traffic, traffic_writer) =
             RequestLog::new(&settings.traffic, Ledger::new(db.clone()), clock.clone(), &metrics);
         let (warnings, teller) = Warnings::new(ledger.clone());
@@ -176,6 +163,27 @@ impl Shared {
             auditor: web::Data::new(auditor),
             leaving,
         })
+    }
+}
+
+fn credentials(settings: &Settings, ledger: &Ledger, caches: &Caches) -> Credentials {
+    Credentials {
+        ledger: ledger.clone(),
+        settings: settings.credentials.clone(),
+        directory: credentials::Directory::new(ledger.clone(), caches),
+        usage: Arc::new(CredentialUsage::default()),
+        reuses: Arc::new(Reuses::default()),
+    }
+}
+
+fn bearers(ledger: &Ledger, caches: &Caches, keys: &Arc<Keys>) -> Bearers {
+    Bearers {
+        access_tokens: AccessTokens::new(ledger.clone(), caches),
+        keys: Arc::clone(keys),
+        clients: Directory::new(ledger.clone(), caches),
+        standings: Standings::new(ledger.clone(), caches),
+        services: Services::new(ledger.clone(), caches),
+        ledger: ledger.clone(),
     }
 }
 
