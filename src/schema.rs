@@ -186,6 +186,7 @@ diesel::table! {
     grant_usage (grant_id) {
         grant_id -> Uuid,
         last_used_at -> Timestamptz,
+        calls -> Int8,
     }
 }
 

@@ -22,6 +22,9 @@ use crate::platform::db::Db;
 use crate::signing::Keys;
 use crate::traffic::{Introspections, Writer};
 
+/// How often what was noted is written. Uses are counted, so that each row that was used is written anew.
+const NOTES: Duration = Duration::from_secs(5);
+
 /// How often the signing keys are looked after.
 const KEYS: Duration = Duration::from_secs(1);
 
@@ -102,7 +105,7 @@ impl Background {
 
 /// What is noted in memory while requests are answered.
 pub(super) enum Noted {
-    /// When grants were used.
+    /// When and how often grants were used.
     Grants(Arc<GrantUsage>),
     /// When, from where and how often credentials were.
     Credentials(Arc<CredentialUsage>),
@@ -111,14 +114,6 @@ pub(super) enum Noted {
 }
 
 impl Noted {
-    /// How often it is written. Uses of credentials are counted, so that each that was used is written anew.
-    fn every(&self) -> Duration {
-        match self {
-            Self::Grants(_) => Duration::from_secs(1),
-            Self::Credentials(_) | Self::Introspections(_) => Duration::from_secs(5),
-        }
-    }
-
     async fn flush(&self, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), Fault> {
         match self {
             Self::Grants(usage) => usage.flush(ledger, now).await,
@@ -138,7 +133,7 @@ struct Way {
 impl Way {
     /// Every so often, and once more when it is over.
     async fn write_until(self, over: Arc<Notify>) {
-        while timeout(self.noted.every(), over.notified()).await.is_err() {
+        while timeout(NOTES, over.notified()).await.is_err() {
             self.write().await;
         }
         self.write().await;

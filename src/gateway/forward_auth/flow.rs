@@ -48,7 +48,7 @@ pub(super) async fn authorize(
         return Err(Refusal::Call(refusal, decision.limits.map(Box::new)));
     }
     if let Bearer::Token(active) = &holder.bearer {
-        active.grant.into_iter().for_each(|grant| face.usage.note(grant, context.now));
+        active.grant.into_iter().for_each(|grant| face.usage.note_call(grant, context.now));
     }
     let allowed = Allowed::new(holder, decision.limits);
     let jwt = if wants_jwt { Some(jwt(face, context, &call, &allowed).await?) } else { None };

@@ -25,6 +25,11 @@ const APP: Shape = &[
     Member::new("granted_at", Form::Moment, "When they did."),
     Member::new("in_use", Form::Flag, "Whether it holds tokens now; if not, it may still come back unasked."),
     Member::new("last_used_at", Form::Maybe(&Form::Moment), "When it last used that."),
+    Member::new(
+        "calls",
+        Form::Number,
+        "How many calls it made with that, as far as it was asked about them.",
+    ),
 ];
 
 /// What this file answers.
@@ -48,7 +53,7 @@ fn shown(app: &Connected) -> Value {
         "client_id": app.client.id.as_str(), "client_name": app.client.name,
         "publisher": app.client.publisher, "verified": app.client.verified || app.client.first_party,
         "scope": app.grant.scope, "granted_at": app.grant.granted_at, "in_use": app.in_use,
-        "last_used_at": app.last_used,
+        "last_used_at": app.used.map(|used| used.last_at), "calls": app.used.map_or(0, |used| used.calls),
     })
 }
 

@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::accounts::Accounts;
 use crate::accounts::sessions::{Browser, SignedIn};
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::clients::{self, Client};
-use crate::grants::usage::last_used;
+use crate::grants::usage::{Use, uses};
 use crate::grants::{Grant, store};
 use crate::kernel::{Denial, Fault, GrantId, Outcome, PrincipalId, ScopeToken};
 use crate::platform::context::Context;
@@ -24,8 +23,8 @@ pub struct Connected {
     pub client: Client,
     /// Whether the app holds anything of it now. If not, it may still come back without asking.
     pub in_use: bool,
-    /// When the app last used it.
-    pub last_used: Option<DateTime<Utc>>,
+    /// How the app used it, if it ever did.
+    pub used: Option<Use>,
 }
 
 /// What the page shows.
@@ -52,15 +51,15 @@ pub async fn overview(accounts: &Accounts, context: &Context, browser: Browser) 
 
 /// The apps that a person allowed something.
 pub(super) fn connected(work: &mut Work<'_>, user: PrincipalId) -> Result<Vec<Connected>, Fault> {
-    let last: HashMap<GrantId, DateTime<Utc>> = last_used(work, user)?.into_iter().collect();
+    let uses: HashMap<GrantId, Use> = uses(work, user)?.into_iter().collect();
     let now = work.now();
     let in_use = store::in_use(work, user, now)?;
     let mut apps = Vec::new();
     for grant in store::list_living(work, user)? {
         let client = clients::store::find_by_principal(work, grant.client_id)?;
         let client = client.ok_or_else(|| Fault::internal("a grant to no client"))?;
-        let (in_use, last_used) = (in_use.contains(&grant.id), last.get(&grant.id).copied());
-        apps.push(Connected { grant, client, in_use, last_used });
+        let (in_use, used) = (in_use.contains(&grant.id), uses.get(&grant.id).copied());
+        apps.push(Connected { grant, client, in_use, used });
     }
     Ok(apps)
 }

@@ -45,6 +45,7 @@ struct AppRow {
     granted: Moment,
     in_use: bool,
     last_used: Option<Moment>,
+    calls: i64,
     groups: Vec<ScopeGroup>,
 }
 
@@ -103,7 +104,8 @@ fn row(app: Connected, catalogue: &Catalogue, now: DateTime<Utc>) -> AppRow {
         verified: app.client.verified || app.client.first_party,
         granted: Moment::new(app.grant.granted_at, now),
         in_use: app.in_use,
-        last_used: app.last_used.map(|at| Moment::new(at, now)),
+        last_used: app.used.map(|used| Moment::new(used.last_at, now)),
+        calls: app.used.map_or(0, |used| used.calls),
     }
 }
 

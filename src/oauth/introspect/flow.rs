@@ -78,5 +78,5 @@ async fn decided(
 }
 
 fn note(oauth: &OAuth, context: &Context, active: &crate::decision::Active) {
-    active.grant.into_iter().for_each(|grant| oauth.usage.note(grant, context.now));
+    active.grant.into_iter().for_each(|grant| oauth.usage.note_call(grant, context.now));
 }

@@ -1,0 +1,1 @@
+ALTER TABLE grant_usage DROP COLUMN calls;
