@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Datelike as _, Duration, Utc};
 
 /// Where `now` comes from.
 #[derive(Clone, Debug)]
@@ -46,4 +46,10 @@ impl TestClock {
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(by.num_microseconds().unwrap_or(i64::MAX), Ordering::SeqCst);
     }
+}
+
+/// A moment that a stranger names in microseconds, within the years that the database knows, too.
+pub fn moment_of_micros(text: &str) -> Option<DateTime<Utc>> {
+    let moment = DateTime::from_timestamp_micros(text.parse().ok()?)?;
+    (1970..10_000).contains(&moment.year()).then_some(moment)
 }

@@ -93,7 +93,7 @@ async fn a_key_is_answered_with_its_account_and_its_limits() {
         told,
         json!({
             "active": true, "token_type": "api_key", "scope": "orders:read", "sub": scene.org,
-            "iss": scene.app.settings.issuer, "iat": now,
+            "aud": ["https://orders.test"], "iss": scene.app.settings.issuer, "iat": now,
             "credential": {
                 "id": key.id, "kind": "api_key", "name": "ci", "prefix": key.prefix, "environment": "live",
             },

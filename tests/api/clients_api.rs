@@ -263,7 +263,7 @@ async fn what_cannot_be_a_client_is_refused_by_name() {
         (json!({ "origins": ["shop.example"] }), "origin shop.example"),
         (json!({ "token_endpoint_auth_method": "none" }), "confidential clients only"),
         (json!({ "token_endpoint_auth_method": "private_key_jwt" }), "must be one of"),
-        (json!({ "access_token_format": "jwt" }), "no master key"),
+        (json!({ "access_token_format": "jwt" }), "only an administrator"),
         (json!({ "scope": "a\"b" }), "scope: "),
     ] {
         let answer = scene.app.post_api(&scene.bob, "/clients", scene.wish(changes.clone())).await;

@@ -12,7 +12,7 @@ use grantor::limits::owner::{LimitOwner, Place, Whose};
 use grantor::services::access::{disable, let_call};
 use grantor::services::routes::registration::{NewRoute, add};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::management::Voice;
 use crate::support::{ADA, Answer, App, BOB, TestClient, count};
@@ -262,4 +262,68 @@ async fn members_are_known_by_what_they_type_and_may_leave() {
     app.api(&bob, Method::DELETE, &own(ADA.id()), None).await.is_problem(403, "forbidden");
     app.api(&bob, Method::DELETE, &own(BOB.id()), None).await.is(204);
     app.api(&ada, Method::DELETE, &own(ADA.id()), None).await.is_problem(409, "conflict");
+}
+
+/// B09: a client of somebody's does not find out the keys of others by ending them.
+#[tokio::test]
+async fn whoever_guesses_keys_at_the_revocation_endpoint_waits_client_or_not() {
+    let app = App::with(|settings| settings.guard.unknown_bearer = 2).await;
+    let org = app.org("Acme", Some(ADA));
+    let client = app.client_of(org, "orders:read");
+    for guess in ["guessed-key-1", "guessed-key-2"] {
+        app.machine("/oauth/revoke", &client, &[("token", guess)]).await.is_ok();
+    }
+    let waits = app.machine("/oauth/revoke", &client, &[("token", "guessed-key-3")]).await;
+    assert_eq!(waits.status, 429, "{}", waits.body);
+}
+
+/// What others did to a client of somebody's is theirs to see, and not from where they did it.
+#[tokio::test]
+async fn an_event_tells_no_address_of_whoever_is_a_stranger() {
+    let app = App::start().await;
+    let org = app.org("Acme", Some(BOB));
+    let client = app.client_of(org, "orders:read");
+    let (ada, bob) = (app.voice_of(ADA, "clients:*"), app.voice_of(BOB, "audit:read clients:*"));
+    app.promote_ada();
+    let disabled = Some(json!({ "disabled": true }));
+    let path = format!("/clients/{}", client.id);
+    app.api(&ada, Method::PATCH, &path, disabled).await.is(200);
+    let key =
+        app.post_api(&app.voice_of(BOB, "keys:*"), "/keys", json!({ "owner": org, "name": "ci" })).await;
+    key.is(201);
+    let events = app.get_api(&bob, "/events").await.json();
+    let of = |kind: &str| {
+        let is_one = |event: &&Value| event["kind"] == kind && event["actor_kind"] == "user";
+        let found = events["data"].as_array().expect("rows").iter().find(is_one);
+        found.unwrap_or_else(|| panic!("no {kind} in {events}")).clone()
+    };
+    assert!(of("client.disabled")["ip"].is_null(), "an administrator did that");
+    assert!(of("credential.created")["ip"].is_string(), "that was himself");
+    let id = of("client.disabled")["id"].as_str().expect("an id").to_owned();
+    let one = app.get_api(&bob, &format!("/events/{id}")).await;
+    assert!(one.json()["ip"].is_null());
+    let to_operators = app.get_api(&app.voice_of(ADA, "audit:read"), &format!("/events/{id}")).await;
+    assert!(to_operators.json()["ip"].is_string());
+}
+
+/// S01: a limit does not tell of a service that one may not call.
+#[tokio::test]
+async fn limits_of_a_service_that_does_not_exist_for_somebody_do_not_either() {
+    let app = App::for_proxies().await;
+    let org = app.org("Acme", Some(BOB));
+    app.promote_ada();
+    let (ada, bob) = (app.voice_of(ADA, "limits:*"), app.voice_of(BOB, "limits:read"));
+    let limit =
+        json!({ "service": "people", "name": "hidden", "kind": "sliding", "quota": 5, "window_s": 60 });
+    let made = app.post_api(&ada, "/limits", limit).await;
+    made.is(201);
+    let id = made.text("id");
+    let lists = async |voice: &Voice| app.get_api(voice, "/limits?limit=200").await.body.contains(&id);
+    assert!(lists(&ada).await && !lists(&bob).await);
+    app.get_api(&bob, &format!("/limits/{id}")).await.is_problem(404, "not_found");
+    let status = |service: &str| format!("/limits/status?principal={org}&service={service}");
+    app.get_api(&bob, &status("people")).await.is_problem(400, "invalid_request");
+    app.operator(|work| let_call(work, Actor::Operator, "people", org));
+    assert!(lists(&bob).await);
+    app.get_api(&bob, &format!("/limits/{id}")).await.is(200);
 }

@@ -169,7 +169,10 @@ async fn what_makes_no_sense_is_refused_and_said_to() {
 #[tokio::test]
 async fn s01_limits_of_somebody_are_seen_by_those_who_see_them() {
     let app = patient().await;
-    let (acme, _) = (app.org("Acme", Some(ADA)), app.org("Other", Some(BOB)));
+    let (acme, other) = (app.org("Acme", Some(ADA)), app.org("Other", Some(BOB)));
+    for org in [acme, other] {
+        app.operator(|work| let_call(work, Actor::Operator, "orders", org));
+    }
     let (ada, bob) = (app.voice_of(ADA, ALL), app.voice_of(BOB, ALL));
     let of_key = key(&app, acme, CredentialKind::ApiKey).credential.id;
     let of_ada = key(&app, ADA.id(), CredentialKind::PersonalToken).credential.id;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::audit::{Filter, Kind, Ledger, Listed, find, newest};
 use crate::kernel::{Denial, EventId};
 use crate::platform::api::{self, Answers, Endpoint, Filters, Form, Member, PageQuery, Sees, Shape, Sight};
+use crate::platform::clock::moment_of_micros;
 use crate::platform::problem::ProblemFace;
 
 /// An event, as [`Listed`] is written.
@@ -77,7 +78,13 @@ async fn list(
     let after = query.after.as_deref().and_then(read_place);
     let (filter, most) = (Filter { after, ..filter(&query.filters, &sight)? }, query.to_load());
     let events = ledger.read(move |connection| newest(connection, &filter, most)).await?;
-    Ok(api::ok(&query.of(events, place, |event| event)))
+    Ok(api::ok(&query.of(events, place, |event| seen(event, sight.ids()))))
+}
+
+/// An event as it is shown to who sees these: from where and with what somebody else did it is nobody's business.
+pub(super) fn seen(event: Listed, ids: Option<&[Uuid]>) -> Listed {
+    let is_own = |ids: &[Uuid]| event.actor_id.is_some_and(|actor| ids.contains(&actor));
+    if ids.is_none_or(is_own) { event } else { Listed { ip: None, user_agent: None, ..event } }
 }
 
 fn place(event: &Listed) -> String {
@@ -86,7 +93,7 @@ fn place(event: &Listed) -> String {
 
 fn read_place(text: &str) -> Option<(DateTime<Utc>, Uuid)> {
     let (at, id) = text.split_once('.')?;
-    Some((DateTime::from_timestamp_micros(at.parse().ok()?)?, id.parse().ok()?))
+    Some((moment_of_micros(at)?, id.parse().ok()?))
 }
 
 async fn get(
@@ -95,6 +102,7 @@ async fn get(
     id: web::Path<String>,
 ) -> Result<HttpResponse, ProblemFace> {
     let id = EventId::parse(&id).ok_or(Denial::NotFound)?;
+    let ids = sight.ids().map(<[Uuid]>::to_vec);
     let event = ledger.read(move |connection| find(connection, id, sight.ids())).await?;
-    Ok(api::ok(&event.ok_or(Denial::NotFound)?))
+    Ok(api::ok(&seen(event.ok_or(Denial::NotFound)?, ids.as_deref())))
 }

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, web};
 use futures_util::Stream;
 use futures_util::stream::try_unfold;
 
-use crate::audit::api::events::filter;
+use crate::audit::api::events::{filter, seen};
 use crate::audit::export::{CSV, Format, NDJSON, exported};
 use crate::audit::{Actor, Filter, Ledger, page};
 use crate::kernel::{Denial, Fault};
@@ -93,12 +93,12 @@ impl Copy {
         let filter = self.filter.clone();
         let events = self.ledger.read(move |connection| page(connection, &filter, PAGE)).await?;
         let mut text = self.head.take().map(|head| head + "\n").unwrap_or_default();
-        for event in &events {
-            text.push_str(&self.format.line(event)?);
-            text.push('\n');
-        }
         let is_over = events.len() < usize::try_from(PAGE).unwrap_or_default();
         self.filter.after = events.last().map(|event| (event.occurred_at, event.id));
+        for event in events {
+            text.push_str(&self.format.line(&seen(event, self.filter.concerning.as_deref()))?);
+            text.push('\n');
+        }
         Ok((text.into(), Some(self).filter(|_| !is_over)))
     }
 }

@@ -48,10 +48,11 @@ pub(super) const NEW: Shape = &[
 ];
 
 /// Those of them that only an administrator of this server says: they bind everybody, and not one tenant.
-const RESERVED: [&str; 6] = [
+const RESERVED: [&str; 7] = [
     "client_id",
     "verified",
     "first_party",
+    "access_token_format",
     "access_token_lifetime",
     "refresh_token_lifetime",
     "introspection_audiences",

@@ -2,7 +2,7 @@
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{DateTime, Datelike as _, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -21,6 +21,7 @@ use crate::kernel::{
 use crate::limits::guard::{Failed, Guard};
 use crate::platform::api::{self, Answers, Body, By, Endpoint, Form, Member, Members, PageQuery, Shape};
 use crate::platform::client_ip::Network;
+use crate::platform::clock::moment_of_micros;
 use crate::platform::context::Context;
 use crate::platform::problem::ProblemFace;
 use crate::settle;
@@ -203,11 +204,9 @@ fn read_owner(body: &Members, caller: &Caller, kind: CredentialKind) -> Result<P
 fn read_place(text: &str) -> Result<Place, Denial> {
     let read = || {
         let (at, id) = text.split_once('.')?;
-        Some((DateTime::from_timestamp_micros(at.parse().ok()?)?, CredentialId::parse(id)?))
+        Some((moment_of_micros(at)?, CredentialId::parse(id)?))
     };
-    // No row is of another time, and the database knows fewer years than the type.
-    let place = read().filter(|(at, _)| (1970..10_000).contains(&at.year()));
-    place.ok_or_else(|| Denial::Unfit("the cursor is none of this listing's".to_owned()))
+    read().ok_or_else(|| Denial::Unfit("the cursor is none of this listing's".to_owned()))
 }
 
 async fn list(

@@ -89,8 +89,10 @@ pub struct Holder {
 pub struct Decision {
     /// Whether it may go ahead.
     pub verdict: Result<(), Refusal>,
-    /// The services its holder may call, by name.
+    /// The services its holder may call, by name,
     pub allowed_services: Vec<String>,
+    /// and their audiences.
+    pub audience: Vec<String>,
     /// How the limits stand, if it came so far.
     pub limits: Option<Verdict>,
     /// The service it is for.
@@ -166,13 +168,11 @@ impl Calls {
             Some(seconds) if !holder.is_refresh_token() => rules::shut_out(seconds),
             _ => rules::asked(holder, call, &catalogue, &granted),
         };
+        let open = || granted.iter().filter(|service| service.disabled_at.is_none());
         let mut decision = Decision {
             verdict: asked.verdict,
-            allowed_services: granted
-                .iter()
-                .filter(|service| service.disabled_at.is_none())
-                .map(|service| service.name.clone())
-                .collect(),
+            allowed_services: open().map(|service| service.name.clone()).collect(),
+            audience: open().map(|service| service.audience.clone()).collect(),
             limits: None,
             service: asked.service.map(|service| service.id),
             route: asked.need.as_ref().and_then(|need| need.pattern).map(str::to_owned),
@@ -265,11 +265,14 @@ impl Holder {
         matches!(&self.bearer, Bearer::Token(active) if active.kind == BearerKind::RefreshToken)
     }
 
-    /// Whose refusals are counted: the key's own, or else whoever acts.
+    /// Whose refusals are counted: the key's own, or else those of whoever acts through this client. (What one app does is
+    /// no matter of a person's others.)
     fn watched(&self) -> Uuid {
         match &self.bearer {
             Bearer::Credential(credential) => credential.id.uuid(),
-            Bearer::Token(_) => self.principal.uuid(),
+            Bearer::Token(active) => {
+                Uuid::from_u128(self.principal.uuid().as_u128() ^ active.client.principal.uuid().as_u128())
+            }
         }
     }
 

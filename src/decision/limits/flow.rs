@@ -4,13 +4,14 @@ use crate::accounts::access::visible_principals;
 use crate::accounts::organizations::Action;
 use crate::audit::{Actor, Work};
 use crate::credentials;
-use crate::decision::limits::named::Named;
+use crate::decision::limits::named::{Named, no_service};
 use crate::kernel::{Caller, Denial, Fault, LimitId, Outcome};
 use crate::limits::limit::{Limit, LimitName, Terms};
-use crate::limits::owner::{LimitOwner, Whose};
+use crate::limits::owner::{LimitOwner, Place, Whose};
 use crate::limits::store::{self, Seen, Stored};
 use crate::platform::db::Connection;
 use crate::platform::entropy::Entropy;
+use crate::services::access::callable;
 use crate::settle;
 
 /// Sets a limit: a new one, or what the one of this name says that binds the same.
@@ -62,12 +63,19 @@ pub fn named(connection: &mut Connection, named: &Named, name: &LimitName) -> Ou
 pub fn seen(connection: &mut Connection, caller: &Caller) -> Result<Option<Seen>, Fault> {
     let Some(principals) = visible_principals(connection, caller)? else { return Ok(None) };
     let credentials = credentials::access::visible(connection, caller)?.unwrap_or_default();
-    Ok(Some(Seen { principals, credentials }))
+    let services = callable(connection, &principals)?.iter().map(|service| service.id).collect();
+    Ok(Some(Seen { principals, credentials, services }))
 }
 
 /// Finds a limit that a caller sees.
 pub fn find(connection: &mut Connection, caller: &Caller, id: LimitId) -> Outcome<Stored> {
     let stored = settle!(store::find(connection, id)?.ok_or(Denial::NotFound));
+    if let (Place::Service(service) | Place::Route(service, _), Some(principals)) =
+        (stored.limit.owner.place, visible_principals(connection, caller)?)
+        && !callable(connection, &principals)?.iter().any(|own| own.id == service)
+    {
+        return Ok(Err(Denial::NotFound));
+    }
     let named = match stored.limit.owner.whose {
         Whose::Everyone | Whose::Plan(_) => return Ok(Ok(stored)),
         Whose::Principal(id) => Named { principal: Some(id), ..Named::default() },
@@ -77,10 +85,15 @@ pub fn find(connection: &mut Connection, caller: &Caller, id: LimitId) -> Outcom
     Ok(Ok(stored))
 }
 
-/// Refuses whoever does not see the principal or credential that is named: to them there is none.
+/// Refuses whoever does not see the principal, credential or service that is named: to them there is none.
 pub fn see(connection: &mut Connection, caller: &Caller, named: &Named) -> Outcome<()> {
     if caller.is_administrator {
         return Ok(Ok(()));
+    }
+    if let (Some(name), Some(principals)) = (&named.service, visible_principals(connection, caller)?)
+        && !callable(connection, &principals)?.iter().any(|service| service.name == *name)
+    {
+        return Ok(Err(no_service(name)));
     }
     if let Some(id) = named.principal {
         let seen = visible_principals(connection, caller)?;

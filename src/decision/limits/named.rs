@@ -25,6 +25,11 @@ pub struct Named {
     pub route: Option<Uuid>,
 }
 
+/// There is no service of this name, for whoever asks.
+pub(super) fn no_service(name: &str) -> Denial {
+    Denial::Unfit(format!("service: there is no {name}"))
+}
+
 fn unfit<T>(words: impl Into<String>) -> Result<T, Denial> {
     Err(Denial::Unfit(words.into()))
 }
@@ -77,7 +82,7 @@ impl Named {
         };
         let catalogue = catalogue(connection)?;
         let Some(service) = catalogue.named(name) else {
-            return Ok(unfit(format!("service: there is no {name}")));
+            return Ok(Err(no_service(name)));
         };
         Ok(match self.route {
             None => Ok(Place::Service(service.id)),

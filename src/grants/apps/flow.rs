@@ -8,7 +8,7 @@ use crate::accounts::Accounts;
 use crate::accounts::sessions::{Browser, SignedIn};
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::clients::{self, Client};
-use crate::grants::usage::{Use, uses};
+use crate::grants::usage::{self, Use};
 use crate::grants::{Grant, store};
 use crate::kernel::{Denial, Fault, GrantId, Outcome, PrincipalId, ScopeToken};
 use crate::platform::context::Context;
@@ -51,15 +51,15 @@ pub async fn overview(accounts: &Accounts, context: &Context, browser: Browser) 
 
 /// The apps that a person allowed something.
 pub(super) fn connected(work: &mut Work<'_>, user: PrincipalId) -> Result<Vec<Connected>, Fault> {
-    let uses: HashMap<GrantId, Use> = uses(work, user)?.into_iter().collect();
+    let by_grant: HashMap<GrantId, Use> = usage::uses(work, user)?.into_iter().collect();
     let now = work.now();
     let in_use = store::in_use(work, user, now)?;
     let mut apps = Vec::new();
     for grant in store::list_living(work, user)? {
         let client = clients::store::find_by_principal(work, grant.client_id)?;
         let client = client.ok_or_else(|| Fault::internal("a grant to no client"))?;
-        let (in_use, used) = (in_use.contains(&grant.id), uses.get(&grant.id).copied());
-        apps.push(Connected { grant, client, in_use, used });
+        let in_use = in_use.contains(&grant.id);
+        apps.push(Connected { used: by_grant.get(&grant.id).copied(), grant, client, in_use });
     }
     Ok(apps)
 }

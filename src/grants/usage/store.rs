@@ -51,6 +51,6 @@ pub fn uses(connection: &mut Connection, user: PrincipalId) -> Result<Vec<(Grant
         .filter(grants::withdrawn_at.is_null())
         .select((grant_usage::grant_id, grant_usage::last_used_at, grant_usage::calls))
         .load(connection)?;
-    let used = |(grant, last_at, calls)| (GrantId::from_uuid(grant), Use { last_at, calls });
-    Ok(rows.into_iter().map(used).collect())
+    let read = |(grant, last_at, calls)| (GrantId::from_uuid(grant), Use { last_at, calls });
+    Ok(rows.into_iter().map(read).collect())
 }

@@ -38,6 +38,8 @@ pub struct Seen {
     pub principals: Vec<PrincipalId>,
     /// Those of these credentials.
     pub credentials: Vec<CredentialId>,
+    /// Of those that stand on a service, only those on these.
+    pub services: Vec<ServiceId>,
 }
 
 /// The limits that are asked for, in the order of their ids, which is that of their making.
@@ -58,12 +60,14 @@ pub fn list(connection: &mut Connection, asked: &Asked) -> Result<Vec<Stored>, F
     if let Some(route) = asked.route {
         query = query.filter(limits::route_id.eq(route));
     }
-    if let Some(Seen { principals, credentials }) = &asked.seen {
+    if let Some(Seen { principals, credentials, services }) = &asked.seen {
         let principals = principals.iter().map(|id| id.uuid()).collect::<Vec<_>>();
         let credentials = credentials.iter().map(|id| id.uuid()).collect::<Vec<_>>();
         let is_common = limits::principal_id.is_null().and(limits::credential_id.is_null());
         let is_own = limits::principal_id.eq_any(principals).or(limits::credential_id.eq_any(credentials));
-        query = query.filter(is_common.or(is_own));
+        let services = services.iter().map(|id| id.uuid()).collect::<Vec<_>>();
+        let is_there = limits::service_id.is_null().or(limits::service_id.eq_any(services));
+        query = query.filter(is_common.or(is_own)).filter(is_there);
     }
     if let Some(after) = asked.after {
         query = query.filter(limits::id.gt(after.uuid()));

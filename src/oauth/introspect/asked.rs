@@ -178,6 +178,7 @@ impl<'a> Decided<'a> {
             },
             Bearer::Credential(credential) => Self {
                 token_type: credential.kind.as_str(),
+                aud: &decision.audience,
                 iat: credential.created_at.timestamp(),
                 exp: credential.expires_at.map(|end| end.timestamp()),
                 credential: Some(Key::of(credential)),

@@ -29,12 +29,10 @@ pub(super) async fn revoke(
     let found = match (target, key) {
         (Target::AccessToken, Some(key)) => access_token(oauth, context, client, key).await?,
         (Target::RefreshToken, Some(key)) => family(oauth, context, client, key).await?,
+        // Who holds it ends it, and who they are besides matters as little as whether they guessed it.
         (Target::Credential, _) => {
-            let by = Actor::Client(client.principal);
-            match hash_to_find(token.expose(), key_tag) {
-                Some(hash) => settle!(credential(oauth, context, hash, by).await?),
-                None => false,
-            }
+            settle!(by_holder(oauth, context, &token).await?);
+            return Ok(Ok(()));
         }
         _ => false,
     };
@@ -50,7 +48,7 @@ pub(super) async fn by_holder(oauth: &OAuth, context: &Context, token: &PlainSec
     let key_tag = &oauth.calls.credentials.settings.key_tag;
     let Some(hash) = hash_to_find(token.expose(), key_tag) else { return Ok(Ok(false)) };
     settle!(oauth.clients.stranger_may_present(context));
-    let found = settle!(credential(oauth, context, hash, Actor::Anonymous).await?);
+    let found = settle!(credential(oauth, context, hash).await?);
     if !found {
         oauth.clients.unknown_bearer_of_stranger(context);
     }
@@ -59,8 +57,8 @@ pub(super) async fn by_holder(oauth: &OAuth, context: &Context, token: &PlainSec
 }
 
 /// Ends an API key or a personal token. `false`: it is nobody's.
-async fn credential(oauth: &OAuth, context: &Context, hash: SecretHash, by: Actor) -> Outcome<bool> {
-    oauth.ledger.act(context, move |work| given_up(work, hash, by).map(Ok)).await
+async fn credential(oauth: &OAuth, context: &Context, hash: SecretHash) -> Outcome<bool> {
+    oauth.ledger.act(context, move |work| given_up(work, hash, Actor::Anonymous).map(Ok)).await
 }
 
 /// An access token dies alone.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::audit::Ledger;
 use crate::kernel::Denial;
 use crate::platform::api::{self, Answers, Endpoint, Form, Member, PageQuery, Sees, Shape, Sight};
+use crate::platform::clock::moment_of_micros;
 use crate::platform::context::Context;
 use crate::platform::problem::ProblemFace;
 use crate::traffic::store::{By, Grain, Used, Wanted, usage};
@@ -74,7 +75,7 @@ fn place(used: &Used) -> String {
 
 fn read_place(text: &str) -> Option<(DateTime<Utc>, Uuid)> {
     let (at, id) = text.split_once('.')?;
-    Some((DateTime::from_timestamp_micros(at.parse().ok()?)?, id.parse().ok()?))
+    Some((moment_of_micros(at)?, id.parse().ok()?))
 }
 
 async fn get(

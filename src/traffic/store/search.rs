@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use crate::kernel::{Fault, RequestId};
+use crate::platform::clock::moment_of_micros;
 use crate::platform::db::Connection;
 use crate::platform::entropy::moment_of;
 use crate::schema::request_log;
@@ -68,7 +69,7 @@ impl Cursor {
     /// The cursor that this text writes.
     pub fn parse(text: &str) -> Option<Self> {
         let (micros, request) = text.split_once('.')?;
-        let ts = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
+        let ts = moment_of_micros(micros)?;
         Some(Self { ts, request: RequestId::parse(request)?.uuid() })
     }
 }
