@@ -84,7 +84,7 @@ nextest: toolchain
 	fi
 
 .PHONY: bench
-bench: bench-programs ## Measure it beside the bare limit of this machine, in 8 minutes (ARGS="--only w1,w2 --markdown")
+bench: bench-programs ## Measure it beside the bare limit of this machine, in 10 minutes (ARGS="--only w1,w2 --markdown")
 	@"$(BUILT)/release/load" run $(ARGS)
 
 .PHONY: bench-growth

@@ -5,9 +5,11 @@ use grantor::accounts::store::{insert_principal, insert_user};
 use grantor::audit::Actor;
 use grantor::clients::registration::{Registration, disable, register, rotate_secret};
 use grantor::kernel::{ClientId, Denial, EmailAddress, PrincipalId, PrincipalKind, UserIdentifier};
+use grantor::services::access::let_call;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::management::Voice;
 use crate::support::{
     ADA, Answer, App, Browser, Node, PASSWORD, Page, TestClient, Told, VERIFIER, count, database, dump,
     execute, hexadecimal, told, web_registration,
@@ -266,6 +268,37 @@ async fn use_every_secret(app: &App, client: &TestClient, server: &TestClient, e
     secrets
 }
 
+/// Makes, brings along, rotates, presents, misplaces and reports API keys.
+async fn use_every_key(app: &App, server: &TestClient) -> Vec<String> {
+    const IMPORTED: &str = "premium-api-key-12345";
+    let org = app.org("Acme", None);
+    app.operator(|work| let_call(work, Actor::Operator, "orders", org));
+    let manager = app.key_of(org, "orders:read keys:*");
+    let wish = json!({ "name": "ci", "scope": "orders:read" });
+    let url = |path: &str| format!("{}{path}", app.address);
+    let post = || app.http.post(url("/api/v1/keys")).bearer_auth(&manager.0).header("Idempotency-Key", "k");
+    let made = Answer::to(post().json(&wish)).await.text("secret");
+    assert_eq!(Answer::to(post().json(&wish)).await.header("idempotency-replayed"), "true");
+    let rotated = app.post_api(&Voice(made.clone()), "/keys/self/rotate", json!({})).await.text("secret");
+    let literal = json!({ "name": "old", "key": IMPORTED });
+    app.post_api(&manager, "/keys/import", literal).await.is(201);
+    for key in [&manager.0, &made, &rotated] {
+        let call = [("token", key.as_str()), ("service", "orders"), ("consume", "1")];
+        assert_eq!(app.machine("/oauth/introspect", server, &call).await.json()["active"], true);
+        let asked = app.http.get(url("/authz?service=orders")).header("X-API-Key", key);
+        let asked =
+            asked.header("X-Original-Method", "GET").header("X-Original-URI", format!("/7/{key}?k={key}"));
+        assert_eq!(Answer::to(asked.header("User-Agent", key)).await.status, 200);
+        app.get_api(&Voice(key.clone()), &format!("/keys/{key}")).await;
+        app.machine("/oauth/token", server, &[("grant_type", "refresh_token"), ("refresh_token", key)]).await;
+    }
+    for found in [&rotated, IMPORTED] {
+        let report = app.http.post(url("/api/v1/leaks")).json(&json!({ "token": found }));
+        assert_eq!(Answer::to(report).await.status, 202);
+    }
+    vec![manager.0, made, rotated, IMPORTED.to_owned()]
+}
+
 /// B12: neither in the database nor in the log at its most talkative, in any spelling.
 #[tokio::test]
 async fn no_secret_is_ever_stored_or_logged_nor_an_email_address_logged() {
@@ -280,11 +313,14 @@ async fn no_secret_is_ever_stored_or_logged_nor_an_email_address_logged() {
     let app = App::driving(&node.address, &database.url);
     let (client, server) = (app.web_client(), app.resource_server());
     person_with_email(&app, EMAIL);
-    let secrets = use_every_secret(&app, &client, &server, EMAIL).await;
-    assert!(secrets.len() > 15, "{secrets:?}");
+    let mut secrets = use_every_secret(&app, &client, &server, EMAIL).await;
+    secrets.extend(use_every_key(&app, &server).await);
+    assert!(secrets.len() > 19, "{secrets:?}");
 
-    let stored = dump(&app.db);
+    // Ended, so that all is written that is to be.
     let log = node.whole_log().join("\n");
+    let stored = dump(&app.db);
+    assert!(stored.contains("/7/gak_") && stored.contains("credential.leaked"), "the twin");
     assert!(stored.contains(&client.id) && stored.contains(EMAIL), "the twin");
     for line in ["POST /oauth/token 200", "POST /login 403", "TRACE", "DEBUG"] {
         assert!(log.contains(line), "the twin: {line}");
