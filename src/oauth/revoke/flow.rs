@@ -24,15 +24,20 @@ pub(super) async fn revoke(
     if bearer.is_none() && jwt(oauth, context, client, &token).await? {
         return Ok(Ok(()));
     }
-    let target = settle!(rules::target(bearer.as_ref()));
+    let (is_of_our_form, target) = (bearer.is_some(), settle!(rules::target(bearer.as_ref())));
     let key = bearer.and_then(|bearer| Some(BearerKey { day: bearer.day()?, hash: bearer.hash() }));
     let found = match (target, key) {
         (Target::AccessToken, Some(key)) => access_token(oauth, context, client, key).await?,
         (Target::RefreshToken, Some(key)) => family(oauth, context, client, key).await?,
-        // Who holds it ends it, and who they are besides matters as little as whether they guessed it.
-        (Target::Credential, _) => {
-            settle!(by_holder(oauth, context, &token).await?);
-            return Ok(Ok(()));
+        // What has not our form can be guessed, and who proved to be a client is not counted: to end a key that was
+        // brought along is for whoever asks without.
+        (Target::Credential, _) if is_of_our_form || !client.confidential => {
+            match hash_to_find(token.expose(), key_tag) {
+                Some(hash) => {
+                    settle!(credential(oauth, context, hash, Actor::Client(client.principal)).await?)
+                }
+                None => false,
+            }
         }
         _ => false,
     };
@@ -48,7 +53,7 @@ pub(super) async fn by_holder(oauth: &OAuth, context: &Context, token: &PlainSec
     let key_tag = &oauth.calls.credentials.settings.key_tag;
     let Some(hash) = hash_to_find(token.expose(), key_tag) else { return Ok(Ok(false)) };
     settle!(oauth.clients.stranger_may_present(context));
-    let found = settle!(credential(oauth, context, hash).await?);
+    let found = settle!(credential(oauth, context, hash, Actor::Anonymous).await?);
     if !found {
         oauth.clients.unknown_bearer_of_stranger(context);
     }
@@ -57,8 +62,8 @@ pub(super) async fn by_holder(oauth: &OAuth, context: &Context, token: &PlainSec
 }
 
 /// Ends an API key or a personal token. `false`: it is nobody's.
-async fn credential(oauth: &OAuth, context: &Context, hash: SecretHash) -> Outcome<bool> {
-    oauth.ledger.act(context, move |work| given_up(work, hash, Actor::Anonymous).map(Ok)).await
+async fn credential(oauth: &OAuth, context: &Context, hash: SecretHash, by: Actor) -> Outcome<bool> {
+    oauth.ledger.act(context, move |work| given_up(work, hash, by).map(Ok)).await
 }
 
 /// An access token dies alone.
