@@ -94,6 +94,8 @@ pub(crate) fn is_good(url: &str, events: i64) -> Value {
 pub(crate) async fn sealed_log() -> Database {
     let database = database();
     let app = start(&database).await;
+    // What the start told is a batch of its own, whenever the sealer comes by.
+    all_are_sealed(&app).await;
     for _ in 0..3 {
         tell(&app, 5, *START);
         all_are_signed(&app).await;
@@ -146,7 +148,7 @@ async fn what_is_edited_deleted_inserted_or_reordered_is_found_and_named() {
     let ids = ids(&mut connection);
     let events = i64::try_from(ids.len()).expect("a number");
     is_good(&database.url, events);
-    // Three that were sealed together.
+    // Three of one act, which were sealed together.
     let largest =
         "SELECT first_seq::text AS text FROM event_chain ORDER BY last_seq - first_seq DESC, batch LIMIT 1";
     let begins: i64 = texts(&mut connection, largest)[0].parse().expect("a number");
@@ -194,7 +196,7 @@ async fn what_is_edited_deleted_inserted_or_reordered_is_found_and_named() {
         (
             "inserted",
             &strange.to_owned(),
-            seq_of_one,
+            begins, // Its id is older than those of its transaction.
             format!(
                 "INSERT INTO events (occurred_at, id, kind, outcome, actor_kind, transaction) \
                  SELECT occurred_at, '{strange}', kind, outcome, actor_kind, transaction FROM saved WHERE id = '{one}'"

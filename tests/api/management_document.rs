@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::Duration;
 use grantor::app::management::endpoints;
 use grantor::kernel::PrincipalId;
+use grantor::platform::api::Endpoint;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -217,6 +218,51 @@ async fn answers_have_the_members_that_the_document_names() {
     let report = app.post_api(&voice, "/audit/verify", json!({})).await;
     let said = &document["paths"]["/api/v1/audit/verify"]["post"]["responses"]["200"]["content"];
     fits(&said["application/json"]["schema"], &report.json(), "POST /audit/verify");
+}
+
+/// S07: whoever changes something may say what they saw, whatever it is, and overwrites nothing else.
+#[tokio::test]
+async fn s07_every_change_may_be_bound_to_what_was_seen() {
+    let app = App::start().await;
+    let org = app.org("Acme", Some(ADA));
+    let voice = app.administrator("orgs:* limits:* services:* clients:* users:*");
+    let client = app.client_of(org, "orders:read");
+    let versioned = [
+        (
+            "/orgs/{id}/members/{user}",
+            format!("/orgs/{org}/members/{}", ADA.id()),
+            json!({ "role": "owner" }),
+        ),
+        ("/plans/{id}", "/plans/pro".to_owned(), json!({ "disabled": true })),
+        ("/services/{id}", "/services/orders".to_owned(), json!({ "disabled": true })),
+        ("/clients/{id}", format!("/clients/{}", client.id), json!({ "disabled": true })),
+        ("/users/{id}", format!("/users/{}", BOB.id()), json!({ "disabled": true })),
+        ("/limits/{id}", format!("/limits/{MINUTE_OF_FREE}"), json!({ "quota": 11 })),
+        // Last, since it shuts what is the organization's.
+        ("/orgs/{id}", format!("/orgs/{org}"), json!({ "disabled": true })),
+    ];
+    let patched = |one: &Endpoint| one.method == Method::PATCH.as_str();
+    let changing: BTreeSet<&str> =
+        endpoints().iter().filter(|one| patched(one)).map(|one| one.path).collect();
+    assert_eq!(
+        versioned.iter().map(|(path, ..)| *path).collect::<BTreeSet<_>>(),
+        changing,
+        "a sibling is missing"
+    );
+    for (path, filled, change) in versioned {
+        let seen = app.get_api(&voice, &filled).await.header("etag");
+        assert!(seen.starts_with('"'), "{path}: {seen}");
+        let stale = app.patch_api(&voice, &filled, "\"1234\"", change.clone()).await;
+        stale.is_problem(412, "precondition_failed");
+        assert_eq!(app.get_api(&voice, &filled).await.header("etag"), seen, "{path}: nothing was changed");
+        let changed = app.patch_api(&voice, &filled, &seen, change.clone()).await;
+        changed.is(200);
+        assert_eq!(app.get_api(&voice, &filled).await.header("etag"), changed.header("etag"), "{path}");
+        if path != "/orgs/{id}/members/{user}" {
+            assert_ne!(changed.header("etag"), seen, "{path}");
+            app.patch_api(&voice, &filled, &seen, change).await.is_problem(412, "precondition_failed");
+        }
+    }
 }
 
 /// Makes and changes things, and looks at what is answered; the `client_id` of a client that there is now.

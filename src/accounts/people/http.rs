@@ -10,7 +10,10 @@ use crate::accounts::registration::{NewUser, register};
 use crate::accounts::store::{find_user, page_of_users};
 use crate::audit::Actor;
 use crate::kernel::{Denial, Password, PrincipalId};
-use crate::platform::api::{self, Answers, Body, By, Endpoint, Form, Member, Members, PageQuery, Shape};
+use crate::platform::api::{
+    self, Answers, Body, By, Endpoint, Form, Member, Members, PageQuery, Shape, current, version_of,
+    versioned,
+};
 use crate::platform::context::Context;
 use crate::platform::problem::ProblemFace;
 use crate::settle;
@@ -64,7 +67,8 @@ async fn make(
         let id = settle!(register(work, Actor::of(&caller), &user, &hash)?.map_err(taken));
         Ok(find_user(work, id)?.ok_or(Denial::NotFound))
     });
-    Ok(api::created(&as_json(&act.await??)))
+    let user = as_json(&act.await??);
+    Ok(versioned(api::created(&user), version_of(&user)))
 }
 
 fn wanted(body: &Members, min_chars: usize) -> Result<(NewUser, Password), Denial> {
@@ -83,5 +87,5 @@ async fn get(
     administer(&caller)?;
     let id = PrincipalId::parse(&id).ok_or(Denial::NotFound)?;
     let user = accounts.ledger.read(move |connection| find_user(connection, id)).await?;
-    Ok(api::ok(&as_json(&user.ok_or(Denial::NotFound)?)))
+    Ok(current(&as_json(&user.ok_or(Denial::NotFound)?)))
 }

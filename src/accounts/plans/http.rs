@@ -9,7 +9,10 @@ use crate::accounts::access::administer;
 use crate::accounts::plans::{Plan, PlanProblem, add, set_disabled, store};
 use crate::audit::Actor;
 use crate::kernel::{Denial, PlanId};
-use crate::platform::api::{self, Answers, Body, By, Endpoint, Form, Member, PageQuery, Shape};
+use crate::platform::api::{
+    self, Answers, Body, By, Endpoint, Form, IfMatch, Member, PageQuery, Shape, current, version_of,
+    versioned,
+};
 use crate::platform::context::Context;
 use crate::platform::problem::ProblemFace;
 use crate::settle;
@@ -43,6 +46,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         at(Method::PATCH, "/plans/{id}", || web::to(change), "Closes or opens a plan; for administrators.")
             .scope("limits:write")
             .reads(CHANGE)
+            .versioned()
             .answers(Answers::One(PLAN)),
     ]
 }
@@ -85,7 +89,8 @@ async fn make(
         let id = settle!(body.required("id"));
         Ok(add(work, Actor::of(&caller), id, body.text("name"))?.map_err(refusal))
     });
-    Ok(api::created(&shown(&act.await??)))
+    let plan = shown(&act.await??);
+    Ok(versioned(api::created(&plan), version_of(&plan)))
 }
 
 async fn get(
@@ -95,7 +100,7 @@ async fn get(
 ) -> Result<HttpResponse, ProblemFace> {
     let id = id_of(&id)?;
     let plan = accounts.ledger.read(move |connection| store::find(connection, &id)).await?;
-    Ok(api::ok(&shown(&plan.ok_or(Denial::NotFound)?)))
+    Ok(current(&shown(&plan.ok_or(Denial::NotFound)?)))
 }
 
 async fn change(
@@ -103,14 +108,17 @@ async fn change(
     context: Context,
     By(caller): By,
     id: web::Path<String>,
+    version: IfMatch,
     body: Body,
 ) -> Result<HttpResponse, ProblemFace> {
     administer(&caller)?;
     let id = id_of(&id)?;
     let disabled = body.fit(CHANGE)?.flag("disabled").unwrap_or_default();
     let act = accounts.ledger.act(&context, move |work| {
+        let before = settle!(store::find(work, &id)?.ok_or(Denial::NotFound));
+        settle!(version.check(version_of(&shown(&before))));
         settle!(set_disabled(work, Actor::of(&caller), &id, disabled)?.map_err(refusal));
         Ok(store::find(work, &id)?.ok_or(Denial::NotFound))
     });
-    Ok(api::ok(&shown(&act.await??)))
+    Ok(current(&shown(&act.await??)))
 }

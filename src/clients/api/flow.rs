@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::accounts::access::{administer, allow, visible_principals};
 use crate::accounts::organizations::Action;
+use crate::accounts::store::lock_principal;
 use crate::audit::{Actor, Work};
 use crate::clients::registration::{self, Registered, Registration};
 use crate::clients::{Known, store};
@@ -74,8 +75,11 @@ pub(super) fn set_disabled(
     caller: &Caller,
     id: &ClientId,
     disabled: bool,
+    is_seen: impl FnOnce(&Known) -> Result<(), Denial>,
 ) -> Outcome<Arc<Known>> {
-    settle!(find(work, caller, id, Action::ManageClients)?);
+    let found = settle!(find(work, caller, id, Action::ManageClients)?);
+    lock_principal(work, found.client.principal)?;
+    settle!(is_seen(&*settle!(find(work, caller, id, Action::ManageClients)?)));
     if !disabled {
         settle!(administer(caller));
     }

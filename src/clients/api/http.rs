@@ -6,12 +6,16 @@ use serde_json::{Value, json};
 
 use crate::accounts::Accounts;
 use crate::accounts::organizations::Action;
+use crate::clients::Known;
 use crate::clients::api::shown::{CLIENT, client};
 use crate::clients::api::wanted::NEW;
 use crate::clients::api::{flow, wanted};
 use crate::credentials::lifetime::Overlap;
 use crate::kernel::{ClientId, Denial, PrincipalId};
-use crate::platform::api::{self, Answers, Body, By, Endpoint, Form, Member, PageQuery, Shape};
+use crate::platform::api::{
+    self, Answers, Body, By, Endpoint, Form, IfMatch, Member, PageQuery, Shape, current, version_of,
+    versioned,
+};
 use crate::platform::context::Context;
 use crate::platform::problem::ProblemFace;
 use crate::settle;
@@ -51,6 +55,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         at(Method::PATCH, ONE, || web::to(change), "Disables or enables a client.")
             .scope("clients:write")
             .reads(CHANGE)
+            .versioned()
             .answers(Answers::One(CLIENT)),
         at(
             Method::POST,
@@ -97,10 +102,11 @@ async fn make(
     });
     let (known, secret) = act.await??;
     let mut shown = client(&known, context.now);
+    let version = version_of(&shown);
     if let (Value::Object(members), Some(secret)) = (&mut shown, secret) {
         members.insert("client_secret".to_owned(), secret.expose().into());
     }
-    Ok(api::created(&shown))
+    Ok(versioned(api::created(&shown), version))
 }
 
 async fn get(
@@ -112,7 +118,7 @@ async fn get(
     let id = id_of(&id)?;
     let read =
         accounts.ledger.read(move |connection| flow::find(connection, &caller, &id, Action::See)).await?;
-    Ok(api::ok(&client(&*read?, context.now)))
+    Ok(current(&client(&*read?, context.now)))
 }
 
 async fn change(
@@ -120,13 +126,17 @@ async fn change(
     context: Context,
     By(caller): By,
     id: web::Path<String>,
+    version: IfMatch,
     body: Body,
 ) -> Result<HttpResponse, ProblemFace> {
     let id = id_of(&id)?;
     let disabled = body.fit(CHANGE)?.flag("disabled").unwrap_or_default();
-    let act =
-        accounts.ledger.act(&context, move |work| flow::set_disabled(work, &caller, &id, disabled)).await?;
-    Ok(api::ok(&client(&*act?, context.now)))
+    let now = context.now;
+    let act = accounts.ledger.act(&context, move |work| {
+        let is_seen = |known: &Known| version.check(version_of(&client(known, now)));
+        flow::set_disabled(work, &caller, &id, disabled, is_seen)
+    });
+    Ok(current(&client(&*act.await??, now)))
 }
 
 async fn rotate(

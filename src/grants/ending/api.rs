@@ -10,7 +10,7 @@ use crate::accounts::store::{User, acting, find_user, lock_user_and_administrato
 use crate::audit::{Actor, Work};
 use crate::grants::ending::disable;
 use crate::kernel::{Caller, Denial, Outcome, PrincipalId};
-use crate::platform::api::{self, Answers, Body, By, Endpoint, Form, Member, Shape};
+use crate::platform::api::{Answers, Body, By, Endpoint, Form, IfMatch, Member, Shape, current, version_of};
 use crate::platform::context::Context;
 use crate::platform::problem::ProblemFace;
 use crate::settle;
@@ -26,6 +26,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         Endpoint::new(Method::PATCH, "/users/{id}", || web::to(change), ABOUT)
             .scope("users:write")
             .reads(CHANGE)
+            .versioned()
             .answers(Answers::One(USER)),
     ]
 }
@@ -35,19 +36,27 @@ async fn change(
     context: Context,
     By(caller): By,
     id: web::Path<String>,
+    version: IfMatch,
     body: Body,
 ) -> Result<HttpResponse, ProblemFace> {
     administer(&caller)?;
     let id = PrincipalId::parse(&id).ok_or(Denial::NotFound)?;
     let disabled = body.fit(CHANGE)?.flag("disabled").unwrap_or_default();
-    let act = accounts.ledger.act(&context, move |work| set(work, &caller, id, disabled));
-    Ok(api::ok(&as_json(&act.await??)))
+    let act = accounts.ledger.act(&context, move |work| set(work, &caller, (id, &version), disabled));
+    Ok(current(&as_json(&act.await??)))
 }
 
-fn set(work: &mut Work<'_>, caller: &Caller, id: PrincipalId, disabled: bool) -> Outcome<User> {
+fn set(
+    work: &mut Work<'_>,
+    caller: &Caller,
+    (id, version): (PrincipalId, &IfMatch),
+    disabled: bool,
+) -> Outcome<User> {
     settle!(find_user(work, id)?.ok_or(Denial::NotFound));
     // Of two administrators who disable each other at once, one waits, and is then the last.
     let administrators = lock_user_and_administrators(work, id)?;
+    let before = settle!(find_user(work, id)?.ok_or(Denial::NotFound));
+    settle!(version.check(version_of(&as_json(&before))));
     if disabled && acting(work, administrators)?.into_iter().eq([id]) {
         return Ok(Err(Denial::Conflict(LAST)));
     }

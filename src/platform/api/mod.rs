@@ -19,7 +19,7 @@ pub use filters::{Filters, Times};
 pub use page::{Page, PageQuery};
 pub use shape::{Form, Member, Shape, told_again};
 pub use sight::{Seen, Sees, Sight};
-pub use version::{IfMatch, versioned};
+pub use version::{IfMatch, current, version_of, versioned};
 
 use actix_web::HttpResponse;
 use serde::Serialize;

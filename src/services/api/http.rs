@@ -7,13 +7,17 @@ use crate::accounts::Accounts;
 use crate::accounts::access::administer;
 use crate::audit::Actor;
 use crate::kernel::Denial;
-use crate::platform::api::{self, Answers, Body, By, Endpoint, Form, Member, Members, PageQuery, Shape};
+use crate::platform::api::{
+    self, Answers, Body, By, Endpoint, Form, IfMatch, Member, Members, PageQuery, Shape, current, version_of,
+    versioned,
+};
 use crate::platform::context::Context;
 use crate::platform::problem::ProblemFace;
 use crate::services::access::disable;
 use crate::services::api::flow;
 use crate::services::api::shown::{FORMATS, SERVICE, service};
 use crate::services::registration::{Registration, register};
+use crate::services::store::hold;
 use crate::settle;
 use crate::signing::Keys;
 
@@ -58,6 +62,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         )
         .scope("services:write")
         .reads(CHANGE)
+        .versioned()
         .answers(Answers::One(SERVICE)),
     ]
 }
@@ -77,7 +82,7 @@ async fn get(
     id: web::Path<String>,
 ) -> Result<HttpResponse, ProblemFace> {
     let found = accounts.ledger.read(move |connection| flow::find(connection, &caller, &id)).await?;
-    Ok(api::ok(&service(&found?)))
+    Ok(current(&service(&found?)))
 }
 
 async fn make(
@@ -98,7 +103,8 @@ async fn make(
         let made = settle!(register(work, Actor::of(&caller), &new)?.map_err(Denial::from));
         flow::found(work, made.id)
     });
-    Ok(api::created(&service(&act.await??)))
+    let made = service(&act.await??);
+    Ok(versioned(api::created(&made), version_of(&made)))
 }
 
 fn wanted(body: &Members) -> Result<Registration, Denial> {
@@ -132,14 +138,17 @@ async fn change(
     context: Context,
     By(caller): By,
     id: web::Path<String>,
+    version: IfMatch,
     body: Body,
 ) -> Result<HttpResponse, ProblemFace> {
     administer(&caller)?;
     let disabled = body.fit(CHANGE)?.flag("disabled").unwrap_or_default();
     let act = accounts.ledger.act(&context, move |work| {
         let found = settle!(flow::find(work, &caller, &id)?);
+        hold(work, found.id)?;
+        settle!(version.check(version_of(&service(&settle!(flow::found(work, found.id)?)))));
         settle!(disable(work, Actor::of(&caller), &found.name, disabled)?);
         flow::found(work, found.id)
     });
-    Ok(api::ok(&service(&act.await??)))
+    Ok(current(&service(&act.await??)))
 }
