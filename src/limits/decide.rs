@@ -10,6 +10,7 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock, oneshot};
 use tokio::time::timeout;
 
 use crate::kernel::Fault;
+use crate::limits::alone::Alone;
 use crate::limits::asked::{Asked, Use, ask};
 use crate::limits::circuit::Circuit;
 use crate::limits::errand::{Errand, Hand, Taken};
@@ -18,7 +19,6 @@ use crate::limits::limit::OnError;
 use crate::limits::owner::Counter;
 use crate::limits::returns::Return;
 use crate::limits::rules::Applied;
-use crate::limits::stores::memory::MemoryStore;
 use crate::limits::stores::{Answer, Ask, LimitStore, NotGivenBack};
 use crate::limits::verdict::{Held, Verdict, Warning};
 use crate::platform::clock::Clock;
@@ -41,8 +41,7 @@ pub struct Manner {
 pub struct Limits {
     circuit: Circuit,
     leases: Arc<Leases>,
-    local: MemoryStore,
-    nodes: u64,
+    alone: Alone,
     /// Held by everybody who gives something back; the end waits for them.
     giving: Arc<RwLock<()>>,
 }
@@ -53,8 +52,7 @@ impl Limits {
         Self {
             circuit: Circuit::new(store, manner.patience),
             leases: Arc::new(Leases::new(manner.nodes, manner.leases)),
-            local: MemoryStore::new(clock),
-            nodes: u64::from(manner.nodes.max(1)),
+            alone: Alone::new(manner.nodes, clock),
             giving: Arc::default(),
         }
     }
@@ -83,14 +81,14 @@ impl Limits {
         for ask in &asks {
             self.leases.forget(ask.counter);
         }
-        self.local.reset(&asks).await?;
+        self.alone.reset(&asks).await?;
         self.circuit.ask(self.circuit.store().reset(&asks)).await
     }
 
     /// Lets go of what an allowed call held; if that fails, it is tried again with what is left of leases. What is not let
     /// go of leaves by itself, with its deadline.
     pub async fn release(&self, held: Held) -> Result<(), Fault> {
-        self.local.give_back(&held.on_this_node).await.map_err(|not| not.why)?;
+        self.alone.release(&held.on_this_node).await?;
         let now = Instant::now();
         let giving = Arc::clone(&self.giving).read_owned().await;
         let returns = held.in_store.into_iter().map(|unused| Return::of(unused, now)).collect();
@@ -120,7 +118,7 @@ impl Limits {
 
     /// Has the store let go of what counts no more. To be called every few minutes.
     pub async fn tidy(&self) -> Result<(), Fault> {
-        self.local.tidy().await?;
+        self.alone.tidy().await?;
         self.circuit.store().tidy().await
     }
 
@@ -174,6 +172,7 @@ impl Limits {
         }
         if verdict.allowed {
             whole.spend();
+            self.alone.saw(&drawn);
         }
         verdict.policies.sort_by_key(|policy| applied.iter().position(|one| one.label == policy.name));
         Ok(verdict)
@@ -193,6 +192,7 @@ impl Limits {
                 let allowed = answers.iter().all(|answer| answer.fits);
                 if allowed {
                     parts.spend();
+                    self.alone.saw(lacking);
                 } else {
                     drop(parts);
                 }
@@ -248,20 +248,13 @@ impl Limits {
         if asked.iter().any(|asked| does(&asked, OnError::Closed)) {
             return Err(Fault::unavailable(format!("a limit is closed without its store: {fault}")));
         }
-        let local: Vec<Asked<'_>> = asked
-            .iter()
-            .filter(|asked| does(asked, OnError::Local))
-            .map(|asked| asked.on_this_node(self.nodes))
-            .collect();
-        let asks: Vec<Ask> = local.iter().map(|asked| asked.ask).collect();
-        let answers = if consume { self.local.take(&asks).await? } else { self.local.peek(&asks).await? };
-        for (asked, answer) in local.iter().zip(&answers) {
-            let level = asked.level(answer);
-            verdict.note(asked.applied, level, answer.fits);
+        let local: Vec<&Asked<'_>> = asked.iter().filter(|asked| does(asked, OnError::Local)).collect();
+        let standings = self.alone.decide(&local, consume).await?;
+        for (asked, standing) in local.iter().zip(&standings) {
+            verdict.note(asked.applied, standing.level, standing.fits);
         }
         if consume && verdict.allowed {
-            let held = local.iter().zip(&answers).filter_map(|(asked, answer)| asked.holds(answer));
-            verdict.held.on_this_node.extend(held);
+            verdict.held.on_this_node.extend(standings.iter().filter_map(|standing| standing.holds));
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! How much is too much: the guard, before a body is read, and the limits of plans, people, keys and services.
 
+mod alone;
 mod asked;
 mod circuit;
 mod decide;

@@ -3,6 +3,7 @@
 use std::future::{Ready, ready};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
@@ -10,6 +11,7 @@ use chrono::{DateTime, Utc};
 
 use crate::kernel::RequestId;
 use crate::platform::claim::Claim;
+use crate::platform::trace::TraceId;
 
 /// One `now`, one caller, one id: read at the door and passed down as a value.
 #[derive(Clone, Debug)]
@@ -22,6 +24,10 @@ pub struct Context {
     pub ip: Option<IpAddr>,
     /// What the client calls itself, cut to a sane length.
     pub user_agent: Option<Arc<str>>,
+    /// Since when it is being answered, by a clock that never jumps.
+    pub began: Instant,
+    /// The trace that it is a part of, as the caller names it.
+    pub trace: Option<TraceId>,
     /// What it is to be the first to do, if it is to be done once.
     pub claim: Option<Arc<Claim>>,
 }
@@ -29,7 +35,15 @@ pub struct Context {
 impl Context {
     /// The context of a command at the operator's terminal.
     pub fn operator(now: DateTime<Utc>) -> Self {
-        Self { now, request_id: None, ip: None, user_agent: None, claim: None }
+        Self {
+            now,
+            request_id: None,
+            ip: None,
+            user_agent: None,
+            began: Instant::now(),
+            trace: None,
+            claim: None,
+        }
     }
 }
 

@@ -25,6 +25,7 @@ use crate::platform::faces::PageFace;
 use crate::platform::leaving::Leaving;
 use crate::platform::metrics::Metrics;
 use crate::platform::request_id;
+use crate::platform::trace::TraceId;
 
 /// What the door needs.
 pub struct Door {
@@ -49,10 +50,10 @@ pub async fn pass<B: MessageBody>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let started = Instant::now();
     let context = read(&door, &request);
     let id = RequestId::from_uuid(Entropy.id(context.now));
     let context = Context { request_id: Some(id), ..context };
+    let began = context.began;
     let ip = context.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     request.extensions_mut().insert(context);
     // The path without its query, which may hold what must not be logged.
@@ -73,7 +74,7 @@ pub async fn pass<B: MessageBody>(
         Ok(response) => (response.status(), response.request().match_pattern()),
         Err(error) => (error.as_response_error().status_code(), None),
     };
-    let (status, elapsed) = (status.as_u16(), started.elapsed());
+    let (status, elapsed) = (status.as_u16(), began.elapsed());
     door.metrics.answered(
         route.as_deref().unwrap_or("unmatched"),
         known(&method),
@@ -104,6 +105,8 @@ fn read(door: &Door, request: &ServiceRequest) -> Context {
         request_id: None,
         ip: Some(client_ip(peer, request.headers(), &door.trusted_proxies)),
         user_agent: request.headers().get(header::USER_AGENT).map(beginning),
+        began: Instant::now(),
+        trace: TraceId::named_in(request.headers()),
         claim: None,
     }
 }

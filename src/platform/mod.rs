@@ -16,6 +16,7 @@ pub mod logging;
 pub mod metrics;
 pub mod request_id;
 pub mod claim;
+pub mod trace;
 pub mod client_ip;
 pub mod context;
 pub mod leaving;

@@ -1,10 +1,11 @@
 //! What is written together: the rows of the log, what they add to the usage, and the link that they are in the chain.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::audit::{Actor, Event, Kind, WriteValue};
@@ -14,7 +15,7 @@ use crate::traffic::rollup::{Key, Sums, sum_up};
 use crate::traffic::sampling::Sampling;
 use crate::traffic::seal::Seal;
 use crate::traffic::store::batches::{self, Written};
-use crate::traffic::store::{Grain, Logged, log, rollups};
+use crate::traffic::store::{Canonical, Grain, Logged, log, rollups};
 use crate::traffic::{Check, Story, texts};
 
 /// The longest that texts of strangers are, in bytes.
@@ -60,7 +61,7 @@ impl Batch {
             .iter()
             .filter(|story| sampling.takes(story, now))
             .map(|story| logged(story, id))
-            .collect();
+            .collect::<Result<_, _>>()?;
         rows.sort_by_key(|row| (row.ts, row.request_id));
         let (chain, written) = chain.with(id, now, &rows)?;
         let sums = Grain::ALL.map(|grain| sum_up(stories, grain));
@@ -119,9 +120,10 @@ impl Batch {
 }
 
 /// A story as a row.
-fn logged(story: &Story, batch: Uuid) -> Logged {
+fn logged(story: &Story, batch: Uuid) -> Result<Logged, Fault> {
+    let checks: Vec<Check> = story.checks.iter().map(fitting).collect();
     let fit = |text: &Option<String>| text.as_deref().map(|text| texts::fit(text, WORDS));
-    Logged {
+    Ok(Logged {
         ts: story.when,
         request_id: story.request.uuid(),
         batch_id: batch,
@@ -138,22 +140,26 @@ fn logged(story: &Story, batch: Uuid) -> Logged {
         error_code: story.error_code.map(ToOwned::to_owned),
         decision: story.ruling.as_str().to_owned(),
         policy: fit(&story.policy),
-        checks: story.checks.iter().map(|check| json!(fitting(check))).collect(),
-        limits: story.limits.iter().map(|limit| json!(limit)).collect::<Value>(),
-        response_time_ms: milliseconds(story.took),
+        checks: Canonical::as_declared(&checks).map_err(Fault::internal)?,
+        limits: Canonical::as_declared(&story.limits).map_err(Fault::internal)?,
+        response_time_ms: milliseconds(story.took.unwrap_or_default()),
         upstream_ms: story.upstream.map(milliseconds),
         bytes_in: whole(story.bytes_in),
         bytes_out: whole(story.bytes_out),
         cost_units: whole(story.cost),
         ip_address: story.ip.map(|ip| ip.to_string()),
         user_agent: story.user_agent.as_deref().map(|text| texts::fit(text, WORDS)),
-        trace_id: fit(&story.trace_id),
-    }
+        trace_id: story.trace.map(|trace| trace.to_string()),
+    })
 }
 
 fn fitting(check: &Check) -> Check {
-    let why = check.why.as_deref().map(|why| texts::fit(why, WORDS));
-    Check { why, ..check.clone() }
+    let mut fitting = check.clone();
+    // What is written in the program is no stranger's.
+    if let Some(Cow::Owned(why)) = &check.why {
+        fitting.why = Some(texts::fit(why, WORDS).into());
+    }
+    fitting
 }
 
 fn milliseconds(took: Duration) -> i32 {

@@ -39,7 +39,8 @@ impl RequestLog {
 
     /// Has this call logged soon: once, when all is known of it and before it is answered. Where it cannot be and the
     /// operator wants none to be missing (`traffic.overflow = "block"`), this is a fault, and the call is told 503.
-    pub async fn record(&self, story: Story) -> Result<(), Fault> {
+    pub async fn record(&self, mut story: Story) -> Result<(), Fault> {
+        story.ends();
         self.counts.queued();
         let Err(problem) = self.stories.try_send(story) else { return Ok(()) };
         match (problem, self.overflow) {

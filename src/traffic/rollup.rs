@@ -44,7 +44,7 @@ impl Key {
 
 impl Sums {
     fn count(&mut self, story: &Story) {
-        let milliseconds = u64::try_from(story.took.as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = u64::try_from(story.took.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
         self.requests += 1;
         self.errors += i64::from(story.status >= 400);
         self.limited += i64::from(story.ruling == Ruling::Limit);

@@ -3,16 +3,15 @@
 //! An event a batch would be too many, so a minute's batches are a chain: each one's digest covers its rows and the
 //! digest before. The last one goes into an event, `traffic.sealed`, and the log of events is sealed itself.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::kernel::Fault;
-use crate::traffic::store::Logged;
 use crate::traffic::store::batches::Written;
+use crate::traffic::store::{Canonical, Logged};
 
 /// A chain, as far as it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,25 +107,83 @@ pub(super) fn follows(before: Option<&[u8]>, batch: &Written, rows: Option<&[u8;
 pub(super) fn digest(rows: &[Logged]) -> Result<[u8; 32], Fault> {
     let mut digest = Sha256::new();
     for row in rows {
-        let row = in_order(serde_json::to_value(row).map_err(Fault::internal)?);
-        digest.update(row.to_string());
+        digest.update(line(row).map_err(Fault::internal)?);
         digest.update("\n");
     }
     Ok(digest.finalize().into())
 }
 
-/// With the members of objects in the order of their names, and without those that are null: Postgres has an order of
-/// its own.
-fn in_order(value: Value) -> Value {
-    match value {
-        Value::Array(values) => values.into_iter().map(in_order).collect(),
-        Value::Object(members) => {
-            let members = members.into_iter().filter(|(_, value)| !value.is_null());
-            let sorted: BTreeMap<String, Value> =
-                members.map(|(name, value)| (name, in_order(value))).collect();
-            sorted.into_iter().collect()
+/// A row as [`Canonical`] would have it, written at once: its members in the order of their names, and none that is null.
+fn line(row: &Logged) -> serde_json::Result<Vec<u8>> {
+    Line::begun()
+        .member("account_id", &row.account_id)?
+        .member("batch_id", &row.batch_id)?
+        .member("bytes_in", &row.bytes_in)?
+        .member("bytes_out", &row.bytes_out)?
+        .canonical("checks", &row.checks)
+        .member("client_id", &row.client_id)?
+        .member("cost_units", &row.cost_units)?
+        .member("credential_id", &row.credential_id)?
+        .member("decision", &row.decision)?
+        .member("error_code", &row.error_code)?
+        .member("ip_address", &row.ip_address)?
+        .canonical("limits", &row.limits)
+        .member("method", &row.method)?
+        .member("path", &row.path)?
+        .member("policy", &row.policy)?
+        .member("principal_id", &row.principal_id)?
+        .member("request_id", &row.request_id)?
+        .member("response_time_ms", &row.response_time_ms)?
+        .member("route", &row.route)?
+        .member("service_id", &row.service_id)?
+        .member("status_code", &row.status_code)?
+        .member("token_id", &row.token_id)?
+        .member("trace_id", &row.trace_id)?
+        .member("ts", &row.ts)?
+        .member("upstream_ms", &row.upstream_ms)?
+        .member("user_agent", &row.user_agent)
+        .map(Line::ended)
+}
+
+/// An object of JSON, member by member.
+struct Line(Vec<u8>);
+
+impl Line {
+    fn begun() -> Self {
+        let mut text = Vec::with_capacity(1536);
+        text.push(b'{');
+        Self(text)
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.0.len() > 1 {
+            self.0.push(b',');
         }
-        other => other,
+        self.0.push(b'"');
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+
+    fn member(mut self, name: &str, value: &impl Serialize) -> serde_json::Result<Self> {
+        let before = self.0.len();
+        self.name(name);
+        let begins = self.0.len();
+        serde_json::to_writer(&mut self.0, value)?;
+        if self.0.get(begins..) == Some(b"null") {
+            self.0.truncate(before);
+        }
+        Ok(self)
+    }
+
+    fn canonical(mut self, name: &str, json: &Canonical) -> Self {
+        self.name(name);
+        self.0.extend_from_slice(json.as_str().as_bytes());
+        self
+    }
+
+    fn ended(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
     }
 }
 
@@ -143,12 +200,77 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::{Check, LimitState, Outcome};
+
+    /// Two rows: of one all is known, of the other as little as there may be.
+    fn rows() -> [Logged; 2] {
+        let id = |number| Some(Uuid::from_u128(number));
+        let text = |text: &str| Some(text.to_owned());
+        let check = Check { check: "bearer".into(), outcome: Outcome::Refused, why: Some("a \"é\"".into()) };
+        let limit = LimitState {
+            exceeded: true,
+            name: "minute".to_owned(),
+            quota: None,
+            remaining: 1,
+            reset_in: 2,
+            window: 60,
+        };
+        let full = Logged {
+            ts: DateTime::from_timestamp_micros(1_795_608_000_000_001).unwrap(),
+            request_id: Uuid::from_u128(1),
+            batch_id: Uuid::from_u128(2),
+            account_id: id(3),
+            principal_id: id(4),
+            credential_id: id(5),
+            token_id: id(6),
+            client_id: id(7),
+            service_id: id(8),
+            method: "GET".to_owned(),
+            path: "/\u{1}null\"".to_owned(),
+            route: text("/{id}"),
+            status_code: 403,
+            error_code: text("null"),
+            decision: "deny".to_owned(),
+            policy: text("minute"),
+            checks: Canonical::as_declared(&[check]).unwrap(),
+            limits: Canonical::as_declared(&[limit]).unwrap(),
+            response_time_ms: 1,
+            upstream_ms: Some(2),
+            bytes_in: 3,
+            bytes_out: 4,
+            cost_units: 5,
+            ip_address: text("::1"),
+            user_agent: text(""),
+            trace_id: text("t"),
+        };
+        let none = None::<Uuid>;
+        let bare = Logged {
+            account_id: none,
+            principal_id: none,
+            credential_id: none,
+            token_id: none,
+            client_id: none,
+            service_id: none,
+            route: None,
+            error_code: None,
+            policy: None,
+            checks: Canonical::of(json!([])),
+            limits: Canonical::of(json!([])),
+            upstream_ms: None,
+            ip_address: None,
+            user_agent: None,
+            trace_id: None,
+            ..full.clone()
+        };
+        [full, bare]
+    }
 
     #[test]
-    fn the_order_of_members_and_what_is_null_make_no_difference() {
-        let one = json!([{ "b": 1, "a": { "d": null, "c": [2, null] } }]);
-        let other = json!([{ "a": { "c": [2, null] }, "b": 1 }]);
-        assert_eq!(in_order(one).to_string(), in_order(other).to_string());
+    fn a_row_is_digested_as_all_of_it_is_told() {
+        for row in rows() {
+            let told = Canonical::of(serde_json::to_value(&row).unwrap());
+            assert_eq!(String::from_utf8(line(&row).unwrap()).unwrap(), told.as_str());
+        }
     }
 
     fn batch() -> (Seal, Written) {

@@ -1,17 +1,19 @@
 //! The story of one call: who asked for what, what was looked at in which order, and how it ended.
 //!
-//! [`crate::decision`] tells it while it decides, and the face that answers completes it. Texts are kept short, and
+//! [`crate::decision`] tells it while it decides, and a face that answers with another status completes it. Texts are kept short, and
 //! what looks like a secret is masked (`texts.rs`), whoever wrote it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::{CredentialId, PrincipalId, RequestId, ServiceId, TokenId};
 use crate::platform::context::Context;
+use crate::platform::trace::TraceId;
 use crate::traffic::Step;
 
 /// Who asks, as far as it is known.
@@ -54,35 +56,35 @@ pub enum Outcome {
     Skipped,
 }
 
-/// A check, in the order of the decision.
+/// A check, in the order of the decision. Its members are declared as they are digested, by their names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// What was looked at, see [`Step`].
-    pub check: String,
+    pub check: Cow<'static, str>,
     /// How it ended.
     pub outcome: Outcome,
     /// What was seen, or why it ended so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
+    pub why: Option<Cow<'static, str>>,
 }
 
-/// A limit as it stood at that moment.
+/// A limit as it stood at that moment; declared likewise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitState {
+    /// Whether this one refused the call.
+    #[serde(default)]
+    pub exceeded: bool,
     /// Its name, such as `minute`.
     pub name: String,
     /// What it allows in a window; absent: whatever is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<u64>,
-    /// The window, in seconds.
-    pub window: u64,
     /// What was left, this call taken off.
     pub remaining: u64,
     /// Seconds until there is more.
     pub reset_in: u64,
-    /// Whether this one refused the call.
-    #[serde(default)]
-    pub exceeded: bool,
+    /// The window, in seconds.
+    pub window: u64,
 }
 
 /// How the call was decided.
@@ -121,7 +123,7 @@ pub struct Story {
     /// For what.
     pub call: Call,
     /// The trace it is a part of, as the caller names it.
-    pub trace_id: Option<String>,
+    pub trace: Option<TraceId>,
     pub(super) request: RequestId,
     pub(super) when: DateTime<Utc>,
     pub(super) ip: Option<IpAddr>,
@@ -133,7 +135,8 @@ pub struct Story {
     pub(super) error_code: Option<&'static str>,
     pub(super) policy: Option<String>,
     pub(super) cost: u64,
-    pub(super) took: Duration,
+    pub(super) began: Instant,
+    pub(super) took: Option<Duration>,
     pub(super) upstream: Option<Duration>,
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
@@ -146,7 +149,6 @@ impl Story {
         Self {
             who: Who::default(),
             call: Call::default(),
-            trace_id: None,
             request,
             when: context.now,
             ip: context.ip,
@@ -158,7 +160,9 @@ impl Story {
             error_code: None,
             policy: None,
             cost: 0,
-            took: Duration::ZERO,
+            trace: context.trace,
+            began: context.began,
+            took: None,
             upstream: None,
             bytes_in: 0,
             bytes_out: 0,
@@ -177,12 +181,12 @@ impl Story {
     }
 
     /// A check held, and this was seen.
-    pub fn passed_since(&mut self, step: Step, why: impl Into<String>) {
+    pub fn passed_since(&mut self, step: Step, why: impl Into<Cow<'static, str>>) {
         self.note(step, Outcome::Passed, Some(why.into()));
     }
 
     /// There was nothing to check, since …
-    pub fn skipped(&mut self, step: Step, why: impl Into<String>) {
+    pub fn skipped(&mut self, step: Step, why: impl Into<Cow<'static, str>>) {
         self.note(step, Outcome::Skipped, Some(why.into()));
     }
 
@@ -198,18 +202,18 @@ impl Story {
     }
 
     /// A check did not hold: 401 or 403, with a code for programs and the reason for people.
-    pub fn denied(&mut self, step: Step, status: u16, code: &'static str, why: impl Into<String>) {
+    pub fn denied(&mut self, step: Step, status: u16, code: &'static str, why: impl Into<Cow<'static, str>>) {
         self.refused(step, Ruling::Deny, status, code, why.into());
     }
 
     /// The limit of this name refused it: 429.
-    pub fn limited(&mut self, limit: impl Into<String>, why: impl Into<String>) {
+    pub fn limited(&mut self, limit: impl Into<String>, why: impl Into<Cow<'static, str>>) {
         self.policy = Some(limit.into());
         self.refused(Step::Limits, Ruling::Limit, 429, "rate_limited", why.into());
     }
 
     /// What a check needs is not to be had: 503.
-    pub fn unknowable(&mut self, step: Step, code: &'static str, why: impl Into<String>) {
+    pub fn unknowable(&mut self, step: Step, code: &'static str, why: impl Into<Cow<'static, str>>) {
         self.refused(step, Ruling::Error, 503, code, why.into());
     }
 
@@ -218,9 +222,14 @@ impl Story {
         self.status = status;
     }
 
-    /// How long the answer took, and what of it the service behind us.
+    /// How long the answer took, if that is not until now, and what of it the service behind us.
     pub fn took(&mut self, all: Duration, upstream: Option<Duration>) {
-        (self.took, self.upstream) = (all, upstream);
+        (self.took, self.upstream) = (Some(all), upstream);
+    }
+
+    /// It is about to be answered.
+    pub(super) fn ends(&mut self) {
+        self.took.get_or_insert(self.began.elapsed());
     }
 
     /// How many bytes of a body went in and out.
@@ -243,14 +252,21 @@ impl Story {
         &self.checks
     }
 
-    fn refused(&mut self, step: Step, ruling: Ruling, status: u16, code: &'static str, why: String) {
+    fn refused(
+        &mut self,
+        step: Step,
+        ruling: Ruling,
+        status: u16,
+        code: &'static str,
+        why: Cow<'static, str>,
+    ) {
         self.note(step, Outcome::Refused, Some(why));
         (self.ruling, self.status, self.error_code) = (ruling, status, Some(code));
         self.cost = 0;
     }
 
-    fn note(&mut self, step: Step, outcome: Outcome, why: Option<String>) {
-        self.checks.push(Check { check: step.as_str().to_owned(), outcome, why });
+    fn note(&mut self, step: Step, outcome: Outcome, why: Option<Cow<'static, str>>) {
+        self.checks.push(Check { check: step.as_str().into(), outcome, why });
     }
 }
 
@@ -277,7 +293,7 @@ mod tests {
         story.passed(Step::Bearer);
         story.skipped(Step::Address, "any address will do");
         story.denied(Step::Scope, 403, "insufficient_scope", "orders:write is missing");
-        let told: Vec<_> = story.checks().iter().map(|check| (check.check.as_str(), check.outcome)).collect();
+        let told: Vec<_> = story.checks().iter().map(|check| (&*check.check, check.outcome)).collect();
         let expected =
             [("bearer", Outcome::Passed), ("address", Outcome::Skipped), ("scope", Outcome::Refused)];
         assert_eq!(told, expected);

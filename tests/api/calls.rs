@@ -325,8 +325,7 @@ async fn a_call_is_explained_by_its_request_id() {
     let checks = |logged: &Logged| {
         let checks: Vec<(String, String)> = logged
             .checks
-            .as_array()
-            .expect("a list")
+            .read::<Vec<Value>>()
             .iter()
             .map(|check| (check["check"].to_string(), check["outcome"].to_string()))
             .collect();

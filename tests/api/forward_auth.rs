@@ -6,7 +6,7 @@ use grantor::credentials::wish::Wish;
 use grantor::kernel::KeyTag;
 use grantor::platform::entropy::Entropy;
 use reqwest::header::HeaderValue;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{ADA, Answer, App, claims_of, header_of, signing, verifies};
 
@@ -99,6 +99,27 @@ async fn every_no_says_why() {
     Answer::to(other).await.is_ok();
 }
 
+/// A store that does not answer is waited for, and that is how long it took at least.
+#[tokio::test]
+async fn how_long_a_call_took_and_its_trace_are_in_the_log() {
+    const PATIENCE_MS: u16 = 40;
+    // Whoever connects waits for ever.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let app = App::with(|settings| {
+        settings.limits.store = "redis".into();
+        settings.limits.timeout_ms = PATIENCE_MS.into();
+        settings.redis.url = format!("redis://{}", silent.local_addr().expect("an address"));
+    })
+    .await;
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let request = app.asked("?service=orders", "GET", "/7").header("traceparent", traceparent);
+    let answer = Answer::to(request.bearer_auth(app.reading_key())).await;
+    answer.is_ok();
+    let story = app.story_of(&answer).await;
+    assert!(story.response_time_ms >= PATIENCE_MS.into(), "{story:?}");
+    assert_eq!(story.trace_id.as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+}
+
 /// Every refusal can be explained from its request id, whoever asked and however early it was refused.
 #[tokio::test]
 async fn every_no_is_in_the_request_log() {
@@ -126,7 +147,7 @@ async fn every_no_is_in_the_request_log() {
         let answer = Answer::to(request).await;
         assert_eq!(answer.status, status, "{code}: {}", answer.body);
         let story = app.story_of(&answer).await;
-        let last = story.checks.as_array().and_then(|checks| checks.last().cloned()).expect("a check");
+        let last = story.checks.read::<Vec<Value>>().pop().expect("a check");
         assert_eq!((story.status_code, story.error_code.as_deref()), (status.cast_signed(), Some(code)));
         assert_eq!((last["check"].as_str(), last["outcome"].as_str()), (Some(check), Some("refused")));
         assert!(story.method == "GET" || check == "request", "{story:?}");

@@ -91,7 +91,7 @@ async fn introspection_and_the_log_say_why() {
     eventually("logged", async || look().is_some()).await;
     let story = look().expect("it was there");
     assert_eq!((story.decision.as_str(), story.error_code.as_deref()), ("deny", Some("abnormal_usage")));
-    let last = story.checks.as_array().and_then(|checks| checks.last()).expect("a check");
+    let last = story.checks.read::<Vec<Value>>().pop().expect("a check");
     assert_eq!((&last["check"], &last["outcome"]), (&"penalty".into(), &"refused".into()));
 }
 

@@ -18,7 +18,10 @@ use grantor::platform::context::Context;
 use grantor::platform::db::{self, Connection, Db, LogRetention};
 use grantor::platform::entropy::Entropy;
 use grantor::platform::metrics::Metrics;
-use grantor::traffic::store::{By, Cursor, Filter, Grain, Logged, Used, Wanted, find, list, usage};
+use grantor::platform::trace::TraceId;
+use grantor::traffic::store::{
+    By, Canonical, Cursor, Filter, Grain, Logged, Used, Wanted, find, list, usage,
+};
 use grantor::traffic::{
     LimitState, Overflow, RequestLog, Scope, Step, Story, TrafficSettings, Verified, Writer, verify,
 };
@@ -145,7 +148,7 @@ fn whole_story() -> Story {
     story.call.method = "POST".into();
     story.call.path = "/orders/7".into();
     story.call.route = Some("/orders/{id}".into());
-    story.trace_id = Some("4bf92f3577b34da6a3ce929d0e0e4736".into());
+    story.trace = TraceId::new(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);
     story.came_from(Some(IpAddr::from([203, 0, 113, 9])), Some("curl/8"));
     story.passed(Step::Bearer);
     story.passed_since(Step::Life, "expires in 9 days");
@@ -191,15 +194,15 @@ async fn a_call_is_logged_whole_and_found_by_its_id() {
         error_code: Some("rate_limited".into()),
         decision: "limit".into(),
         policy: Some("minute".into()),
-        checks: json!([
+        checks: Canonical::of(json!([
             { "check": "bearer", "outcome": "passed" },
             { "check": "life", "outcome": "passed", "why": "expires in 9 days" },
             { "check": "address", "outcome": "skipped", "why": "any address will do" },
             { "check": "limits", "outcome": "refused", "why": "10 of 10 are taken" },
-        ]),
-        limits: json!([
+        ])),
+        limits: Canonical::of(json!([
             { "name": "minute", "quota": 10, "window": 60, "remaining": 0, "reset_in": 17, "exceeded": true }
-        ]),
+        ])),
         response_time_ms: 12,
         upstream_ms: Some(3),
         bytes_in: 100,
@@ -483,7 +486,6 @@ async fn no_bearer_and_no_query_reaches_the_database_whoever_wrote_it() {
     let mut story = story_at(*START);
     story.call.path = format!("/keys/{}/x?access_token=s3cret-of-a-query", key.expose());
     story.call.route = Some(format!("/keys/{}", token.expose()));
-    story.trace_id = Some(key.expose().to_owned());
     story.came_from(None, Some(&format!("curl {jwt}")));
     story.passed_since(Step::Life, format!("{} expires soon", token.expose()));
     story.denied(Step::Known, 401, "invalid_token", format!("{jwt} is not known"));

@@ -1,5 +1,7 @@
 //! What the request log is told of a call: every check in its order, and the one that refused it.
 
+use std::borrow::Cow;
+
 use crate::credentials::rules::NotGood as NotGoodKey;
 use crate::decision::NotGood;
 use crate::decision::calls::{Bearer, Call, Calls, Cause, Decision, Holder};
@@ -58,7 +60,7 @@ impl Calls {
         context: &Context,
         call: traffic::Call,
         (step, status, code): (Step, u16, &'static str),
-        why: &str,
+        why: String,
     ) -> Result<(), Fault> {
         let Some(request) = context.request_id else { return Ok(()) };
         let mut story = Story::of(request, context);
@@ -141,10 +143,9 @@ fn end(story: &mut Story, call: &Call, decision: &Decision) {
         }
         Some(refusal) => {
             let code = refusal.cause.as_str();
-            let why = refusal
-                .scope
-                .as_ref()
-                .map_or_else(|| in_words(refusal.cause).to_owned(), |scope| format!("it asks for {scope}"));
+            let why = refusal.scope.as_ref().map_or(Cow::Borrowed(in_words(refusal.cause)), |scope| {
+                format!("it asks for {scope}").into()
+            });
             story.denied(step_of(refusal.cause), refusal.status(), code, why);
         }
     }

@@ -64,7 +64,7 @@ pub(super) async fn unheard(
     refusal: Refusal,
 ) -> Refusal {
     let end = (step, refusal.status(), refusal.error());
-    match face.calls.log_unheard(context, call, end, refusal.detail()).await {
+    match face.calls.log_unheard(context, call, end, refusal.detail().to_owned()).await {
         Ok(()) => refusal,
         Err(fault) => fault.into(),
     }

@@ -38,7 +38,19 @@ impl MemoryStore {
         Self { clock, counters: Mutex::default(), births: AtomicI64::default() }
     }
 
-    fn ask(&self, asks: &[Ask], takes: bool) -> Result<Vec<Answer>, Fault> {
+    /// Counts what goes ahead, be there room for it or not. What is too much to be kept is not.
+    pub(in crate::limits) fn note(&self, asks: impl Iterator<Item = Ask>) {
+        let mut counters = self.held();
+        let now_us = self.clock.now().timestamp_micros();
+        for ask in asks {
+            if counters.len() < MOST_COUNTERS || counters.contains_key(&ask.counter.key) {
+                counters.entry(ask.counter.key).or_insert_with(|| self.fresh()).count(&ask, now_us, 0);
+            }
+        }
+    }
+
+    /// What every question comes to, without waiting.
+    pub(in crate::limits) fn ask(&self, asks: &[Ask], takes: bool) -> Result<Vec<Answer>, Fault> {
         let mut counters = self.held();
         // By the clock as it is now that nobody else counts, so that no cell is written that was already read.
         let now_us = self.clock.now().timestamp_micros();
@@ -61,11 +73,13 @@ impl MemoryStore {
                 let reading = Reading { now_us, cells: cells.unwrap_or_default() };
                 return Answer { fits, beyond: 0, reading, milestone: None, born: 0 };
             }
-            let fresh =
-                || Counted { born: self.births.fetch_add(1, Ordering::Relaxed), ..Counted::default() };
-            counters.entry(ask.counter.key).or_insert_with(fresh).take(ask, now_us, fits, all_fit)
+            counters.entry(ask.counter.key).or_insert_with(|| self.fresh()).take(ask, now_us, fits, all_fit)
         };
         Ok(asks.iter().zip(fits).map(answer).collect())
+    }
+
+    fn fresh(&self) -> Counted {
+        Counted { born: self.births.fetch_add(1, Ordering::Relaxed), ..Counted::default() }
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<Uuid, Counted>> {
@@ -98,7 +112,7 @@ impl Counted {
         let mut beyond = 0;
         if all_fit {
             beyond = ask.beyond(quota - measure.used(&self.cells, now_us) - signed(ask.amount));
-            measure.add(&mut self.cells, now_us, signed(ask.amount) + beyond);
+            self.count(ask, now_us, beyond);
         }
         self.over_at_us = self.over_at_us.max(now_us + measure.lasts_us());
         Answer {
@@ -108,6 +122,13 @@ impl Counted {
             born: self.born,
             reading: Reading { now_us, cells: self.cells.clone() },
         }
+    }
+
+    fn count(&mut self, ask: &Ask, now_us: i64, beyond: i64) {
+        let at_hand = ask.measure.cell(now_us);
+        self.cells.retain(|(cell, _)| ask.measure.counts(*cell, at_hand));
+        ask.measure.add(&mut self.cells, now_us, signed(ask.amount) + beyond);
+        self.over_at_us = self.over_at_us.max(now_us + ask.measure.lasts_us());
     }
 
     fn milestone(&mut self, ask: &Ask, now_us: i64, fits: bool) -> Option<Milestone> {

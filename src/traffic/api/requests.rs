@@ -30,14 +30,14 @@ const REQUEST: Shape = &[
     Member::new("policy", Form::Maybe(&Form::Text), "By what, such as the name of a limit."),
     Member::new("checks", Form::Objects(CHECK), "What was looked at, in order."),
     Member::new("limits", Form::Objects(LIMIT), "The limits, as they stood then."),
-    Member::new("response_time_ms", Form::Number, "How long the answer took."),
+    Member::new("response_time_ms", Form::Number, "How long the answer took, in whole milliseconds."),
     Member::new("upstream_ms", Form::Maybe(&Form::Number), "And of that the service."),
-    Member::new("bytes_in", Form::Number, "Bytes of the body that came."),
-    Member::new("bytes_out", Form::Number, "And of the one that went."),
+    Member::new("bytes_in", Form::Number, "Bytes of the body that came through Grantor."),
+    Member::new("bytes_out", Form::Number, "And of the one that went; 0 where your own proxy carried them."),
     Member::new("cost_units", Form::Number, "What it took from the limits."),
     Member::new("ip_address", Form::Maybe(&Form::Text), "From where."),
     Member::new("user_agent", Form::Maybe(&Form::Text), "With what."),
-    Member::new("trace_id", Form::Maybe(&Form::Text), "The trace it is a part of."),
+    Member::new("trace_id", Form::Maybe(&Form::Text), "The trace it is a part of, as traceparent named it."),
 ];
 const CHECK: Shape = &[
     Member::new("check", Form::Text, "What was looked at."),

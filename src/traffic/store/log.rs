@@ -6,15 +6,14 @@ use diesel::sql_types::{
     Array, BigInt, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
 };
 use serde::Serialize;
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::kernel::Fault;
 use crate::platform::db::{Connection, Statement};
 use crate::schema::request_log;
+use crate::traffic::store::Canonical;
 
-/// A call in the log. What it is made of, and in which order, is what batches are digested by: a new column goes to
-/// the end, and is left out of the digest where it is NULL.
+/// A call in the log. A new column is left out of the digest of its batch where it is NULL.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Serialize)]
 #[diesel(table_name = request_log)]
 pub struct Logged {
@@ -51,9 +50,9 @@ pub struct Logged {
     /// What it was decided by.
     pub policy: Option<String>,
     /// The checks, in order.
-    pub checks: Value,
+    pub checks: Canonical,
     /// The limits, as they stood.
-    pub limits: Value,
+    pub limits: Canonical,
     /// How long it took.
     pub response_time_ms: i32,
     /// And of that the service.

@@ -101,3 +101,29 @@ async fn a_postgres_that_falls_silent() {
     let left = allowed(node, &modes.closed, 20).await;
     assert!((1..=9).contains(&left), "{left}");
 }
+
+/// What a node let through while the store answered, counts when it does not: so where there is one node, a store that is
+/// slow for a moment opens nothing.
+#[tokio::test]
+async fn one_node_allows_no_more_than_the_quota_with_a_store_and_without() {
+    for leases in [false, true] {
+        let database = database();
+        let relay = Relay::to(&database.url);
+        let store = Arc::new(PostgresStore::new(ledger(&relay.url())));
+        let manner = Manner { nodes: 1, leases, patience: Duration::from_millis(500) };
+        let (node, modes) = (&Limits::new(store, manner, Clock::System), &Modes::new());
+        eventually("is it counted", || counts(node, modes)).await;
+        let limits = ["sliding 40/3600", "calendar 40/86400", "bucket 40/86400"]
+            .map(|terms| Somebody::new().limits(&[&format!("one {terms} requests local")]));
+        for limits in &limits {
+            assert_eq!(allowed(node, limits, 30).await, 30);
+        }
+        relay.fall_silent();
+        for limits in &limits {
+            assert_eq!(allowed(node, limits, 30).await, 10, "{leases} {limits:?}");
+            let refused = node.decide(limits, true, 1).await.expect("a verdict");
+            assert_eq!((refused.policies[0].quota, refused.policies[0].remaining), (40, 0));
+            assert!(refused.retry_after_s.is_some());
+        }
+    }
+}

@@ -13,12 +13,12 @@ pub(super) fn words(logged: &Logged) -> String {
         String::new(),
     ];
     lines.extend(facts(logged).into_iter().map(|(name, value)| format!("{name:12}{value}")));
-    let checks: Vec<Check> = serde_json::from_value(logged.checks.clone()).unwrap_or_default();
+    let checks: Vec<Check> = logged.checks.read();
     if !checks.is_empty() {
         lines.extend([String::new(), "What was looked at, in order:".to_owned()]);
         lines.extend(checks.iter().map(told));
     }
-    let limits: Vec<LimitState> = serde_json::from_value(logged.limits.clone()).unwrap_or_default();
+    let limits: Vec<LimitState> = logged.limits.read();
     if !limits.is_empty() {
         lines.extend([String::new(), "The limits, as they stood then:".to_owned()]);
         lines.extend(limits.iter().map(state));
@@ -41,6 +41,7 @@ fn facts(logged: &Logged) -> Vec<(&'static str, String)> {
     let id = |id: &Option<Uuid>| id.map(|id| id.to_string());
     let took = match logged.upstream_ms {
         Some(upstream) => format!("{} ms, {upstream} of them the service", logged.response_time_ms),
+        None if logged.response_time_ms == 0 => "less than 1 ms".to_owned(),
         None => format!("{} ms", logged.response_time_ms),
     };
     let facts = [
@@ -69,7 +70,7 @@ fn told(check: &Check) -> String {
         Outcome::Refused => "NO",
         Outcome::Skipped => "-",
     };
-    let question = Step::parse(&check.check).map_or(check.check.as_str(), |step| step.question());
+    let question = Step::parse(&check.check).map_or(&*check.check, |step| step.question());
     let why = check.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     format!("  {outcome:4}{question}{why}")
 }
