@@ -23,7 +23,7 @@ run: ground ## Start a development server with its own private Postgres (ARGS=�
 	$(CARGO) run -- serve --dev $(ARGS)
 
 .PHONY: demo
-demo: ground ## Try it: a server with a person, an app and an API, all gone at the end (ARGS=… goes to `grantor demo`)
+demo: ground ## Try it: a server with people, partners with keys, an app and an API, all gone at the end (ARGS=… goes to `grantor demo`)
 	$(CARGO) build --bin grantor --examples
 	@# Not by `cargo run`, which would build half of it anew, without what the examples need.
 	@"$${CARGO_TARGET_DIR:-target}/debug/grantor" demo $(ARGS)

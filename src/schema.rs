@@ -72,6 +72,7 @@ diesel::table! {
         refresh_token_lifetime -> Nullable<Int4>,
         introspection_audiences -> Array<Nullable<Text>>,
         access_token_format -> Nullable<Text>,
+        introspection_consumes -> Bool,
     }
 }
 

@@ -74,6 +74,7 @@ impl AuthMethod {
 
 /// A registered client.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is said by itself when it is registered")]
 pub struct Client {
     /// The principal it is.
     pub principal: PrincipalId,
@@ -109,6 +110,8 @@ pub struct Client {
     pub refresh_token_lifetime: Option<u32>,
     /// Audiences whose tokens it may introspect.
     pub introspection_audiences: Vec<String>,
+    /// What it asks about a call counts, if it does not say otherwise.
+    pub introspection_consumes: bool,
     /// Since when it exists.
     pub created_at: DateTime<Utc>,
     /// Since when it may not act: because it is disabled itself, or its account is.

@@ -20,6 +20,7 @@ use crate::services::store::catalogue;
 
 /// What an operator says of a new client, as typed.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is said by itself")]
 pub struct Registration {
     /// The account it is to belong to: that of an organization or person; otherwise its own.
     pub account: Option<PrincipalId>,
@@ -53,6 +54,8 @@ pub struct Registration {
     pub refresh_token_lifetime: Option<u32>,
     /// Audiences whose tokens it may introspect.
     pub introspection_audiences: Vec<String>,
+    /// What it asks about a call counts, if it does not say otherwise.
+    pub introspection_consumes: bool,
 }
 
 /// What is wrong with a registration, in words for whoever typed it.
@@ -117,6 +120,11 @@ impl Registration {
         if self.public && !self.introspection_audiences.is_empty() {
             return Err(say("a public client cannot introspect: it cannot prove who it is"));
         }
+        if self.introspection_consumes && self.introspection_audiences.is_empty() {
+            return Err(say(
+                "introspection_consumes is for a client that may introspect: name its audiences",
+            ));
+        }
         self.check_audiences(known)?;
         Ok(Client {
             principal,
@@ -136,6 +144,7 @@ impl Registration {
             access_token_lifetime: self.access_token_lifetime,
             refresh_token_lifetime: self.refresh_token_lifetime,
             introspection_audiences: self.introspection_audiences.clone(),
+            introspection_consumes: self.introspection_consumes,
             created_at: chrono::DateTime::default(),
             disabled_at: None,
         })

@@ -18,6 +18,7 @@ use crate::schema::{client_redirect_uris, clients};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = clients)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a column")]
 struct Row {
     principal_id: Uuid,
     client_id: String,
@@ -33,6 +34,7 @@ struct Row {
     refresh_token_lifetime: Option<i32>,
     introspection_audiences: Vec<Option<String>>,
     access_token_format: Option<String>,
+    introspection_consumes: bool,
 }
 
 fn texts(column: Vec<Option<String>>) -> Vec<String> {
@@ -62,6 +64,7 @@ fn assembled(row: Row, principal: Principal, redirect_uris: Vec<String>) -> Resu
         access_token_lifetime: seconds(row.access_token_lifetime),
         refresh_token_lifetime: seconds(row.refresh_token_lifetime),
         introspection_audiences: texts(row.introspection_audiences),
+        introspection_consumes: row.introspection_consumes,
         created_at: principal.created_at,
         disabled_at: principal.disabled_at,
     })
@@ -221,6 +224,7 @@ pub fn insert(work: &mut Work<'_>, client: &Client) -> Result<bool, Fault> {
             clients::access_token_lifetime.eq(lifetime(client.access_token_lifetime)),
             clients::refresh_token_lifetime.eq(lifetime(client.refresh_token_lifetime)),
             clients::introspection_audiences.eq(&client.introspection_audiences),
+            clients::introspection_consumes.eq(client.introspection_consumes),
         ))
         .on_conflict_do_nothing()
         .execute(&mut **work)?;

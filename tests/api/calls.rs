@@ -8,6 +8,7 @@ use grantor::accounts::organizations::{
     NewOrganization, OrganizationName, create as create_org, set_disabled,
 };
 use grantor::audit::Actor;
+use grantor::clients::registration::Registration;
 use grantor::credentials::CredentialKind;
 use grantor::credentials::making::{Made, Maker, create};
 use grantor::credentials::revoking::revoke;
@@ -304,6 +305,47 @@ async fn a_resource_server_asks_about_its_own_services() {
         answer.is_error(403, "unauthorized_client");
     }
     assert_eq!(scene.told(scene.secret(), &GET).await["rate_limit"]["remaining"], 10);
+}
+
+/// A case, what is asked, and what is left then.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u64);
+
+/// What it is registered for counts as if it were said, in whole questions; and whoever says otherwise is heard.
+#[tokio::test]
+async fn what_a_client_of_introspection_consumes_asks_counts_unless_it_says_otherwise() {
+    let scene = Scene::set().await;
+    let consuming = scene.app.register(&Registration {
+        name: "An API that answers".into(),
+        grant_types: vec!["client_credentials".into()],
+        introspection_audiences: vec!["https://orders.test".into()],
+        introspection_consumes: true,
+        ..Registration::default()
+    });
+    let remaining = async || scene.told(scene.secret(), &GET).await["rate_limit"]["remaining"].as_u64();
+    assert_eq!((remaining().await, remaining().await), (Some(10), Some(10)), "by default nothing is taken");
+    let post = [("service", "orders"), ("method", "POST"), ("path", "/orders")];
+    let cases: [Case<'_>; 9] = [
+        ("a call", &GET, 9),
+        ("and again", &GET, 8),
+        ("said as well", &TAKE, 7),
+        ("a service alone", &GET[..1], 6),
+        ("an empty parameter was not sent (RFC 6749 §3.2)", &[GET[0], ("consume", "")], 5),
+        ("said otherwise", &[GET[0], GET[1], GET[2], ("consume", "0")], 5),
+        ("plain RFC 7662", &[], 5),
+        ("no service", &[("ip", "192.0.2.7"), ("cost", "2")], 5),
+        ("a call that may not go ahead", &post, 5),
+    ];
+    let rest = (0..5).rev().map(|left| ("what is left", &GET[..], left));
+    for (case, parameters, left) in cases.into_iter().chain(rest) {
+        let form = [&[("token", scene.secret())], parameters].concat();
+        let answer = scene.app.machine("/oauth/introspect", &consuming, &form).await;
+        answer.is_ok();
+        assert_eq!(answer.json()["active"], true, "{case}");
+        assert_eq!(remaining().await, Some(left), "{case}");
+    }
+    let form = [&[("token", scene.secret())], &GET[..]].concat();
+    let limited = scene.app.machine("/oauth/introspect", &consuming, &form).await.json();
+    assert_eq!((&limited["authorized"], &limited["reason"]), (&json!(false), &json!("rate_limited")));
 }
 
 /// Every refusal can be explained from its request id.

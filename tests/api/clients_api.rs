@@ -93,6 +93,7 @@ async fn a_tenant_says_nothing_of_a_client_that_is_for_administrators_to_say() {
         ("first_party", json!(true)),
         ("verified", json!(true)),
         ("introspection_audiences", json!(["https://orders.test"])),
+        ("introspection_consumes", json!(true)),
         ("client_id", json!("shop")),
         ("access_token_lifetime", json!(86_400)),
         ("refresh_token_lifetime", json!(60)),
@@ -104,8 +105,14 @@ async fn a_tenant_says_nothing_of_a_client_that_is_for_administrators_to_say() {
     }
     assert_eq!(count(&scene.app.db, "clients"), 0);
     let ada = scene.app.administrator(CLIENTS);
+    let alone = scene.wish(json!({ "introspection_consumes": true }));
+    let refused = scene.app.post_api(&ada, "/clients", alone).await;
+    refused.is_problem(400, "invalid_request");
+    let words = "introspection_consumes is for a client that may introspect: name its audiences";
+    assert_eq!(refused.text("detail"), words);
     let wish = scene.wish(json!({ "first_party": true, "verified": true, "client_id": "shop",
-        "introspection_audiences": ["https://orders.test"], "access_token_lifetime": 60 }));
+        "introspection_audiences": ["https://orders.test"], "introspection_consumes": true,
+        "access_token_lifetime": 60 }));
     let made = scene.app.post_api(&ada, "/clients", wish.clone()).await;
     made.is(201);
     assert_eq!(
@@ -113,6 +120,7 @@ async fn a_tenant_says_nothing_of_a_client_that_is_for_administrators_to_say() {
         ("shop".into(), Some(60))
     );
     assert_eq!(made.json()["introspection_audiences"], json!(["https://orders.test"]));
+    assert_eq!(made.json()["introspection_consumes"], true);
     scene.app.post_api(&ada, "/clients", wish).await.is_problem(409, "conflict");
     let own = scene
         .app
@@ -128,6 +136,7 @@ async fn a_tenant_says_nothing_of_a_client_that_is_for_administrators_to_say() {
         (own.json()["id"].clone(), Some(false))
     );
     assert!(own.json().get("client_secret").is_none());
+    assert_eq!(own.json()["introspection_consumes"], false, "nobody said so");
     let secrets = format!("/clients/{}/secrets", own.text("client_id"));
     scene.app.post_api(&ada, &secrets, json!({})).await.is_problem(400, "invalid_request");
 }

@@ -482,6 +482,7 @@ fn a_client_is_shown_whole_and_its_secret_never_again() {
         "3600",
         "--introspect",
         "https://orders.test",
+        "--introspection-consumes",
     ]);
     let (id, secret) = (text(&made["client_id"]), text(&made["client_secret"]));
     assert_eq!(made["warning"], Value::Null);
@@ -500,7 +501,7 @@ fn a_client_is_shown_whole_and_its_secret_never_again() {
             "redirect_uris": ["http://127.0.0.1/cb", REDIRECT], "origins": ["https://shop.example"],
             "access_token_format": null,
             "access_token_lifetime": 60, "refresh_token_lifetime": 3600,
-            "introspection_audiences": ["https://orders.test"],
+            "introspection_audiences": ["https://orders.test"], "introspection_consumes": true,
             "created_at": null, "disabled_at": null, "secrets": null,
         })
     );
@@ -558,10 +559,14 @@ fn what_is_wrong_with_a_client_is_said() {
     for (uri, words) in redirects {
         add(&["--redirect-uri", uri]).is_refused(&format!("redirect_uri {uri}: {words}"));
     }
-    let refused: [(&[&str], &str); 15] = [
+    let refused: [(&[&str], &str); 16] = [
         (
             &["--grant", "client_credentials", "--introspect", "ordrs"],
             "no service has the audience ordrs; there are: https://orders.test, https://people.test",
+        ),
+        (
+            &["--grant", "client_credentials", "--introspection-consumes"],
+            "introspection_consumes is for a client that may introspect: name its audiences",
         ),
         (&[], "a client of the authorization_code grant needs a redirect_uri"),
         (&["--client-id", "a b"], "client_id: a client_id is 1 to 128 letters, digits, or . _ ~ -"),

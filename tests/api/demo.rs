@@ -4,12 +4,15 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     Answer, Demo, Scratch, Traveller, VERIFIER, all_at_once, demo_command, eventually, free_addresses, pkce,
     statuses, temp_path,
 };
+
+/// A database that is late is not waited for, and what is counted in its place is not all: on a busy machine it may be late.
+const COUNTS_EXACTLY: (&str, &str) = ("GRANTOR_LIMITS__TIMEOUT_MS", "10000");
 
 /// The start of the access token that the app's page shows.
 fn shown_token(traveller: &Traveller) -> String {
@@ -58,12 +61,23 @@ mod process {
         let (issuer, app) = (format!("http://{front}"), app.replace("127.0.0.1", "http://localhost"));
         let (start, orders) = (format!("{app}/"), format!("{app}/orders"));
         let (web, public) = (demo.text("/clients/web"), demo.text("/clients/public"));
+        let (token, data_dir) = (demo.text("/administrator/token"), demo.text("/data_dir"));
+        assert!(token.starts_with("gap_") && data_dir.starts_with(demo.temp.path().to_str().expect("text")));
+        let all = ["users", "posts", "comments", "todos", "albums", "photos"];
+        let partner = |org: &str, key: &str, services: &[&str], quota: u64| json!({ "org": org, "api_key": key, "services": services, "per_minute": quota });
         assert_eq!(
             demo.said,
             json!({
                 "issuer": issuer, "app": start, "api": format!("http://{api}/"),
                 "user": { "identifier": "ada", "password": "correct horse battery" },
                 "clients": { "web": web, "public": public },
+                "partners": [
+                    partner("Premium Partner", "premium-api-key-12345", &all, 100),
+                    partner("Basic Partner", "basic-api-key-67890", &["users", "posts"], 30),
+                    partner("Todo App", "todo-api-key-11111", &["todos"], 50),
+                ],
+                "administrator": { "identifier": "grace", "token": token },
+                "data_dir": data_dir,
             })
         );
         let login = format!("{issuer}/login");
@@ -323,10 +337,7 @@ mod process {
     #[tokio::test]
     async fn a_person_is_told_what_to_try() {
         let mut demo = Demo::spawn(&[], &[]);
-        let mut said = String::new();
-        while !said.contains("Ctrl-C") {
-            assert_ne!(demo.rest.read_line(&mut said).expect("text"), 0, "{said}");
-        }
+        let said = demo.words();
         let app = demo.addresses[1].replace("127.0.0.1", "http://localhost");
         for words in [&app, "ada", "correct horse battery", "/account/apps", "client_id"] {
             assert!(said.contains(words), "no {words}: {said}");
@@ -336,6 +347,81 @@ mod process {
         assert_eq!(ended.last_words, "\nThe demo is over, and everything that it made is gone.\n");
         assert_eq!((ended.code, ended.complaints.as_str()), (Some(0), ""));
         assert!(demo.listens_nowhere() && demo.leaves_nothing());
+    }
+
+    /// Line by line as somebody pastes it, and as a reader is promised.
+    #[tokio::test]
+    async fn what_is_printed_of_partners_works_when_it_is_run() {
+        let mut demo = Demo::spawn(&[], &[COUNTS_EXACTLY]);
+        let said = demo.words();
+        let lines = |start: &str| {
+            let lines = said.lines().filter_map(|line| line.strip_prefix("  "));
+            lines.filter(|line| line.starts_with(start)).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let asked = lines("curl -i ").iter().map(|line| pasted(line)).collect::<Vec<_>>();
+        let [allowed, refused] = asked.as_slice() else { panic!("two calls: {said}") };
+        assert!(
+            allowed.starts_with("HTTP/1.1 200 ") && allowed.contains("x-ratelimit-limit: 100"),
+            "{allowed}"
+        );
+        assert!(refused.starts_with("HTTP/1.1 403 ") && refused.contains("not_granted"), "{refused}");
+        let often = lines("for ").iter().map(|line| pasted(line)).collect::<String>();
+        assert_eq!(often, format!("{}429 ", "200 ".repeat(30)));
+
+        let request = refused.lines().find_map(|line| line.strip_prefix("x-request-id: ")).expect("an id");
+        let setting = lines("export ").concat();
+        let commands = lines("'").iter().map(|line| format!("{setting}; {line}")).collect::<Vec<_>>();
+        let [show, verify] = commands.as_slice() else { panic!("two commands: {said}") };
+        let show = show.replace("REQUEST_ID", request.trim());
+        // It is written every half second.
+        eventually("is the call logged", || async { run(&show).0 }).await;
+        let story = pasted(&show);
+        assert!(
+            story.contains("GET /todos/1") && story.contains("NO  May its owner call this service?"),
+            "{story}"
+        );
+        assert!(pasted(verify).contains("The log is as it was written."));
+
+        let token = lines("token=").concat();
+        let managed = |line: &String| -> Value {
+            let answer = pasted(&format!("{token}; {}", line.replace("REQUEST_ID", request.trim())));
+            serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{line}: {answer}"))
+        };
+        let managed = lines("curl -H ").iter().map(managed).collect::<Vec<_>>();
+        let [orgs, story] = managed.as_slice() else { panic!("two questions: {said}") };
+        assert_eq!(orgs["data"].as_array().map(Vec::len), Some(3), "{orgs}");
+        assert_eq!(story["error_code"], "not_granted", "{story}");
+        demo.signal(Signal::SIGTERM);
+        assert_eq!(demo.end().code, Some(0));
+    }
+
+    /// Each may call what it is said to, as often; and a key that everybody knows ends, as anywhere else.
+    #[tokio::test]
+    async fn partners_of_the_demo_call_what_they_may_within_their_limits() {
+        let demo = Demo::start_with(&[COUNTS_EXACTLY]);
+        let (issuer, http) = (demo.text("/issuer"), reqwest::Client::new());
+        let all = ["users", "posts", "comments", "todos", "albums", "photos"];
+        for partner in demo.said["partners"].as_array().expect("partners") {
+            let mut left = partner["per_minute"].as_u64().expect("a number");
+            for service in all {
+                let may = partner["services"].as_array().expect("services").contains(&json!(service));
+                let call = http.post(format!("{issuer}/authz/envoy/{service}/1"));
+                let key = partner["api_key"].as_str().expect("a key");
+                let answer = Answer::to(call.header("x-api-key", key)).await;
+                let status = if may { 200 } else { 403 };
+                assert_eq!(answer.status, status, "{service} for {partner}: {}", answer.body);
+                if may {
+                    left -= 1;
+                    let limit = answer.header("ratelimit");
+                    assert!(limit.starts_with(&format!(r#""minute";r={left};"#)), "{partner}: {limit}");
+                }
+            }
+        }
+        let keys = http.get(format!("{issuer}/api/v1/keys")).bearer_auth(demo.text("/administrator/token"));
+        let keys = Answer::to(keys).await;
+        keys.is(200);
+        let keys = keys.json()["data"].as_array().expect("keys").clone();
+        assert!(keys.len() == 3 && keys.iter().all(|key| key["expires_at"].is_string()), "{keys:?}");
     }
 
     /// Whoever has read enough, as `head -1` does, ends nothing by that.
@@ -349,6 +435,20 @@ mod process {
         let ended = demo.end();
         assert_eq!((ended.code, ended.complaints.as_str()), (Some(0), ""));
     }
+}
+
+/// What a shell says to a line, and whether it went well.
+fn run(line: &str) -> (bool, String) {
+    let output = Command::new("bash").args(["-c", line]).output().expect("bash");
+    (output.status.success(), String::from_utf8(output.stdout).expect("text"))
+}
+
+/// What a shell says to a line that goes well.
+#[track_caller]
+fn pasted(line: &str) -> String {
+    let (is_well, said) = run(line);
+    assert!(is_well, "{line}: {said}");
+    said
 }
 
 /// Runs it to its refusal, and asserts what it says. It has then made nothing and started nobody.

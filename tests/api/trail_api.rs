@@ -475,7 +475,14 @@ fn many_events(app: &App, many: usize) {
                 'operator', jsonb_build_object('number', n, 'words', repeat('=words,', 60)) \
          FROM generate_series(1, {many}) n"
     );
-    execute(&app.db, &insert).expect("events");
+    // A busy machine takes its time for so many.
+    let statements = ["SET statement_timeout = 0", &insert, "RESET statement_timeout"];
+    app.db
+        .run_here(|connection| {
+            Ok(statements.into_iter().try_for_each(|statement| connection.batch_execute(statement)))
+        })
+        .expect("a connection")
+        .expect("events");
 }
 
 #[tokio::test]

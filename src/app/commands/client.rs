@@ -103,6 +103,9 @@ pub(super) struct Add {
     /// An audience whose tokens it may introspect, or `*`; may be given several times.
     #[arg(long = "introspect", value_name = "AUDIENCE")]
     introspection_audiences: Vec<String>,
+    /// What it asks about a call counts against the limits, if it does not say otherwise; goes with --introspect.
+    #[arg(long)]
+    introspection_consumes: bool,
 }
 
 pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
@@ -139,6 +142,7 @@ fn add(shell: &Shell, add: Add) -> Result<(), Refusal> {
         access_token_lifetime: add.access_token_lifetime,
         refresh_token_lifetime: add.refresh_token_lifetime,
         introspection_audiences: add.introspection_audiences,
+        introspection_consumes: add.introspection_consumes,
     };
     let is_imported = imported.is_some();
     let registered = open.try_act(shell, |work| register(work, Actor::Operator, &registration, imported))?;
@@ -219,6 +223,7 @@ fn described(client: &Client, secrets: &[ClientSecret], now: DateTime<Utc>) -> V
         "access_token_lifetime": client.access_token_lifetime,
         "refresh_token_lifetime": client.refresh_token_lifetime,
         "introspection_audiences": client.introspection_audiences,
+        "introspection_consumes": client.introspection_consumes,
         "created_at": client.created_at,
         "disabled_at": client.disabled_at,
         "secrets": secrets.collect::<Vec<_>>(),

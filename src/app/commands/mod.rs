@@ -56,7 +56,7 @@ struct Cli {
 enum Command {
     /// Run the server.
     Serve(serve::Args),
-    /// Try it: a server with a person, an app and an API, all gone at the end.
+    /// Try it: a server with people, partners with keys, an app and an API, all gone at the end.
     Demo(demo::Args),
     /// Bring the database up to date.
     Migrate(migrate::Args),

@@ -45,6 +45,11 @@ pub(super) const CLIENT: Shape = &[
         "Seconds its authorizations live, if it says.",
     ),
     Member::new("introspection_audiences", Form::Texts, "Audiences whose tokens it may introspect."),
+    Member::new(
+        "introspection_consumes",
+        Form::Flag,
+        "Whether what it asks about a call counts without consume=1.",
+    ),
     Member::new("created_at", Form::Moment, "Since when it exists."),
     Member::new("disabled_at", Form::Maybe(&Form::Moment), "Since when it, or its account, may not act."),
     Member::new("secrets", Form::Objects(SECRET), "Its living secrets, newest first, without themselves."),
@@ -74,6 +79,7 @@ pub(super) fn client(known: &Known, now: DateTime<Utc>) -> Value {
         "access_token_lifetime": client.access_token_lifetime,
         "refresh_token_lifetime": client.refresh_token_lifetime,
         "introspection_audiences": client.introspection_audiences,
+        "introspection_consumes": client.introspection_consumes,
         "created_at": client.created_at, "disabled_at": client.disabled_at,
         "secrets": secrets.collect::<Vec<_>>(),
     })

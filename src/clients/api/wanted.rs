@@ -45,10 +45,15 @@ pub(super) const NEW: Shape = &[
         Form::Texts,
         "Whose tokens it may introspect; for administrators.",
     ),
+    Member::optional(
+        "introspection_consumes",
+        Form::Flag,
+        "Whether what it asks about a call counts without consume=1; for administrators.",
+    ),
 ];
 
 /// Those of them that only an administrator of this server says: they bind everybody, and not one tenant.
-const RESERVED: [&str; 7] = [
+const RESERVED: [&str; 8] = [
     "client_id",
     "verified",
     "first_party",
@@ -56,6 +61,7 @@ const RESERVED: [&str; 7] = [
     "access_token_lifetime",
     "refresh_token_lifetime",
     "introspection_audiences",
+    "introspection_consumes",
 ];
 
 /// Reads a registration; whether the caller may make it is asked where it is made.
@@ -83,6 +89,7 @@ pub(super) fn read(body: &Members, caller: &Caller) -> Result<Registration, Deni
         access_token_lifetime: seconds(body, "access_token_lifetime")?,
         refresh_token_lifetime: seconds(body, "refresh_token_lifetime")?,
         introspection_audiences: body.texts("introspection_audiences"),
+        introspection_consumes: body.flag("introspection_consumes").unwrap_or(false),
     })
 }
 

@@ -3,18 +3,20 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::clients::Client;
 use crate::credentials::Credential;
 use crate::decision::calls::{Bearer, Call, Decision, Holder};
 use crate::kernel::{CredentialId, Denial, PrincipalId, RequestPath};
 use crate::limits::headers::tightest;
 use crate::limits::verdict::{Policy, Verdict};
+use crate::oauth::introspect::rules;
 use crate::platform::form::Params;
 
 /// A call may not cost more than this.
 const MOST: u64 = 1_000_000;
 
 /// The call that is asked about, if one is.
-pub(super) fn call(params: &Params) -> Result<Option<Call>, Denial> {
+pub(super) fn call(caller: &Client, params: &Params) -> Result<Option<Call>, Denial> {
     const NAMES: [&str; 6] = ["service", "method", "path", "ip", "cost", "consume"];
     if !NAMES.iter().any(|name| params.get(name).is_some()) {
         return Ok(None);
@@ -27,7 +29,7 @@ pub(super) fn call(params: &Params) -> Result<Option<Call>, Denial> {
         cost: read::<u64>(params, "cost")?
             .map(|cost| if cost > MOST { Err(Denial::Malformed("cost")) } else { Ok(cost) })
             .transpose()?,
-        consume: consumes(params)?,
+        consume: rules::consumes(caller, params.get("service").is_some(), said(params)?),
     }))
 }
 
@@ -56,10 +58,12 @@ fn read<T: std::str::FromStr>(params: &Params, name: &'static str) -> Result<Opt
     params.get(name).map(|text| text.parse().map_err(|_| Denial::Malformed(name))).transpose()
 }
 
-fn consumes(params: &Params) -> Result<bool, Denial> {
+/// What the caller says of whether it counts, if it does.
+fn said(params: &Params) -> Result<Option<bool>, Denial> {
     match params.get("consume") {
-        None | Some("0") => Ok(false),
-        Some("1") => Ok(true),
+        None => Ok(None),
+        Some("0") => Ok(Some(false)),
+        Some("1") => Ok(Some(true)),
         Some(_) => Err(Denial::Malformed("consume")),
     }
 }

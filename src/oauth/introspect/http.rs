@@ -23,7 +23,7 @@ pub async fn post(
     let caller = oauth.client(&context, &request, &form.params).await?;
     form.params.refuse_repeated(&[])?;
     let token = PlainSecret::new(form.params.required("token")?.to_owned());
-    let call = asked::call(&form.params)?;
+    let call = asked::call(&caller, &form.params)?;
     let found = flow::introspect(&oauth, &context, &caller, token, call).await??;
     let mut response = HttpResponse::Ok();
     let response = no_store(&mut response);

@@ -33,3 +33,9 @@ pub(super) fn may_ask_about(caller: &Client, call: &Call, catalogue: &Catalogue)
     let audience = catalogue.named(name).map(|service| vec![service.audience.clone()]).unwrap_or_default();
     if caller.may_introspect_audience(&audience) { Ok(()) } else { Err(Denial::IntrospectionNotAllowed) }
 }
+
+/// Whether the call that is asked about counts. What the caller says goes before what it is registered for; that is for whole
+/// questions alone, since whoever asks no more than RFC 7662 has it keeps answers and asks again (§2.2, §4).
+pub(super) fn consumes(caller: &Client, names_a_service: bool, said: Option<bool>) -> bool {
+    said.unwrap_or(caller.introspection_consumes && names_a_service)
+}

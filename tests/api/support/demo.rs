@@ -67,6 +67,15 @@ impl Demo {
         Self { child, addresses, said: Value::Null, rest, temp }
     }
 
+    /// All that it says to a person who may begin.
+    pub fn words(&mut self) -> String {
+        let mut said = String::new();
+        while !said.contains("Ctrl-C") {
+            assert_ne!(self.rest.read_line(&mut said).expect("text"), 0, "{said}");
+        }
+        said
+    }
+
     pub fn text(&self, pointer: &str) -> String {
         let value = self.said.pointer(pointer).and_then(Value::as_str);
         value.unwrap_or_else(|| panic!("no {pointer} in {}", self.said)).to_owned()

@@ -1,11 +1,12 @@
-//! What is in the demo's database: a person, two services, and three clients.
+//! What is in the demo's database: a person, two services, and three clients; and the partners of `partners.rs`.
 
 use crate::accounts::passwords::hash_here;
 use crate::accounts::registration::{self as people, NewUser};
+use crate::app::commands::demo::partners;
 use crate::app::commands::{Open, Refusal, Shell};
 use crate::audit::Actor;
 use crate::clients::registration::{self as clients, Registered};
-use crate::kernel::Password;
+use crate::kernel::{Password, PlainSecret};
 use crate::services::registration as services;
 
 /// Who signs in.
@@ -19,7 +20,7 @@ pub(super) const TOOLS_REDIRECT: &str = "http://127.0.0.1/callback";
 /// All that they may ask for.
 pub(super) const TOOLS_SCOPE: &str = "orders:read orders:write profile:read";
 
-/// The clients of the demo.
+/// The clients of the demo, and who looks after it.
 pub(super) struct Cast {
     /// The app.
     pub(super) web: Registered,
@@ -27,6 +28,8 @@ pub(super) struct Cast {
     pub(super) public: Registered,
     /// The API.
     pub(super) api: Registered,
+    /// The personal token of the administrator.
+    pub(super) token: PlainSecret,
 }
 
 /// Puts all of it into a new database.
@@ -42,7 +45,8 @@ pub(super) fn furnish(shell: &Shell, open: &Open, app_url: &str) -> Result<Cast,
     }
     let register =
         |client| open.try_act(shell, |work| clients::register(work, Actor::Operator, &client, None));
-    Ok(Cast { web: register(web(app_url))?, public: register(tools())?, api: register(api())? })
+    let (web, public, api) = (register(web(app_url))?, register(tools())?, register(api())?);
+    Ok(Cast { web, public, api, token: partners::furnish(shell, open)? })
 }
 
 fn orders() -> services::Registration {

@@ -1,11 +1,12 @@
-//! `grantor demo`: a Grantor with people, an app and an API, to be tried without reading, and gone afterwards.
+//! `grantor demo`: a Grantor with people, partners, an app and an API, to be tried without reading, and gone afterwards.
 //!
-//! Its password is known to everybody, so it must never get into a database that somebody keeps, nor be reached
+//! Its password and keys are known to everybody, so they must never get into a database that somebody keeps, nor be reached
 //! from another machine: it has a private Postgres in a directory that is removed at the end, and all of it
 //! listens on loopback.
 
 mod furnish;
 mod home;
+mod partners;
 mod programs;
 mod stage;
 mod words;

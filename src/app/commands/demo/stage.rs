@@ -1,7 +1,7 @@
 //! What must hold before anything is started: nobody's own database, nobody else's network, and room for all.
 
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use url::{Host, Url};
@@ -22,7 +22,9 @@ pub(super) struct Stage {
     pub(super) app: SocketAddr,
     /// Where the API listens.
     pub(super) api: SocketAddr,
-    /// The folder of their programs.
+    /// This program.
+    pub(super) program: PathBuf,
+    /// The folder of theirs.
     pub(super) programs: PathBuf,
 }
 
@@ -39,14 +41,17 @@ impl Stage {
         for (name, at) in [("--app", args.app), ("--api", args.api)] {
             check_address(name, at)?;
         }
-        let programs = std::env::current_exe().map_err(Refusal::new)?.with_file_name("examples");
+        let program = std::env::current_exe().map_err(Refusal::new)?;
+        let programs = program.with_file_name("examples");
         check_programs(&programs)?;
         check_ports(settings.server.front, args)?;
         let mut settings = settings.clone();
         // One port less that may be in use, and nobody who would wait long for an answer.
         settings.server.ops = None;
         settings.server.drain_s = 2;
-        Ok(Self { settings, app: args.app, api: args.api, programs })
+        // Whoever tries it asks as a proxy would; nobody else gets here.
+        settings.server.trusted_proxies.push(IpAddr::from(Ipv4Addr::LOCALHOST).into());
+        Ok(Self { settings, app: args.app, api: args.api, program, programs })
     }
 
     /// How browsers call the app: by another name than Grantor, since cookies know hosts but no ports.
