@@ -92,6 +92,20 @@ pub enum NotGood {
     Credential(credentials::rules::NotGood),
 }
 
+impl NotGood {
+    /// Whether nobody ever issued it: then it may be a guess. Whoever sends one that has ended has it from somewhere.
+    pub fn is_strange(self) -> bool {
+        matches!(self, Self::Malformed | Self::NotABearer | Self::Unknown)
+    }
+
+    /// Whether it was good until its time was over, which whoever holds it may know: that of a key, or of the overlap
+    /// with its successor.
+    pub fn is_expired(self) -> bool {
+        use credentials::rules::NotGood as OfCredential;
+        matches!(self, Self::Expired | Self::Credential(OfCredential::Expired | OfCredential::RotatedAndOver))
+    }
+}
+
 /// Who judges bearers, and where it learns of them.
 #[derive(Clone)]
 pub struct Bearers {

@@ -348,3 +348,25 @@ async fn a_call_is_explained_by_its_request_id() {
     assert_eq!((stranger.decision.as_str(), stranger.error_code.as_deref()), ("deny", Some("malformed")));
     assert_eq!(checks(&stranger), ["bearer refused"]);
 }
+
+/// In the order in which it is asked: whether its owner may act, and then where it came from.
+#[tokio::test]
+async fn a_key_of_whoever_may_not_act_is_refused_for_that_wherever_it_comes_from() {
+    let scene = Scene::set().await;
+    let confined = Wish { ip_allow: vec!["192.0.2.0/24".into()], ..wish() };
+    let key = key(&scene.app, scene.org, CredentialKind::ApiKey, &confined);
+    let elsewhere = [&TAKE[..], &[("ip", "192.0.3.9")]].concat();
+    for (disabled, code, step) in
+        [(false, "wrong_address", "address"), (true, "account_disabled", "standing")]
+    {
+        scene.app.operator(|work| {
+            Ok(Ok(set_disabled(work, Actor::Operator, scene.org, disabled)?.expect("it is there")))
+        });
+        let answer = scene.asks(key.secret.expose(), &elsewhere).await;
+        assert_eq!(answer.json(), json!({ "active": false }));
+        let story = scene.app.story_of(&answer).await;
+        let last = story.checks.as_array().and_then(|checks| checks.last().cloned()).expect("a check");
+        assert_eq!(story.error_code.as_deref(), Some(code));
+        assert_eq!((&last["check"], &last["outcome"]), (&json!(step), &json!("refused")));
+    }
+}

@@ -8,6 +8,7 @@ use grantor::platform::entropy::Entropy;
 use reqwest::header::HeaderValue;
 use serde_json::json;
 
+use crate::management::Voice;
 use crate::support::{ADA, Answer, App, claims_of, header_of, signing, verifies};
 
 const NAMES: [&str; 8] = ["sub", "client", "account", "plan", "scope", "credential", "kind", "jwt"];
@@ -140,9 +141,19 @@ async fn whoever_held_it_is_told_that_it_has_expired() {
     let lifetime = Lifetime::Of(Duration::days(1));
     let wish = Wish { name: "ci".into(), scope: "orders:read".into(), lifetime, ..Wish::default() };
     let key = app.api_key_of(owner, &wish);
+    // And of one that has a successor, once their overlap is over.
+    let rotated = app.api_key_of(owner, &Wish { name: "old".into(), ..wish });
+    let next = app.post_api(&Voice(rotated.clone()), "/keys/self/rotate", json!({ "overlap": "15m" })).await;
+    next.is(201);
+    app.get_api(&Voice(rotated.clone()), "/keys/self").await.is(200);
     app.advance(Duration::days(2));
     let expired = r#"error="invalid_token", error_description="expired""#;
-    is_no(&app.may(&key, "GET", "/").await, 401, "invalid_token", expired);
+    for ended in [key, rotated] {
+        is_no(&app.may(&ended, "GET", "/").await, 401, "invalid_token", expired);
+        let managing = app.get_api(&Voice(ended), "/keys/self").await;
+        managing.is_problem(401, "invalid_token");
+        assert_eq!(managing.json()["detail"], "the bearer has expired");
+    }
 }
 
 /// Ten a minute, and the eleventh waits; nginx learns it in its own way.

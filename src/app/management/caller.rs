@@ -4,9 +4,8 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpMessage, HttpRequest, web};
 
 use crate::accounts::{Account, Accounts};
-use crate::credentials::rules::NotGood as NoGoodCredential;
 use crate::decision::calls::{Bearer, Calls};
-use crate::decision::{Active, BearerKind, NotGood};
+use crate::decision::{Active, BearerKind};
 use crate::kernel::{Caller, Denial, Fault, Outcome, PrincipalId, PrincipalKind};
 use crate::limits::guard::{Failed, Guard};
 use crate::oauth::OAuth;
@@ -28,11 +27,10 @@ pub(super) async fn recognise(request: &HttpRequest) -> Result<Caller, ProblemFa
     match oauth.calls.good(&presented, context.ip, &context).await? {
         Ok(bearer) => Ok(caller(&oauth, &accounts, &context, &bearer).await??),
         Err(reason) => {
-            let denial = denied(reason);
-            if let (Denial::BearerWrong, Some(network)) = (&denial, network) {
+            if let (true, Some(network)) = (reason.is_strange(), network) {
                 guard.failed(Failed::UnknownBearer, network, context.now);
             }
-            Err(denial.into())
+            Err(if reason.is_expired() { Denial::BearerExpired } else { Denial::BearerWrong }.into())
         }
     }
 }
@@ -40,17 +38,6 @@ pub(super) async fn recognise(request: &HttpRequest) -> Result<Caller, ProblemFa
 fn shared<T: 'static>(request: &HttpRequest) -> Result<web::Data<T>, Fault> {
     let found = request.app_data::<web::Data<T>>().cloned();
     found.ok_or_else(|| Fault::internal("what judges bearers was left out"))
-}
-
-/// That its time is over is told to whoever held it.
-fn denied(reason: NotGood) -> Denial {
-    match reason {
-        NotGood::Expired
-        | NotGood::Credential(NoGoodCredential::Expired | NoGoodCredential::RotatedAndOver) => {
-            Denial::BearerExpired
-        }
-        _ => Denial::BearerWrong,
-    }
 }
 
 /// The one bearer of a request. A cookie is none, nor is what stands in the address.

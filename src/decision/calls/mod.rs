@@ -13,6 +13,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::accounts::{self, Account};
+use crate::credentials::rules::judge_address;
 use crate::credentials::{Credential, CredentialKind, Credentials};
 use crate::decision::{Active, BearerKind, Bearers, NotGood};
 use crate::kernel::{Fault, PrincipalId, RequestPath, Scope, ServiceId, Standing};
@@ -114,12 +115,15 @@ impl Calls {
         match self.bearers.decide(presented, context.now).await? {
             Ok(active) => Ok(Ok(Bearer::Token(active))),
             Err(reason @ (NotGood::Malformed | NotGood::NotABearer)) => {
-                match self.credentials.judge(presented, ip, context).await? {
+                match self.credentials.judge(presented, context).await? {
                     None => Ok(Err(reason)),
                     Some(Err(reason)) => Ok(Err(NotGood::Credential(reason))),
                     Some(Ok(credential)) => {
                         let standing = self.standing(&credential).await?.may_act(context.now);
-                        Ok(standing.map(|()| Bearer::Credential(credential)).map_err(NotGood::Inactive))
+                        let judged = standing
+                            .map_err(NotGood::Inactive)
+                            .and_then(|()| judge_address(&credential, ip).map_err(NotGood::Credential));
+                        Ok(judged.map(|()| Bearer::Credential(credential)))
                     }
                 }
             }

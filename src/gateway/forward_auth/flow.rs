@@ -1,9 +1,8 @@
 //! The story of a call that a proxy asks about: is the bearer good, may it make the call, what is the upstream told?
 
-use crate::decision::NotGood;
 use crate::decision::calls::{Bearer, Call, Holder};
 use crate::gateway::forward_auth::refusal::Refusal;
-use crate::gateway::forward_auth::{ForwardAuth, phantom, rules};
+use crate::gateway::forward_auth::{ForwardAuth, phantom};
 use crate::kernel::{Fault, PlainSecret};
 use crate::limits::guard::Failed;
 use crate::limits::verdict::Verdict;
@@ -94,16 +93,16 @@ async fn good(
     {
         return Err(Refusal::MustWait(denial.retry_after().unwrap_or(1)));
     }
-    let reason: NotGood = match face.calls.good(presented.expose(), context.ip, context).await? {
+    let reason = match face.calls.good(presented.expose(), context.ip, context).await? {
         Ok(bearer) => return Ok(bearer),
         Err(reason) => reason,
     };
     log::debug!("a proxy asked about a bearer that is not good: {reason:?}");
     face.calls.log_stranger(context, call, reason).await?;
-    if let (true, Some(network)) = (rules::is_strange(reason), network) {
+    if let (true, Some(network)) = (reason.is_strange(), network) {
         face.guard.failed(Failed::UnknownBearer, network, context.now);
     }
-    Err(Refusal::NotGood { expired: rules::is_expired(reason) })
+    Err(Refusal::NotGood { expired: reason.is_expired() })
 }
 
 async fn jwt(
