@@ -69,7 +69,7 @@ impl Active {
     }
 }
 
-/// Why a bearer is not good. For the log; the wire never tells.
+/// Why a bearer is not good, or not to whoever asks. For the log; the wire never tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotGood {
     /// Not of our form, or its checksum is wrong.
@@ -90,6 +90,8 @@ pub enum NotGood {
     Inactive(Inactive),
     /// It is an API key or a personal token, and not good.
     Credential(credentials::rules::NotGood),
+    /// It is good, and none of the business of whoever asks.
+    NotTheirs,
 }
 
 impl NotGood {

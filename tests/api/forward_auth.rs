@@ -114,7 +114,10 @@ async fn every_no_is_in_the_request_log() {
     let two = asked("/7").bearer_auth(&key).header("x-api-key", "another");
     let beyond = app.asked("?service=orders&scope=people:read", "GET", "/7");
     let no_text = asked("/7").header("x-api-key", HeaderValue::from_bytes(b"\xff").expect("bytes"));
+    // Signing is off here.
+    let unsigned = app.asked("?service=orders&jwt=1", "GET", "/7").bearer_auth(&key);
     for (request, status, code, check) in [
+        (unsigned, 503, "temporarily_unavailable", "request"),
         (silent, 400, "misconfigured_proxy", "request"),
         (asked("/a/../b").bearer_auth(&key), 403, "ambiguous_request", "request"),
         (asked("/7"), 401, "missing_token", "bearer"),

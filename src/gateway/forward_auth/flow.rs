@@ -32,10 +32,10 @@ pub(super) async fn authorize(
     call: Call,
     wants_jwt: bool,
 ) -> Result<Allowed, Refusal> {
-    if wants_jwt && !face.keys.is_on() {
-        return Err(phantom::off().into());
-    }
     let call = Call { ip: context.ip, ..call };
+    if wants_jwt && !face.keys.is_on() {
+        return Err(unheard(face, context, call.told(), Step::Request, phantom::off().into()).await);
+    }
     let holder = match holder(face, context, &presented, &call).await {
         Err(refusal @ (Refusal::MustWait(_) | Refusal::Broken(_))) => {
             return Err(unheard(face, context, call.told(), Step::Known, refusal).await);
@@ -45,9 +45,6 @@ pub(super) async fn authorize(
     let decision = face.calls.decide(&holder, &call, context).await?;
     if let Err(refusal) = decision.verdict {
         return Err(Refusal::Call(refusal, decision.limits.map(Box::new)));
-    }
-    if let Bearer::Token(active) = &holder.bearer {
-        active.grant.into_iter().for_each(|grant| face.usage.note_call(grant, context.now));
     }
     let allowed = Allowed::new(holder, decision.limits);
     let jwt = if wants_jwt { Some(jwt(face, context, &call, &allowed).await?) } else { None };
@@ -63,7 +60,11 @@ pub(super) async fn unheard(
     refusal: Refusal,
 ) -> Refusal {
     let end = (step, refusal.status(), refusal.error());
-    match face.calls.log_unheard(context, call, end, refusal.detail()).await {
+    let why = match &refusal {
+        Refusal::Broken(fault) => fault.to_string(),
+        other => other.detail().to_owned(),
+    };
+    match face.calls.log_unheard(context, call, end, &why).await {
         Ok(()) => refusal,
         Err(fault) => fault.into(),
     }
