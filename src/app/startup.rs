@@ -108,6 +108,7 @@ impl Shared {
         let calls = Calls {
             bearers: bearers.clone(),
             credentials: credentials.clone(),
+            usage: Arc::clone(&usage),
             accounts: accounts.directory.clone(),
             limit_directory: LimitDirectory::new(ledger.clone(), &caches),
             limits: Arc::clone(&limits),
@@ -117,7 +118,6 @@ impl Shared {
         };
         let forward_auth = ForwardAuth {
             calls: calls.clone(),
-            usage: Arc::clone(&usage),
             guard: Arc::clone(&guard),
             keys: Arc::clone(&keys),
             issuer: settings.issuer.clone(),

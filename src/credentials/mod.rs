@@ -189,18 +189,18 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Judges a bearer that came from this address. `None`: it is no API key and no personal token.
+    /// Judges a bearer by itself. `None`: it is no API key and no personal token.
     ///
-    /// Whether its owner may act is not asked here; that it was used is for the caller to [note](Self::used).
+    /// Whether its owner may act is not asked here, nor [from where](rules::judge_address) it came; that it was used is
+    /// for the caller to [note](Self::used).
     pub async fn judge(
         &self,
         presented: &str,
-        ip: Option<IpAddr>,
         context: &Context,
     ) -> Result<Option<Result<Arc<Credential>, NotGood>>, Fault> {
         let Some(hash) = rules::hash_to_find(presented, &self.settings.key_tag) else { return Ok(None) };
         let Some(credential) = self.directory.find(hash).await? else { return Ok(None) };
-        let judged = rules::judge(&credential, context.now, ip);
+        let judged = rules::judge(&credential, context.now);
         if judged == Err(NotGood::RotatedAndOver) {
             self.reuses.tell(&self.ledger, context, &credential).await?;
         }

@@ -40,8 +40,8 @@ pub fn is_importable(text: &str, key_tag: &KeyTag) -> bool {
     IMPORTABLE.contains(&text.len()) && is_visible && !Bearer::is_meant(text, key_tag)
 }
 
-/// Decides whether a credential is good at this moment, from this address.
-pub fn judge(credential: &Credential, now: DateTime<Utc>, ip: Option<IpAddr>) -> Result<(), NotGood> {
+/// Decides whether a credential is good at this moment, from wherever it may come.
+pub fn judge(credential: &Credential, now: DateTime<Utc>) -> Result<(), NotGood> {
     if credential.revoked_at.is_some() {
         return Err(NotGood::Revoked);
     }
@@ -49,15 +49,15 @@ pub fn judge(credential: &Credential, now: DateTime<Utc>, ip: Option<IpAddr>) ->
         let has_successor = credential.rotated_at.is_some();
         return Err(if has_successor { NotGood::RotatedAndOver } else { NotGood::Expired });
     }
-    if may_come_from(credential, ip) { Ok(()) } else { Err(NotGood::WrongAddress) }
+    Ok(())
 }
 
-/// A caller whose address is not known is not one of those that were named. An IPv4 address is the same when it comes
-/// dressed as IPv6 (RFC 4291 §2.5.5.2).
-fn may_come_from(credential: &Credential, ip: Option<IpAddr>) -> bool {
+/// Decides whether a credential may come from this address. A caller whose address is not known is not one of those that
+/// were named. An IPv4 address is the same when it comes dressed as IPv6 (RFC 4291 §2.5.5.2).
+pub fn judge_address(credential: &Credential, ip: Option<IpAddr>) -> Result<(), NotGood> {
     let allowed = &credential.ip_allow;
     let is_named = |ip: IpAddr| allowed.iter().any(|network| network.contains(&ip.to_canonical()));
-    allowed.is_empty() || ip.is_some_and(is_named)
+    if allowed.is_empty() || ip.is_some_and(is_named) { Ok(()) } else { Err(NotGood::WrongAddress) }
 }
 
 /// Decides whether a credential may get a successor: one that is good still, and has none.
@@ -117,28 +117,28 @@ mod tests {
     fn it_is_good_until_the_moment_of_its_end() {
         let ending = |end| Credential { expires_at: Some(end), ..credential() };
         let moment = Duration::microseconds(1);
-        assert_eq!(judge(&credential(), NOW, None), Ok(()));
-        assert_eq!(judge(&ending(NOW + moment), NOW, None), Ok(()));
-        assert_eq!(judge(&ending(NOW), NOW, None), Err(NotGood::Expired));
+        assert_eq!(judge(&credential(), NOW), Ok(()));
+        assert_eq!(judge(&ending(NOW + moment), NOW), Ok(()));
+        assert_eq!(judge(&ending(NOW), NOW), Err(NotGood::Expired));
         let rotated = |end| Credential { rotated_at: Some(NOW), ..ending(end) };
-        assert_eq!(judge(&rotated(NOW + moment), NOW, None), Ok(()));
-        assert_eq!(judge(&rotated(NOW), NOW, None), Err(NotGood::RotatedAndOver));
+        assert_eq!(judge(&rotated(NOW + moment), NOW), Ok(()));
+        assert_eq!(judge(&rotated(NOW), NOW), Err(NotGood::RotatedAndOver));
         let revoked = Credential { revoked_at: Some(NOW), ..rotated(NOW) };
-        assert_eq!(judge(&revoked, NOW, None), Err(NotGood::Revoked));
+        assert_eq!(judge(&revoked, NOW), Err(NotGood::Revoked));
     }
 
     #[test]
     fn b08_it_comes_from_where_it_may() {
         let ip_allow = ["192.0.2.0/24", "2001:db8::/32"].map(|network| network.parse().unwrap()).into();
         let credential = Credential { ip_allow, ..credential() };
-        let from = |ip: &str| judge(&credential, NOW, Some(ip.parse().unwrap()));
+        let from = |ip: &str| judge_address(&credential, Some(ip.parse().unwrap()));
         for good in ["192.0.2.0", "192.0.2.255", "::ffff:192.0.2.7", "2001:db8:1::1"] {
             assert_eq!(from(good), Ok(()), "{good}");
         }
         for bad in ["192.0.3.0", "::ffff:192.0.3.1", "::192.0.2.7", "2001:db9::1", "::1"] {
             assert_eq!(from(bad), Err(NotGood::WrongAddress), "{bad}");
         }
-        assert_eq!(judge(&credential, NOW, None), Err(NotGood::WrongAddress));
+        assert_eq!(judge_address(&credential, None), Err(NotGood::WrongAddress));
     }
 
     #[test]

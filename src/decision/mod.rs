@@ -69,7 +69,7 @@ impl Active {
     }
 }
 
-/// Why a bearer is not good. For the log; the wire never tells.
+/// Why a bearer is not good, or not to whoever asks. For the log; the wire never tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotGood {
     /// Not of our form, or its checksum is wrong.
@@ -90,6 +90,22 @@ pub enum NotGood {
     Inactive(Inactive),
     /// It is an API key or a personal token, and not good.
     Credential(credentials::rules::NotGood),
+    /// It is good, and none of the business of whoever asks.
+    NotTheirs,
+}
+
+impl NotGood {
+    /// Whether nobody ever issued it: then it may be a guess. Whoever sends one that has ended has it from somewhere.
+    pub fn is_strange(self) -> bool {
+        matches!(self, Self::Malformed | Self::NotABearer | Self::Unknown)
+    }
+
+    /// Whether it was good until its time was over, which whoever holds it may know: that of a key, or of the overlap
+    /// with its successor.
+    pub fn is_expired(self) -> bool {
+        use credentials::rules::NotGood as OfCredential;
+        matches!(self, Self::Expired | Self::Credential(OfCredential::Expired | OfCredential::RotatedAndOver))
+    }
 }
 
 /// Who judges bearers, and where it learns of them.

@@ -18,8 +18,8 @@ pub(super) struct Sampling {
 }
 
 impl Sampling {
-    /// These shares of the calls that took something from the limits, and of those that took nothing, such as plain
-    /// introspection.
+    /// These shares of the calls that took something from the limits, and of those that took nothing, such as a
+    /// question without `consume`.
     pub(super) fn new(calls: u32, questions: u32) -> Self {
         Self { calls, questions, strangers: (0, 0) }
     }

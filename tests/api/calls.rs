@@ -20,7 +20,7 @@ use grantor::services::routes::registration::{NewRoute, add};
 use grantor::traffic::store::Logged;
 use serde_json::{Value, json};
 
-use crate::support::{ADA, Answer, App, TestClient, all_at_once, count, eventually, told};
+use crate::support::{ADA, Answer, App, BOB, TestClient, all_at_once, count, eventually, told};
 
 /// An organization with a key for the service `orders`, and the API that asks.
 struct Scene {
@@ -388,4 +388,62 @@ async fn a_call_is_explained_by_its_request_id() {
     let stranger = scene.app.story_of(&stranger).await;
     assert_eq!((stranger.decision.as_str(), stranger.error_code.as_deref()), ("deny", Some("malformed")));
     assert_eq!(checks(&stranger), ["bearer refused"]);
+
+    // What is good and none of the business of whoever asks: in nobody's name, so that neither they nor its holder learn
+    // of each other by it.
+    let theirs = key(&scene.app, BOB.id(), CredentialKind::PersonalToken, &wish());
+    let web = scene.app.web_client();
+    let token = web.tokens_of_ada(&scene.app, "people:read").await.text("access_token");
+    scene.app.promote_ada();
+    let [admin, holder] = [ADA, BOB].map(|person| scene.app.voice_of(person, "usage:read"));
+    let asker = scene.app.key_of(scene.api.principal, "usage:read");
+    for bearer in [theirs.secret.expose(), &token] {
+        let answer = scene.asks(bearer, &TAKE).await;
+        assert_eq!(answer.json(), json!({ "active": false }));
+        let story = scene.app.story_of(&answer).await;
+        assert_eq!((story.decision.as_str(), story.error_code.as_deref()), ("deny", Some("not_theirs")));
+        assert_eq!(checks(&story), [&passed[..5], &["grant refused".to_owned()]].concat());
+        let whose =
+            [story.account_id, story.principal_id, story.credential_id, story.token_id, story.client_id];
+        assert_eq!(whose, [None; 5]);
+        let path = format!("/requests/{}", answer.header("x-request-id"));
+        scene.app.get_api(&admin, &path).await.is(200);
+        for voice in [&holder, &asker] {
+            let seen = scene.app.get_api(voice, &path).await;
+            assert!(matches!(seen.status, 403 | 404), "{}", seen.body);
+        }
+    }
+
+    // And that nobody could know.
+    let mut holder = connect(&scene.app.settings.database.url).expect("a connection");
+    holder.batch_execute("BEGIN; LOCK TABLE credentials IN ACCESS EXCLUSIVE MODE").expect("a lock");
+    let answer = scene.asks("premium-api-key-12345", &TAKE).await;
+    holder.batch_execute("ROLLBACK").expect("the end");
+    answer.is_error(503, "temporarily_unavailable");
+    let story = scene.app.story_of(&answer).await;
+    let end = (story.decision.as_str(), story.status_code, story.error_code.as_deref());
+    assert_eq!(end, ("error", 503, Some("temporarily_unavailable")));
+    assert_eq!((checks(&story), story.account_id), (vec!["known refused".to_owned()], None));
+}
+
+/// In the order in which it is asked: whether its owner may act, and then where it came from.
+#[tokio::test]
+async fn a_key_of_whoever_may_not_act_is_refused_for_that_wherever_it_comes_from() {
+    let scene = Scene::set().await;
+    let confined = Wish { ip_allow: vec!["192.0.2.0/24".into()], ..wish() };
+    let key = key(&scene.app, scene.org, CredentialKind::ApiKey, &confined);
+    let elsewhere = [&TAKE[..], &[("ip", "192.0.3.9")]].concat();
+    for (disabled, code, step) in
+        [(false, "wrong_address", "address"), (true, "account_disabled", "standing")]
+    {
+        scene.app.operator(|work| {
+            Ok(Ok(set_disabled(work, Actor::Operator, scene.org, disabled)?.expect("it is there")))
+        });
+        let answer = scene.asks(key.secret.expose(), &elsewhere).await;
+        assert_eq!(answer.json(), json!({ "active": false }));
+        let story = scene.app.story_of(&answer).await;
+        let last = story.checks.read::<Vec<Value>>().pop().expect("a check");
+        assert_eq!(story.error_code.as_deref(), Some(code));
+        assert_eq!((&last["check"], &last["outcome"]), (&json!(step), &json!("refused")));
+    }
 }

@@ -155,6 +155,17 @@ async fn nothing_else_answers_across_origins() {
         let get = Answer::to(app.request("GET", path).header("origin", OWN)).await;
         assert_eq!(allowed(&get), nobody(), "{path}");
     }
+    // What is asked with a bearer is not asked by scripts: a preflight is no question there, and gets no yes.
+    let bearer = app.key_of(client.principal, "orders:read").0;
+    for path in ["/api/v1/me", "/api/v1/leaks", "/authz?service=orders", "/authz/envoy/orders"] {
+        let answer = preflight(&app, path, Some(OWN)).await;
+        assert!(answer.status >= 400, "{path}: {}", answer.status);
+        assert_eq!(allowed(&answer), nobody(), "{path}");
+        for method in ["GET", "POST"] {
+            let asked = app.request(method, path).header("origin", OWN).bearer_auth(&bearer);
+            assert_eq!(allowed(&Answer::to(asked).await), nobody(), "{method} {path}");
+        }
+    }
     let form = [("token", "x"), ("client_id", client.id.as_str())];
     let answer = post_from(&app, OWN, "/oauth/introspect", &form).await;
     assert_eq!((answer.status, allowed(&answer)), (403, nobody()));

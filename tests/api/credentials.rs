@@ -11,7 +11,7 @@ use grantor::credentials::expiring::tell_expiring;
 use grantor::credentials::lifetime::{Lifetime, Overlap};
 use grantor::credentials::making::{Imported, Made, Maker, Successor, create, import, rotate};
 use grantor::credentials::revoking::{leaked, revoke};
-use grantor::credentials::rules::NotGood;
+use grantor::credentials::rules::{NotGood, judge_address};
 use grantor::credentials::usage::Use;
 use grantor::credentials::wish::Wish;
 use grantor::credentials::{Credential, CredentialKind, store};
@@ -71,7 +71,8 @@ impl App {
     ) -> Option<Result<Arc<Credential>, NotGood>> {
         let ip: Option<IpAddr> = ip.map(|ip| ip.parse().expect("an address"));
         let context = Context::operator(self.clock.now());
-        self.credentials().judge(presented, ip, &context).await.expect("a database")
+        let judged = self.credentials().judge(presented, &context).await.expect("a database");
+        judged.map(|judged| judged.and_then(|key| judge_address(&key, ip).map(|()| key)))
     }
 
     async fn judge(&self, made: &Made) -> Result<Arc<Credential>, NotGood> {

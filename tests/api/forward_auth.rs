@@ -8,6 +8,7 @@ use grantor::platform::entropy::Entropy;
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 
+use crate::management::Voice;
 use crate::support::{ADA, Answer, App, claims_of, header_of, signing, verifies};
 
 const NAMES: [&str; 8] = ["sub", "client", "account", "plan", "scope", "credential", "kind", "jwt"];
@@ -134,7 +135,10 @@ async fn every_no_is_in_the_request_log() {
     let two = asked("/7").bearer_auth(&key).header("x-api-key", "another");
     let beyond = app.asked("?service=orders&scope=people:read", "GET", "/7");
     let no_text = asked("/7").header("x-api-key", HeaderValue::from_bytes(b"\xff").expect("bytes"));
+    // Signing is off here.
+    let unsigned = app.asked("?service=orders&jwt=1", "GET", "/7").bearer_auth(&key);
     for (request, status, code, check) in [
+        (unsigned, 503, "temporarily_unavailable", "request"),
         (silent, 400, "misconfigured_proxy", "request"),
         (asked("/a/../b").bearer_auth(&key), 403, "ambiguous_request", "request"),
         (asked("/7"), 401, "missing_token", "bearer"),
@@ -161,9 +165,19 @@ async fn whoever_held_it_is_told_that_it_has_expired() {
     let lifetime = Lifetime::Of(Duration::days(1));
     let wish = Wish { name: "ci".into(), scope: "orders:read".into(), lifetime, ..Wish::default() };
     let key = app.api_key_of(owner, &wish);
+    // And of one that has a successor, once their overlap is over.
+    let rotated = app.api_key_of(owner, &Wish { name: "old".into(), ..wish });
+    let next = app.post_api(&Voice(rotated.clone()), "/keys/self/rotate", json!({ "overlap": "15m" })).await;
+    next.is(201);
+    app.get_api(&Voice(rotated.clone()), "/keys/self").await.is(200);
     app.advance(Duration::days(2));
     let expired = r#"error="invalid_token", error_description="expired""#;
-    is_no(&app.may(&key, "GET", "/").await, 401, "invalid_token", expired);
+    for ended in [key, rotated] {
+        is_no(&app.may(&ended, "GET", "/").await, 401, "invalid_token", expired);
+        let managing = app.get_api(&Voice(ended), "/keys/self").await;
+        managing.is_problem(401, "invalid_token");
+        assert_eq!(managing.json()["detail"], "the bearer has expired");
+    }
 }
 
 /// Ten a minute, and the eleventh waits; nginx learns it in its own way.

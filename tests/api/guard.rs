@@ -1,8 +1,13 @@
 //! The network guard: strangers who fail too often wait, and nobody else does.
 
 use chrono::Duration;
-use grantor::kernel::DatedTag;
+use grantor::accounts::store::set_disabled;
+use grantor::audit::Actor;
+use grantor::credentials::lifetime::Lifetime;
+use grantor::credentials::wish::Wish;
+use grantor::kernel::{DatedTag, KeyTag};
 use grantor::platform::entropy::Entropy;
+use grantor::services::access::let_call;
 use reqwest::header::HeaderValue;
 
 use crate::support::{Answer, App, MACHINE_ENDPOINTS, TestClient};
@@ -276,4 +281,39 @@ async fn strangers_have_only_so_many_and_so_long_requests_kept() {
     elsewhere.ip = NEIGHBOUR.into();
     let page = elsewhere.get_once(&client.authorize_path(&[])).await;
     assert!(page.location().starts_with("/login?"), "{}", page.body);
+}
+
+/// A guess is what nobody issued. Whoever sends what was taken back or has ended has it from somewhere, such as a job that
+/// nobody looks after, and does not shut its network out.
+#[tokio::test]
+async fn what_was_issued_once_is_no_guess_at_the_api_and_at_forward_auth() {
+    let app = lenient_to(2).await;
+    let (org, shut) = (app.org("Acme", None), app.org("Shut", None));
+    app.operator(|work| let_call(work, Actor::Operator, "orders", org));
+    let [good, revoked] = [org, org].map(|org| app.key_of(org, "orders:read").0);
+    let disabled = app.key_of(shut, "orders:read").0;
+    let lifetime = Lifetime::Of(Duration::hours(1));
+    let short = Wish { name: "short".into(), scope: "orders:read".into(), lifetime, ..Wish::default() };
+    let expired = app.api_key_of(org, &short);
+    app.post_from(NEIGHBOUR, "/oauth/revoke", &[("token", &revoked)], None).await.is_ok();
+    assert!(app.operator(|work| Ok(Ok(set_disabled(work, shut, true)?))));
+    app.clock.advance(Duration::hours(1));
+    let managing =
+        async |bearer: &str| Answer::to(app.request("GET", "/api/v1/me").bearer_auth(bearer)).await.status;
+    let calling = async |bearer: &str| {
+        let asked = app.request("GET", "/authz?service=orders").bearer_auth(bearer);
+        let asked = asked.header("x-original-method", "GET").header("x-original-uri", "/7");
+        Answer::to(asked).await.status
+    };
+    for _ in 0..3 {
+        for ended in [&revoked, &disabled, &expired] {
+            assert_eq!((managing(ended).await, calling(ended).await), (401, 401));
+        }
+    }
+    assert_eq!((managing(&good).await, calling(&good).await), (200, 200));
+
+    // Those that nobody issued count together.
+    let strange = || Entropy.api_key(&KeyTag::default());
+    assert_eq!((managing(strange().expose()).await, calling(strange().expose()).await), (401, 401));
+    assert_eq!((managing(&good).await, calling(&good).await), (429, 429));
 }

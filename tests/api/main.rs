@@ -80,4 +80,5 @@ mod startup_errors;
 mod token_endpoint;
 mod traffic;
 mod trail_api;
+mod used;
 mod users_api;

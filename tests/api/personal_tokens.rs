@@ -35,7 +35,7 @@ fn shown(page: &Page) -> String {
 
 async fn judge(app: &App, token: &str) -> Option<Result<Credential, NotGood>> {
     let context = Context::operator(app.clock.now());
-    let judged = app.credentials().judge(token, None, &context).await.expect("a database");
+    let judged = app.credentials().judge(token, &context).await.expect("a database");
     judged.map(|judged| judged.map(|credential| Credential::clone(&credential)))
 }
 

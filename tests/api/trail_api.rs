@@ -13,6 +13,7 @@ use grantor::kernel::{CredentialId, PrincipalId, RequestId, ServiceId};
 use grantor::platform::context::Context;
 use grantor::platform::db;
 use grantor::platform::entropy::Entropy;
+use grantor::services::access::let_call;
 use grantor::traffic::{LimitState, Step, Story};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -266,34 +267,52 @@ async fn usage_is_what_the_command_tells_by_page_and_by_what_it_is_told_apart() 
     assert_eq!(pages(&app, &admin, "/usage?grain=day", 5).await, [] as [Value; 0]);
 }
 
-/// What asks whether a token is good is no call, and counts all the same: for who asked.
+/// What asks whether a bearer is good is no call, whatever the bearer is: no limit is looked at, nothing is logged, and it
+/// counts all the same, for who asked.
 #[tokio::test]
 async fn a_plain_introspection_counts_for_who_asked_and_as_no_call() {
-    let app = App::start().await;
+    let app = App::with(|settings| {
+        settings.traffic.questions_percent = 100;
+        // Nobody is there: whoever looks at a limit cannot know.
+        settings.limits.store = "redis".into();
+        settings.redis.url = "redis://127.0.0.1:1".into();
+    })
+    .await;
+    execute(&app.db, "UPDATE limits SET on_error = 'closed'").expect("limits that are closed");
     let (admin, bob) = readers(&app);
-    let (client, server) = (app.web_client(), app.resource_server());
-    let token = client.tokens_of_ada(&app, "orders:read").await.text("access_token");
-    for token in [token.as_str(), token.as_str(), "no-such-token"] {
-        app.introspect(&server, token).await;
+    let (client, server, org) = (app.web_client(), app.resource_server(), app.org("Acme", None));
+    for principal in [org, ADA.id()] {
+        app.operator(|work| let_call(work, Actor::Operator, "orders", principal));
     }
+    let token = client.tokens_of_ada(&app, "orders:read").await.text("access_token");
+    let (Voice(key), Voice(personal)) = (app.key_of(org, "orders:read"), app.voice_of(ADA, "orders:read"));
+    for bearer in [&token, &key, &personal] {
+        let told = app.introspect(&server, bearer).await;
+        assert_eq!((&told["active"], &told["aud"]), (&json!(true), &json!(["https://orders.test"])));
+        for of_a_call in ["authorized", "allowed_services", "rate_limit"] {
+            assert!(told.get(of_a_call).is_none(), "{told}");
+        }
+    }
+    assert_eq!(app.introspect(&server, "no-such-token").await, json!({ "active": false }));
     app.clock.advance(TimeDelta::minutes(1));
     app.introspect(&server, &token).await;
-    let with_a_question = [("token", token.as_str()), ("service", "orders")];
-    app.machine("/oauth/introspect", &server, &with_a_question).await.is_ok();
+    for bearer in [&token, &key] {
+        let with_a_question = [("token", bearer.as_str()), ("service", "orders")];
+        assert_eq!(app.machine("/oauth/introspect", &server, &with_a_question).await.status, 503);
+    }
     let sum = async |voice: &Voice| {
         let used = pages(&app, voice, "/usage?by=account&grain=minute&until=2026-11-21T13:00:00Z", 200).await;
         let of = |row: &Value| (row["id"].clone(), row["requests"].as_i64(), row["introspections"].as_i64());
         used.iter().map(of).filter(|row| row.2 > Some(0)).collect::<Vec<_>>()
     };
     let account = json!(server.principal);
-    let expected = [(account.clone(), Some(0), Some(3)), (account, Some(0), Some(1))];
+    let expected = [(account.clone(), Some(0), Some(4)), (account, Some(0), Some(1))];
     eventually("counted", async || sum(&admin).await == expected).await;
     assert_eq!(sum(&bob).await, []);
-    assert_eq!(count(&app.db, "usage_rollups WHERE grain = 'day' AND introspections = 4"), 1);
-    eventually("logged", async || {
-        count(&app.db, "usage_days WHERE requests = 1 AND introspections = 0") == 1
-    })
-    .await;
+    assert_eq!(count(&app.db, "usage_rollups WHERE grain = 'day' AND introspections = 5"), 1);
+    eventually("logged", async || count(&app.db, "request_log") == 2).await;
+    assert_eq!(count(&app.db, "request_log WHERE status_code = 503"), 2);
+    assert_eq!(count(&app.db, "usage_days WHERE requests = 1 AND introspections = 0"), 2);
 }
 
 // ---- what is refused ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError};
 
-use crate::app::management::caller::recognise;
+use crate::app::management::caller::{recognise, used};
 use crate::app::management::once;
 use crate::app::management::sight::sight;
 use crate::kernel::{Denial, PrincipalId};
@@ -36,7 +36,7 @@ async fn check(endpoint: &Endpoint, request: &ServiceRequest) -> Result<Option<P
         Needs::Bearer => None,
         Needs::Scope(scope) => Some(scope),
     };
-    let caller = recognise(request.request()).await?;
+    let (caller, bearer) = recognise(request.request()).await?;
     if let Some(scope) = scope.filter(|scope| !caller.has_scope(scope)) {
         return Err(Denial::ScopeMissing(scope).into());
     }
@@ -44,6 +44,7 @@ async fn check(endpoint: &Endpoint, request: &ServiceRequest) -> Result<Option<P
         let sight = sight(request.request(), caller.clone(), sees).await??;
         request.extensions_mut().insert(sight);
     }
+    used(request.request(), &bearer)?;
     let principal = caller.principal;
     request.extensions_mut().insert(caller);
     Ok(Some(principal))

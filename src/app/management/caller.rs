@@ -4,9 +4,8 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpMessage, HttpRequest, web};
 
 use crate::accounts::{Account, Accounts};
-use crate::credentials::rules::NotGood as NoGoodCredential;
 use crate::decision::calls::{Bearer, Calls};
-use crate::decision::{Active, BearerKind, NotGood};
+use crate::decision::{Active, BearerKind};
 use crate::kernel::{Caller, Denial, Fault, Outcome, PrincipalId, PrincipalKind};
 use crate::limits::guard::{Failed, Guard};
 use crate::oauth::OAuth;
@@ -14,43 +13,42 @@ use crate::platform::client_ip::Network;
 use crate::platform::context::Context;
 use crate::platform::problem::ProblemFace;
 
-/// Who made this request.
-pub(super) async fn recognise(request: &HttpRequest) -> Result<Caller, ProblemFace> {
+/// Who made this request, and what they presented.
+pub(super) async fn recognise(request: &HttpRequest) -> Result<(Caller, Bearer), ProblemFace> {
     let (oauth, accounts) = (shared::<OAuth>(request)?, shared::<Accounts>(request)?);
     let guard = shared::<Guard>(request)?;
-    let context = request.extensions().get::<Context>().cloned();
-    let context = context.ok_or_else(|| Fault::internal("the door was left out"))?;
+    let context = context(request)?;
     let presented = presented(request)?;
     let network = context.ip.map(Network::of);
     if let Some(network) = network {
         guard.check(Failed::UnknownBearer, network, context.now)?;
     }
     match oauth.calls.good(&presented, context.ip, &context).await? {
-        Ok(bearer) => Ok(caller(&oauth, &accounts, &context, &bearer).await??),
+        Ok(bearer) => Ok((caller(&oauth, &accounts, &bearer).await??, bearer)),
         Err(reason) => {
-            let denial = denied(reason);
-            if let (Denial::BearerWrong, Some(network)) = (&denial, network) {
+            if let (true, Some(network)) = (reason.is_strange(), network) {
                 guard.failed(Failed::UnknownBearer, network, context.now);
             }
-            Err(denial.into())
+            Err(if reason.is_expired() { Denial::BearerExpired } else { Denial::BearerWrong }.into())
         }
     }
+}
+
+/// Notes that they were let through with it.
+pub(super) fn used(request: &HttpRequest, bearer: &Bearer) -> Result<(), Fault> {
+    let (oauth, context) = (shared::<OAuth>(request)?, context(request)?);
+    oauth.calls.used(bearer, context.ip, &context);
+    Ok(())
+}
+
+fn context(request: &HttpRequest) -> Result<Context, Fault> {
+    let context = request.extensions().get::<Context>().cloned();
+    context.ok_or_else(|| Fault::internal("the door was left out"))
 }
 
 fn shared<T: 'static>(request: &HttpRequest) -> Result<web::Data<T>, Fault> {
     let found = request.app_data::<web::Data<T>>().cloned();
     found.ok_or_else(|| Fault::internal("what judges bearers was left out"))
-}
-
-/// That its time is over is told to whoever held it.
-fn denied(reason: NotGood) -> Denial {
-    match reason {
-        NotGood::Expired
-        | NotGood::Credential(NoGoodCredential::Expired | NoGoodCredential::RotatedAndOver) => {
-            Denial::BearerExpired
-        }
-        _ => Denial::BearerWrong,
-    }
 }
 
 /// The one bearer of a request. A cookie is none, nor is what stands in the address.
@@ -80,12 +78,9 @@ fn bearer_of(authorization: &str) -> Result<String, Denial> {
 /// For whom a good bearer speaks. A key or personal token speaks for its owner. A token speaks here only if it was issued
 /// for this server (RFC 9068 §4): those for an API are no business of ours, and whoever got one must not become somebody
 /// here.
-async fn caller(oauth: &OAuth, accounts: &Accounts, context: &Context, bearer: &Bearer) -> Outcome<Caller> {
+async fn caller(oauth: &OAuth, accounts: &Accounts, bearer: &Bearer) -> Outcome<Caller> {
     let (principal, scope, credential) = match bearer {
-        Bearer::Credential(credential) => {
-            oauth.calls.credentials.used(credential, context.ip, context.now);
-            (credential.owner, &credential.scope, Some(credential.id))
-        }
+        Bearer::Credential(credential) => (credential.owner, &credential.scope, Some(credential.id)),
         Bearer::Token(token) if is_for_us(oauth, token) => {
             (token.user.unwrap_or(token.client.principal), &token.scope, None)
         }

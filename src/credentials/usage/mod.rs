@@ -1,4 +1,4 @@
-//! When and from where a credential was last used, and how often.
+//! When and from where a credential was last used, and how often. What a use is, `decision::calls` says.
 //!
 //! Noted in memory and written every few seconds, so that one key at full rate locks no row. The count is a report and
 //! no account: what a dying process had noted is lost, and what was written without our learning of it counts twice.

@@ -13,8 +13,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::accounts::{self, Account};
+use crate::credentials::rules::judge_address;
 use crate::credentials::{Credential, CredentialKind, Credentials};
 use crate::decision::{Active, BearerKind, Bearers, NotGood};
+use crate::grants::usage::Usage;
 use crate::kernel::{Fault, PrincipalId, RequestPath, Scope, ServiceId, Standing};
 use crate::limits::owner::{Caller, Target};
 use crate::limits::verdict::Verdict;
@@ -33,6 +35,8 @@ pub struct Calls {
     pub bearers: Bearers,
     /// Who judges API keys and personal tokens.
     pub credentials: Credentials,
+    /// Where it is noted that what a person allowed was used.
+    pub usage: Arc<Usage>,
     /// Who knows whose account it is.
     pub accounts: accounts::Directory,
     /// Who knows the limits.
@@ -114,12 +118,15 @@ impl Calls {
         match self.bearers.decide(presented, context.now).await? {
             Ok(active) => Ok(Ok(Bearer::Token(active))),
             Err(reason @ (NotGood::Malformed | NotGood::NotABearer)) => {
-                match self.credentials.judge(presented, ip, context).await? {
+                match self.credentials.judge(presented, context).await? {
                     None => Ok(Err(reason)),
                     Some(Err(reason)) => Ok(Err(NotGood::Credential(reason))),
                     Some(Ok(credential)) => {
                         let standing = self.standing(&credential).await?.may_act(context.now);
-                        Ok(standing.map(|()| Bearer::Credential(credential)).map_err(NotGood::Inactive))
+                        let judged = standing
+                            .map_err(NotGood::Inactive)
+                            .and_then(|()| judge_address(&credential, ip).map_err(NotGood::Credential));
+                        Ok(judged.map(|()| Bearer::Credential(credential)))
                     }
                 }
             }
@@ -151,11 +158,35 @@ impl Calls {
         Ok(Holder { account: self.accounts.of(principal).await?, bearer, principal })
     }
 
-    /// Decides whether a call may go ahead; if so, and it is about to be made, it counts. Either way it is logged.
+    /// Notes that a good bearer, which came from there, was let through in its own right: by a plain introspection that
+    /// says it is active, a question about a call that is allowed, forward-auth, the management API. That is what *used*
+    /// means, of every kind of bearer; what is refused is no use.
+    pub fn used(&self, bearer: &Bearer, ip: Option<IpAddr>, context: &Context) {
+        match bearer {
+            Bearer::Token(active) => self.used_token(active, context),
+            Bearer::Credential(credential) => self.credentials.used(credential, ip, context.now),
+        }
+    }
+
+    /// The same of a token, by which what a person allowed was used. A refresh token opens nothing but its own exchange:
+    /// that is its use, and asking about it is none.
+    pub fn used_token(&self, active: &Active, context: &Context) {
+        if let (Some(grant), BearerKind::AccessToken) = (active.grant, active.kind) {
+            self.usage.note_call(grant, context.now);
+        }
+    }
+
+    /// Decides whether a call may go ahead; if so, its bearer was used, and if it is about to be made, it counts. Either
+    /// way it is logged.
     pub async fn decide(&self, holder: &Holder, call: &Call, context: &Context) -> Result<Decision, Fault> {
         let decided = self.judge(holder, call, context).await;
         match &decided {
-            Ok(decision) => self.log(context, holder, call, decision).await?,
+            Ok(decision) => {
+                self.log(context, holder, call, decision).await?;
+                if decision.verdict.is_ok() {
+                    self.used(&holder.bearer, call.ip, context);
+                }
+            }
             Err(fault) => self.log_broken(context, holder, call, fault).await?,
         }
         decided
@@ -184,11 +215,6 @@ impl Calls {
                 route: asked.need.as_ref().and_then(|need| need.route),
             };
             self.limit(holder, call.consume, target, &mut decision, context).await?;
-        }
-        if let (Bearer::Credential(credential), true, true) =
-            (&holder.bearer, call.consume, decision.verdict.is_ok())
-        {
-            self.credentials.used(credential, call.ip, context.now);
         }
         Ok(decision)
     }

@@ -73,7 +73,15 @@ impl Calls {
         self.traffic.record(story).await
     }
 
-    /// Has a call logged whose bearer was not good.
+    /// Has a call logged of whose bearer nothing could be known: in nobody's name.
+    pub async fn log_unknowable(&self, context: &Context, call: &Call, fault: &Fault) -> Result<(), Fault> {
+        let Some(mut story) = begun(context, call) else { return Ok(()) };
+        story.unknowable(Step::Known, "temporarily_unavailable", fault.to_string());
+        self.traffic.record(story).await
+    }
+
+    /// Has a call logged whose bearer was not good, or not to whoever asked: in nobody's name, so that neither they nor
+    /// its holder learn of each other by it.
     pub async fn log_stranger(&self, context: &Context, call: &Call, reason: NotGood) -> Result<(), Fault> {
         let Some(mut story) = begun(context, call) else { return Ok(()) };
         let (step, code, why) = refused_at(reason);
@@ -209,6 +217,9 @@ fn refused_at(reason: NotGood) -> (Step, &'static str, &'static str) {
         }
         NotGood::Credential(NotGoodKey::WrongAddress) => {
             (Step::Address, "wrong_address", "it may not come from this address")
+        }
+        NotGood::NotTheirs => {
+            (Step::Grant, "not_theirs", "it is good, and for no service that whoever asked stands for")
         }
     }
 }

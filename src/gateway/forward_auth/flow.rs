@@ -1,9 +1,8 @@
 //! The story of a call that a proxy asks about: is the bearer good, may it make the call, what is the upstream told?
 
-use crate::decision::NotGood;
 use crate::decision::calls::{Bearer, Call, Holder};
 use crate::gateway::forward_auth::refusal::Refusal;
-use crate::gateway::forward_auth::{ForwardAuth, phantom, rules};
+use crate::gateway::forward_auth::{ForwardAuth, phantom};
 use crate::kernel::{Fault, PlainSecret};
 use crate::limits::guard::Failed;
 use crate::limits::verdict::Verdict;
@@ -33,10 +32,10 @@ pub(super) async fn authorize(
     call: Call,
     wants_jwt: bool,
 ) -> Result<Allowed, Refusal> {
-    if wants_jwt && !face.keys.is_on() {
-        return Err(phantom::off().into());
-    }
     let call = Call { ip: context.ip, ..call };
+    if wants_jwt && !face.keys.is_on() {
+        return Err(unheard(face, context, call.told(), Step::Request, phantom::off().into()).await);
+    }
     let holder = match holder(face, context, &presented, &call).await {
         Err(refusal @ (Refusal::MustWait(_) | Refusal::Broken(_))) => {
             return Err(unheard(face, context, call.told(), Step::Known, refusal).await);
@@ -46,9 +45,6 @@ pub(super) async fn authorize(
     let decision = face.calls.decide(&holder, &call, context).await?;
     if let Err(refusal) = decision.verdict {
         return Err(Refusal::Call(refusal, decision.limits.map(Box::new)));
-    }
-    if let Bearer::Token(active) = &holder.bearer {
-        active.grant.into_iter().for_each(|grant| face.usage.note_call(grant, context.now));
     }
     let allowed = Allowed::new(holder, decision.limits);
     let jwt = if wants_jwt { Some(jwt(face, context, &call, &allowed).await?) } else { None };
@@ -64,7 +60,11 @@ pub(super) async fn unheard(
     refusal: Refusal,
 ) -> Refusal {
     let end = (step, refusal.status(), refusal.error());
-    match face.calls.log_unheard(context, call, end, refusal.detail().to_owned()).await {
+    let why = match &refusal {
+        Refusal::Broken(fault) => fault.to_string(),
+        other => other.detail().to_owned(),
+    };
+    match face.calls.log_unheard(context, call, end, why).await {
         Ok(()) => refusal,
         Err(fault) => fault.into(),
     }
@@ -94,16 +94,16 @@ async fn good(
     {
         return Err(Refusal::MustWait(denial.retry_after().unwrap_or(1)));
     }
-    let reason: NotGood = match face.calls.good(presented.expose(), context.ip, context).await? {
+    let reason = match face.calls.good(presented.expose(), context.ip, context).await? {
         Ok(bearer) => return Ok(bearer),
         Err(reason) => reason,
     };
     log::debug!("a proxy asked about a bearer that is not good: {reason:?}");
     face.calls.log_stranger(context, call, reason).await?;
-    if let (true, Some(network)) = (rules::is_strange(reason), network) {
+    if let (true, Some(network)) = (reason.is_strange(), network) {
         face.guard.failed(Failed::UnknownBearer, network, context.now);
     }
-    Err(Refusal::NotGood { expired: rules::is_expired(reason) })
+    Err(Refusal::NotGood { expired: reason.is_expired() })
 }
 
 async fn jwt(

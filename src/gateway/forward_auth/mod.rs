@@ -15,7 +15,6 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::decision::calls::Calls;
-use crate::grants::usage::Usage;
 use crate::limits::guard::Guard;
 use crate::signing::Keys;
 
@@ -23,8 +22,6 @@ use crate::signing::Keys;
 pub struct ForwardAuth {
     /// Who decides.
     pub calls: Calls,
-    /// Where it is noted that an app used what it was allowed.
-    pub usage: Arc<Usage>,
     /// Who fails too often.
     pub guard: Arc<Guard>,
     /// What signs what upstreams are told.

@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::decision::NotGood;
 use crate::decision::calls::Call;
 use crate::gateway::forward_auth::refusal::Refusal;
-use crate::kernel::{PlainSecret, RequestPath, Scope};
+use crate::kernel::{Denial, PlainSecret, RequestPath, Scope};
 use crate::platform::form::Params;
-use crate::{credentials, kernel::Denial};
 
 /// A call may not cost more than this.
 const MOST_COST: u64 = 1_000_000;
@@ -153,16 +151,6 @@ fn single<'a>(values: &Values<'a>) -> Result<Option<Cow<'a, str>>, Refusal> {
         [one] => Ok(Some(String::from_utf8_lossy(one))),
         _ => Err(Refusal::TwoBearers),
     }
-}
-
-/// Whether nobody ever issued it: then it may be a guess.
-pub(super) fn is_strange(reason: NotGood) -> bool {
-    matches!(reason, NotGood::Malformed | NotGood::NotABearer | NotGood::Unknown)
-}
-
-/// Whether it was good until its time was over: whoever holds it may know.
-pub(super) fn is_expired(reason: NotGood) -> bool {
-    matches!(reason, NotGood::Expired | NotGood::Credential(credentials::rules::NotGood::Expired))
 }
 
 #[cfg(test)]

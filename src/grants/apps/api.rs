@@ -28,7 +28,7 @@ const APP: Shape = &[
     Member::new(
         "calls",
         Form::Number,
-        "How many calls it made with that, as far as it was asked about them.",
+        "How often it was let through with that: by this API, by forward-auth, or by an introspection.",
     ),
 ];
 

@@ -1,5 +1,5 @@
-//! When an app last used what a person allowed it, and how many calls it made with that: noted in memory, and written
-//! every few seconds, one row a grant.
+//! When an app last used what a person allowed it, and how many calls it made with that (what a call is,
+//! `decision::calls` says): noted in memory, and written every few seconds, one row a grant.
 
 mod store;
 

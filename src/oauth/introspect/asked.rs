@@ -70,8 +70,8 @@ fn said(params: &Params) -> Result<Option<bool>, Denial> {
 
 /// What is answered of a bearer about which more was asked, or which is a key.
 #[derive(Serialize)]
-pub(super) struct Decided<'a> {
-    pub(super) active: bool,
+pub(super) struct Told<'a> {
+    active: bool,
     token_type: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     scope: String,
@@ -89,6 +89,13 @@ pub(super) struct Decided<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     credential: Option<Key<'a>>,
     account: Payer<'a>,
+    #[serde(flatten)]
+    decided: Option<Decided<'a>>,
+}
+
+/// What is answered of the call.
+#[derive(Serialize)]
+struct Decided<'a> {
     allowed_services: &'a [String],
     authorized: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,14 +144,19 @@ struct Standing<'a> {
     reset_in: u64,
 }
 
-impl<'a> Decided<'a> {
-    pub(super) fn of(
+impl<'a> Told<'a> {
+    /// Of a bearer about which a call was asked.
+    pub(super) fn of_call(
         holder: &'a Holder,
         decision: &'a Decision,
         issuer: &'a str,
         now: DateTime<Utc>,
     ) -> Self {
-        let refusal = decision.verdict.as_ref().err();
+        Self { decided: Some(Decided::of(decision, now)), ..Self::of(holder, &decision.audience, issuer) }
+    }
+
+    /// Of a bearer about which nothing more was asked; `audience` are the services of a key.
+    pub(super) fn of(holder: &'a Holder, audience: &'a [String], issuer: &'a str) -> Self {
         let common = Self {
             active: true,
             token_type: "Bearer",
@@ -162,12 +174,7 @@ impl<'a> Decided<'a> {
                 name: &holder.account.name,
                 plan: holder.account.plan.as_str(),
             },
-            allowed_services: &decision.allowed_services,
-            authorized: refusal.is_none(),
-            reason: refusal.map(|refusal| refusal.cause.as_str()),
-            required_scope: refusal.and_then(|refusal| refusal.scope.as_deref()),
-            retry_after: refusal.and_then(|refusal| refusal.retry_after_s),
-            rate_limit: decision.limits.as_ref().and_then(|verdict| RateLimit::of(verdict, now)),
+            decided: None,
         };
         match &holder.bearer {
             Bearer::Token(active) => Self {
@@ -182,12 +189,26 @@ impl<'a> Decided<'a> {
             },
             Bearer::Credential(credential) => Self {
                 token_type: credential.kind.as_str(),
-                aud: &decision.audience,
+                aud: audience,
                 iat: credential.created_at.timestamp(),
                 exp: credential.expires_at.map(|end| end.timestamp()),
                 credential: Some(Key::of(credential)),
                 ..common
             },
+        }
+    }
+}
+
+impl<'a> Decided<'a> {
+    fn of(decision: &'a Decision, now: DateTime<Utc>) -> Self {
+        let refusal = decision.verdict.as_ref().err();
+        Self {
+            allowed_services: &decision.allowed_services,
+            authorized: refusal.is_none(),
+            reason: refusal.map(|refusal| refusal.cause.as_str()),
+            required_scope: refusal.and_then(|refusal| refusal.scope.as_deref()),
+            retry_after: refusal.and_then(|refusal| refusal.retry_after_s),
+            rate_limit: decision.limits.as_ref().and_then(|verdict| RateLimit::of(verdict, now)),
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::decision::{Active, BearerKind, Subject};
 use crate::kernel::{PlainSecret, Scope, TokenId};
 use crate::oauth::OAuth;
-use crate::oauth::introspect::asked::{self, Decided};
+use crate::oauth::introspect::asked::{self, Told};
 use crate::oauth::introspect::flow::{self, Found};
 use crate::platform::context::Context;
 use crate::platform::faces::{OAuthFace, no_store};
@@ -30,9 +30,10 @@ pub async fn post(
     Ok(match found {
         None => response.json(Inactive { active: false }),
         Some(Found::Token(token)) => response.json(Answer::of(&token, &oauth.issuer)),
+        Some(Found::Key(key)) => response.json(Told::of(&key.holder, &key.audience, &oauth.issuer)),
         Some(Found::Decided(decided)) => {
             let (holder, decision) = *decided;
-            response.json(Decided::of(&holder, &decision, &oauth.issuer, context.now))
+            response.json(Told::of_call(&holder, &decision, &oauth.issuer, context.now))
         }
     })
 }

@@ -1,8 +1,7 @@
 //! Who may learn what about which token.
 
 use crate::clients::Client;
-use crate::credentials::Credential;
-use crate::decision::calls::Call;
+use crate::decision::calls::{Call, Holder};
 use crate::decision::{Active, BearerKind};
 use crate::kernel::Denial;
 use crate::services::{Catalogue, Service};
@@ -22,9 +21,9 @@ pub(super) fn concerns(caller: &Client, token: &Active) -> bool {
 }
 
 /// The same for a key: it is for the services that its holder may call.
-pub(super) fn concerns_credential(caller: &Client, credential: &Credential, services: &[&Service]) -> bool {
+pub(super) fn concerns_key(caller: &Client, holder: &Holder, services: &[&Service]) -> bool {
     let audience: Vec<String> = services.iter().map(|service| service.audience.clone()).collect();
-    credential.owner == caller.principal || caller.may_introspect_audience(&audience)
+    holder.principal == caller.principal || caller.may_introspect_audience(&audience)
 }
 
 /// A caller asks about the services it stands for: what it asks may count against somebody's limits.
