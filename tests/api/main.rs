@@ -75,6 +75,7 @@ mod revoked_credentials;
 mod self_api;
 mod services_api;
 mod sign_in;
+mod signed_introspection;
 mod signing;
 mod startup_errors;
 mod token_endpoint;
