@@ -29,6 +29,7 @@ mod cors;
 mod credentials;
 mod demo;
 mod doctor;
+mod docs_pages;
 mod documents;
 mod eligibility;
 mod examples;
