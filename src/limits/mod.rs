@@ -1,6 +1,7 @@
 //! How much is too much: the guard, before a body is read, and the limits of plans, people, keys and services.
 
 mod asked;
+mod blocks;
 mod circuit;
 mod decide;
 pub mod directory;
@@ -19,6 +20,7 @@ pub mod store;
 pub mod stores;
 pub mod verdict;
 
+pub use blocks::{Blocks, Shut};
 pub use decide::{Limits, Manner};
 pub use directory::LimitDirectory;
 pub use open::{LimitSettings, RedisSettings};

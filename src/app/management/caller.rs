@@ -30,7 +30,7 @@ pub(super) async fn recognise(request: &HttpRequest) -> Result<Caller, ProblemFa
         Err(reason) => {
             let denial = denied(reason);
             if let (Denial::BearerWrong, Some(network)) = (&denial, network) {
-                guard.failed(Failed::UnknownBearer, network, context.now);
+                guard.failed(Failed::UnknownBearer, network, &context);
             }
             Err(denial.into())
         }
