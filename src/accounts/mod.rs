@@ -102,7 +102,7 @@ impl Accounts {
     /// Counts a wrong password against the network that it came from.
     pub fn wrong_password(&self, context: &Context) {
         if let Some(ip) = context.ip {
-            self.guard.failed(Failed::SignIn, Network::of(ip), context.now);
+            self.guard.failed(Failed::SignIn, Network::of(ip), context);
         }
     }
 }

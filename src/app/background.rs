@@ -16,7 +16,7 @@ use crate::credentials::usage::Usage as CredentialUsage;
 use crate::decision::calls::Teller;
 use crate::grants::usage::Usage as GrantUsage;
 use crate::kernel::Fault;
-use crate::limits::Limits;
+use crate::limits::{Blocks, Limits};
 use crate::platform::clock::Clock;
 use crate::platform::db::Db;
 use crate::signing::Keys;
@@ -111,6 +111,8 @@ pub(super) enum Noted {
     Credentials(Arc<CredentialUsage>),
     /// How often it was asked whether a token is good.
     Introspections(Arc<Introspections>),
+    /// Who was shut out.
+    Blocks(Arc<Blocks>),
 }
 
 impl Noted {
@@ -119,6 +121,7 @@ impl Noted {
             Self::Grants(usage) => usage.flush(ledger, now).await,
             Self::Credentials(usage) => usage.flush(ledger, now).await,
             Self::Introspections(introspections) => introspections.flush(ledger, now).await,
+            Self::Blocks(blocks) => blocks.flush(ledger, now).await,
         }
     }
 }
@@ -145,6 +148,7 @@ impl Way {
                 Noted::Grants(_) => "which apps were used",
                 Noted::Credentials(_) => "which keys were used",
                 Noted::Introspections(_) => "how often bearers were asked about",
+                Noted::Blocks(_) => "who was shut out",
             };
             log::warn!("noting {what}: {fault}");
         }

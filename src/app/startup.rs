@@ -36,7 +36,7 @@ use crate::grants::access_tokens::AccessTokens;
 use crate::grants::usage::Usage;
 use crate::kernel::Fault;
 use crate::limits::guard::Guard;
-use crate::limits::{LimitDirectory, Limits, Penalties};
+use crate::limits::{Blocks, LimitDirectory, Limits, Penalties};
 use crate::oauth::OAuth;
 use crate::platform::cache::Caches;
 use crate::platform::clock::Clock;
@@ -60,6 +60,7 @@ struct Shared {
     forward_auth: web::Data<ForwardAuth>,
     usage: Arc<Usage>,
     introspections: Arc<Introspections>,
+    blocks: Arc<Blocks>,
     credentials: web::Data<Credentials>,
     limits: Arc<Limits>,
     teller: Teller,
@@ -75,7 +76,8 @@ struct Shared {
 impl Shared {
     fn new(settings: &Settings, db: Db, clock: Clock) -> Result<Self, Fault> {
         let ledger = Ledger::new(db.clone());
-        let guard = Arc::new(Guard::new(settings.guard.clone()));
+        let blocks = Arc::new(Blocks::default());
+        let guard = Arc::new(Guard::new(settings.guard.clone(), Arc::clone(&blocks)));
         let metrics = Arc::new(Metrics::default());
         logging::count_lost(&metrics);
         let caches = Caches::new(&settings.cache, Arc::clone(ledger.invalidation()), &metrics);
@@ -113,6 +115,7 @@ impl Shared {
             limit_directory: LimitDirectory::new(ledger.clone(), &caches),
             limits: Arc::clone(&limits),
             penalties: Arc::new(Penalties::open(&settings.limits)),
+            blocks: Arc::clone(&blocks),
             warnings,
             traffic: traffic.clone(),
         };
@@ -152,6 +155,7 @@ impl Shared {
             forward_auth: web::Data::new(forward_auth),
             usage,
             introspections,
+            blocks,
             credentials: web::Data::new(credentials),
             limits,
             teller,
@@ -258,6 +262,7 @@ pub async fn start(settings: &Settings, db: Db, clock: Clock, signals: bool) -> 
         Noted::Grants(shared.usage),
         Noted::Credentials(Arc::clone(&credentials.usage)),
         Noted::Introspections(shared.introspections),
+        Noted::Blocks(shared.blocks),
     ];
     let keys = Arc::clone(&shared.keys);
     let writers = (sealer, shared.traffic_writer, shared.teller);

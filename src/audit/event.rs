@@ -117,6 +117,10 @@ kinds! {
     QuotaWarning = "quota.warning", "success";
     /// A quota of a day or month is used up.
     QuotaExceeded = "quota.exceeded", "denied";
+    /// A caller went on far beyond their limits and is shut out for a while; `data.times` counts since it was last told.
+    CallerShutOut = "caller.shut_out", "denied";
+    /// A network failed too often and must wait; `data` says at what, and counts since it was last told.
+    NetworkBlocked = "network.blocked", "denied";
     /// A limit was set, anew or instead of what it said before; `data` says whose it is and what it says.
     LimitSet = "limit.set", "success";
     /// What was used of the limits that bind somebody was given back; `data` says where, and of which.

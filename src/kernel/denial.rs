@@ -54,6 +54,8 @@ pub enum Denial {
     ClientNotAllowed,
     /// The client may not introspect (RFC 7662 §2.1: the permission is the server's to give).
     IntrospectionNotAllowed,
+    /// A JWT is wanted and nothing else, and nothing is signed here (RFC 9701 §4, RFC 9110 §15.5.7).
+    NotAcceptable,
 
     // -- grants (RFC 6749 §5.2) --
     /// Not a grant type of this server.
@@ -181,6 +183,7 @@ impl Denial {
             | D::InteractionGone
             | D::FormForeign
             | D::NotJson
+            | D::NotAcceptable
             | D::Unfit(_)
             | D::BearerMissing
             | D::NoMethod(_)
@@ -238,6 +241,7 @@ impl Denial {
                 403
             }
             Self::NoMethod(_) => 405,
+            Self::NotAcceptable => 406,
             Self::Changed => 412,
             Self::NotJson => 415,
             Self::NotFound => 404,
@@ -282,6 +286,7 @@ impl Denial {
             D::ClientAuthenticatedTwice => "use one method of client authentication only",
             D::ClientNotAllowed => "this client is not registered for this grant",
             D::IntrospectionNotAllowed => "this client is not registered to introspect tokens",
+            D::NotAcceptable => "answers are not signed here, accept application/json",
             D::GrantTypeUnsupported => "this grant type is not supported",
             D::ScopeMalformed => "the scope is malformed",
             D::TokenTooLong => "the token would be too long, ask for a smaller scope",

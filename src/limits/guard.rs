@@ -5,13 +5,17 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Duration, Utc};
 use serde::Deserialize;
+use serde_json::json;
 
+use crate::audit::{Actor, Event, Kind};
 use crate::kernel::Denial;
+use crate::limits::blocks::{Blocks, Shut};
 use crate::platform::client_ip::Network;
+use crate::platform::context::Context;
 
 /// Settings of the section `guard`: failures a minute that one network may cause.
 #[derive(Clone, Debug, Deserialize)]
@@ -41,6 +45,18 @@ pub enum Failed {
     Interaction,
 }
 
+impl Failed {
+    /// Its word in the log of events.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+            Self::ClientAuthentication => "client_authentication",
+            Self::UnknownBearer => "unknown_bearer",
+            Self::Interaction => "interaction",
+        }
+    }
+}
+
 /// Windows kept at once; a million strangers cannot take more memory than this many.
 const MOST_WINDOWS: usize = 65_536;
 
@@ -53,6 +69,7 @@ struct Window {
 /// The counts of this node.
 pub struct Guard {
     settings: GuardSettings,
+    blocks: Arc<Blocks>,
     windows: Mutex<HashMap<(Failed, Network), Window>>,
     /// When the last of the windows is over, in microseconds. Most of the time that is past, and nobody has to look.
     quiet_from: AtomicI64,
@@ -60,8 +77,8 @@ pub struct Guard {
 
 impl Guard {
     /// A guard that has seen nothing yet.
-    pub fn new(settings: GuardSettings) -> Self {
-        Self { settings, windows: Mutex::default(), quiet_from: AtomicI64::new(i64::MIN) }
+    pub fn new(settings: GuardSettings, blocks: Arc<Blocks>) -> Self {
+        Self { settings, blocks, windows: Mutex::default(), quiet_from: AtomicI64::new(i64::MIN) }
     }
 
     /// Refuses a network that failed too often within the minute.
@@ -80,8 +97,19 @@ impl Guard {
         Err(Denial::TooManyFailures(u32::try_from(wait).unwrap_or(60).clamp(1, 60)))
     }
 
-    /// Counts a failure.
-    pub fn failed(&self, what: Failed, network: Network, now: DateTime<Utc>) {
+    /// Counts a failure of this request's. The one from which on the network must wait is noted, to be told.
+    pub fn failed(&self, what: Failed, network: Network, context: &Context) {
+        if self.count(what, network, context.now) {
+            let event = || {
+                let event = Event::new(Kind::NetworkBlocked, Actor::Anonymous).on("network", network);
+                event.with(json!({ "failed": what.as_str() }))
+            };
+            self.blocks.note(Shut::Network(what, network), context, event);
+        }
+    }
+
+    /// Whether the network must wait from now on.
+    fn count(&self, what: Failed, network: Network, now: DateTime<Utc>) -> bool {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         if windows.len() >= MOST_WINDOWS && !windows.contains_key(&(what, network)) {
             windows.retain(|_, window| !window.is_over(now));
@@ -100,6 +128,7 @@ impl Guard {
         window.failures = window.failures.saturating_add(1);
         let over = (window.opened_at + minute()).timestamp_micros();
         self.quiet_from.fetch_max(over, Ordering::Release);
+        window.failures == self.quota(what).max(1)
     }
 
     fn quota(&self, what: Failed) -> u32 {
@@ -127,7 +156,9 @@ mod tests {
     use super::*;
 
     fn guard() -> Guard {
-        Guard::new(GuardSettings { sign_in: 2, client_authentication: 2, unknown_bearer: 2, interactions: 2 })
+        let settings =
+            GuardSettings { sign_in: 2, client_authentication: 2, unknown_bearer: 2, interactions: 2 };
+        Guard::new(settings, Arc::default())
     }
 
     fn network(ip: &str) -> Network {
@@ -140,7 +171,7 @@ mod tests {
         let (bad, good) = (network("192.0.2.1"), network("192.0.2.2"));
         for _ in 0..2 {
             assert_eq!(guard.check(Failed::SignIn, bad, now), Ok(()));
-            guard.failed(Failed::SignIn, bad, now);
+            guard.failed(Failed::SignIn, bad, &Context::operator(now));
         }
         let later = now + Duration::seconds(20);
         assert_eq!(guard.check(Failed::SignIn, bad, later), Err(Denial::TooManyFailures(40)));
@@ -153,7 +184,7 @@ mod tests {
     fn a_million_strangers_take_bounded_memory() {
         let (guard, now) = (guard(), DateTime::<Utc>::UNIX_EPOCH);
         for ip in 0..u32::try_from(MOST_WINDOWS).unwrap() + 1000 {
-            guard.failed(Failed::SignIn, Network::of(std::net::Ipv4Addr::from(ip).into()), now);
+            guard.count(Failed::SignIn, Network::of(std::net::Ipv4Addr::from(ip).into()), now);
         }
         assert!(guard.windows.lock().unwrap().len() <= MOST_WINDOWS);
     }

@@ -2,6 +2,7 @@
 
 mod alone;
 mod asked;
+mod blocks;
 mod circuit;
 mod decide;
 pub mod directory;
@@ -20,6 +21,7 @@ pub mod store;
 pub mod stores;
 pub mod verdict;
 
+pub use blocks::{Blocks, Shut};
 pub use decide::{Limits, Manner};
 pub use directory::LimitDirectory;
 pub use open::{LimitSettings, RedisSettings};

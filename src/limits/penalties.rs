@@ -58,10 +58,10 @@ impl Penalties {
         (seconds > 0).then_some(seconds)
     }
 
-    /// Counts a call that was too much.
-    pub fn refused(&self, caller: Uuid, now: DateTime<Utc>) {
+    /// Counts a call that was too much; whether the caller is shut out from now on.
+    pub fn refused(&self, caller: Uuid, now: DateTime<Utc>) -> bool {
         if !self.are_on() {
-            return;
+            return false;
         }
         let mut all = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST && !all.contains_key(&caller) {
@@ -73,11 +73,13 @@ impl Penalties {
             *watched = anew;
         }
         watched.refusals = watched.refusals.saturating_add(1);
-        if watched.refusals > self.refusals && watched.shut_out_until.is_none() {
+        let is_shut_out = watched.refusals > self.refusals && watched.shut_out_until.is_none();
+        if is_shut_out {
             let until = now + self.length;
             watched.shut_out_until = Some(until);
             self.quiet_from.fetch_max(until.timestamp_micros(), Ordering::Release);
         }
+        is_shut_out
     }
 }
 
@@ -113,13 +115,13 @@ mod tests {
     fn whoever_goes_on_is_shut_out_for_a_while_and_others_are_not() {
         let penalties = Penalties::new(2, 30);
         for second in 0..2 {
-            penalties.refused(BAD, at(second));
+            assert!(!penalties.refused(BAD, at(second)));
             assert_eq!(penalties.left(BAD, at(second)), None);
         }
-        penalties.refused(BAD, at(2));
+        assert!(penalties.refused(BAD, at(2)));
         assert_eq!((penalties.left(BAD, at(2)), penalties.left(GOOD, at(2))), (Some(30), None));
         // Asking on makes it no longer.
-        penalties.refused(BAD, at(20));
+        assert!(!penalties.refused(BAD, at(20)), "once a time");
         assert_eq!((penalties.left(BAD, at(31)), penalties.left(BAD, at(32))), (Some(1), None));
         penalties.refused(BAD, at(33));
         assert_eq!(penalties.left(BAD, at(33)), None, "it begins anew");

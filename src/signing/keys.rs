@@ -14,7 +14,7 @@ use crate::signing::ring::{KeySet, Ring};
 use crate::signing::rotation::{self, Maker};
 use crate::signing::store::{self, StoredKey};
 use crate::signing::token::{Claims, Presented, Signed, Verified};
-use crate::signing::{MasterKey, SigningSettings};
+use crate::signing::{Algorithm, MasterKey, SigningSettings};
 
 /// What signs, verifies and shows keys.
 pub struct Keys {
@@ -145,6 +145,17 @@ impl Keys {
         let claims = claims.text(&self.issuer)?;
         let (text, end) = self.current(now).await?.sign(&claims, now)?;
         Ok(Signed::new(text, end))
+    }
+
+    /// Whether what is asked to be signed now will be: `false` by the operator's choice, a fault where a key is missing.
+    pub fn can_sign(&self, now: DateTime<Utc>) -> Result<bool, Fault> {
+        if self.is_on() { self.read()?.can_sign(now).map(|()| true) } else { Ok(false) }
+    }
+
+    /// By which algorithms this node signs, now or with the key that waits.
+    pub fn algorithms(&self, now: DateTime<Utc>) -> Vec<Algorithm> {
+        let ring = self.ring().filter(|_| self.is_on());
+        ring.map(|ring| ring.algorithms(now)).unwrap_or_default()
     }
 
     /// Signs what is no token, as a JWS of another type; its text, and the name of the key. `None`: nothing is signed, by

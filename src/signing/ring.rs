@@ -12,7 +12,7 @@ use crate::kernel::Fault;
 use crate::signing::key_pair::{KeyPair, PublicKey};
 use crate::signing::store::StoredKey;
 use crate::signing::token::{Header, TYPE};
-use crate::signing::{Life, MasterKey, State};
+use crate::signing::{Algorithm, Life, MasterKey, State};
 
 /// The keys that count, of one moment.
 pub struct Ring {
@@ -132,6 +132,21 @@ impl Ring {
         Ok((text, key.public.kid.clone()))
     }
 
+    /// Whether there is a key that signs now, and opens.
+    pub(super) fn can_sign(&self, now: DateTime<Utc>) -> Result<(), Fault> {
+        self.signing_key(now)?.pair().map(drop)
+    }
+
+    /// The algorithms of the keys that sign now or later.
+    pub(super) fn algorithms(&self, now: DateTime<Utc>) -> Vec<Algorithm> {
+        let signs = |held: &&Held| {
+            held.key.pair.is_some() && matches!(held.life.state(now), State::Signing | State::Waiting)
+        };
+        let used: Vec<Algorithm> =
+            self.keys.iter().filter(signs).map(|held| held.key.public.algorithm).collect();
+        Algorithm::ALL.into_iter().filter(|algorithm| used.contains(algorithm)).collect()
+    }
+
     fn signing_key(&self, now: DateTime<Utc>) -> Result<&Key, Fault> {
         let signer = self.signer(now).ok_or_else(|| Fault::unavailable("there is no key that signs now"))?;
         Ok(&signer.key)
@@ -167,9 +182,12 @@ impl Key {
         Some(Self { public, pair, header })
     }
 
+    fn pair(&self) -> Result<&KeyPair, Fault> {
+        self.pair.as_ref().ok_or_else(|| Fault::unavailable("the key that signs now cannot be opened"))
+    }
+
     fn sign(&self, header: &str, payload: &str) -> Result<(String, usize), Fault> {
-        let pair = self.pair.as_ref();
-        let pair = pair.ok_or_else(|| Fault::unavailable("the key that signs now cannot be opened"))?;
+        let pair = self.pair()?;
         let mut text = format!("{header}.");
         URL_SAFE_NO_PAD.encode_string(payload, &mut text);
         let end = text.len();

@@ -10,7 +10,9 @@ use grantor::platform::entropy::Entropy;
 use grantor::services::access::let_call;
 use reqwest::header::HeaderValue;
 
-use crate::support::{Answer, App, MACHINE_ENDPOINTS, TestClient};
+use serde_json::json;
+
+use crate::support::{Answer, App, MACHINE_ENDPOINTS, TestClient, eventually, told};
 
 const WAIT: &str = "too many failed attempts, try again later";
 const GUESSER: &str = "203.0.113.66";
@@ -316,4 +318,44 @@ async fn what_was_issued_once_is_no_guess_at_the_api_and_at_forward_auth() {
     let strange = || Entropy.api_key(&KeyTag::default());
     assert_eq!((managing(strange().expose()).await, calling(strange().expose()).await), (401, 401));
     assert_eq!((managing(&good).await, calling(&good).await), (429, 429));
+}
+
+/// U12: a network that is shut out is one event, whatever it sends then; within the hour it is counted, and told after it.
+#[tokio::test]
+async fn a_blocked_network_is_told_once_an_hour_with_its_number() {
+    const KIND: &str = "network.blocked";
+    let app = lenient_to(3).await;
+    let guess = guessed(&app.machine_client());
+    let form = [("grant_type", "client_credentials")];
+    let ask = async |ip: &str| app.post_from(ip, "/oauth/token", &form, Some(&guess)).await;
+    for _ in 0..2 {
+        ask(NEIGHBOUR).await.is_error(401, "invalid_client");
+    }
+    let mut last = None;
+    for _ in 0..3 {
+        let answer = ask(GUESSER).await;
+        answer.is_error(401, "invalid_client");
+        last = Some(answer.header("x-request-id"));
+    }
+    for _ in 0..20 {
+        must_wait(&ask(GUESSER).await, "60");
+    }
+    eventually("told", async || !told(&app.db, KIND).is_empty()).await;
+    let event = told(&app.db, KIND).remove(0);
+    assert_eq!((event.outcome.as_str(), event.actor_kind.as_str()), ("denied", "anonymous"));
+    assert_eq!((event.target_kind.as_deref(), event.target_id.as_deref()), (Some("network"), Some(GUESSER)));
+    assert_eq!((event.ip.as_deref(), event.request_id), (Some(GUESSER), last));
+    assert_eq!(event.data, json!({ "failed": "client_authentication", "times": 1 }));
+
+    // Twice more within the hour, which is told after it.
+    for _ in 0..2 {
+        app.advance(Duration::seconds(60));
+        for _ in 0..4 {
+            ask(GUESSER).await;
+        }
+    }
+    app.advance(Duration::hours(1));
+    eventually("told again", async || told(&app.db, KIND).len() > 1).await;
+    let events = told(&app.db, KIND);
+    assert_eq!((events.len(), &events[1].data["times"]), (2, &json!(2)));
 }

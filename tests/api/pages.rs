@@ -97,6 +97,9 @@ async fn every_page_has_the_headers_that_keep_it_ours_rfc9700_4_16() {
         is_dressed(&page, "");
         quotes_its_request(&page);
     }
+    for path in ["/docs", "/docs/keys"] {
+        is_dressed(&browser.get_once(path).await, "");
+    }
     let login = browser.get("/login").await;
     is_dressed(&login, "");
     let form = login.form("/login");

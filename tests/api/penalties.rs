@@ -8,7 +8,7 @@ use grantor::services::access::let_call;
 use grantor::traffic::store::find;
 use serde_json::Value;
 
-use crate::support::{Answer, App, TestClient, eventually};
+use crate::support::{Answer, App, TestClient, eventually, told};
 
 /// An organization of the plan `free`, with ten calls a minute, that is shut out for half a minute after more than three
 /// refusals.
@@ -103,4 +103,32 @@ async fn without_the_setting_nobody_is_shut_out() {
         let answer = proxied(&app, &key).await;
         assert!(if call < 10 { answer.status == 200 } else { answer.error() == "rate_limited" });
     }
+}
+
+/// U12: a shut-out is one event, not one a call, and names the key.
+#[tokio::test]
+async fn a_caller_who_is_shut_out_is_told_once() {
+    const KIND: &str = "caller.shut_out";
+    let (app, org) = scene().await;
+    let (bad, good) = (key(&app, org, "bad"), key(&app, org, "good"));
+    for _ in 0..13 {
+        proxied(&app, &bad).await;
+    }
+    let last = proxied(&app, &bad).await;
+    assert_eq!(last.error(), "rate_limited");
+    for _ in 0..9 {
+        assert_eq!(proxied(&app, &bad).await.error(), "abnormal_usage");
+    }
+    // Refused, and not shut out.
+    assert_eq!(proxied(&app, &good).await.error(), "rate_limited");
+    eventually("told", async || !told(&app.db, KIND).is_empty()).await;
+    let events = told(&app.db, KIND);
+    assert_eq!(events.len(), 1);
+    let event = &events[0];
+    let made = told(&app.db, "credential.created").into_iter().find(|event| event.data["name"] == "bad");
+    let id = made.expect("a key").target_id;
+    assert_eq!((event.outcome.as_str(), event.target_kind.as_deref()), ("denied", Some("credential")));
+    assert_eq!(event.target_id, id);
+    assert_eq!(event.request_id, Some(last.header("x-request-id")));
+    assert_eq!(event.data, serde_json::json!({ "times": 1 }));
 }

@@ -73,6 +73,9 @@ async fn main_pages(look: Look) {
         tab.find(field).await.send_keys("not her password").await.expect("text in a field");
     }
     tab.press_expecting(400, "Change password").await;
+    for page in ["/docs", "/docs/orgs", "/docs/requests", "/docs/limits"] {
+        tab.go(page).await;
+    }
     tab.go("/logout").await;
     tab.press("Sign out").await;
     tab.says("You are signed out").await;

@@ -24,7 +24,15 @@ async fn every_page_weighs_less_than_sixty_kilobytes_with_its_assets() {
     tab.sign_in(ADA).await;
     is_light(&stage, &tab).await;
     tab.press("Allow").await;
-    for path in ["/account", "/account/apps", "/account/tokens", "/account/password", "/logout"] {
+    for path in [
+        "/account",
+        "/account/apps",
+        "/account/tokens",
+        "/account/password",
+        "/docs",
+        "/docs/keys",
+        "/logout",
+    ] {
         tab.go(path).await;
         is_light(&stage, &tab).await;
     }

@@ -27,7 +27,7 @@ pub(super) async fn recognise(request: &HttpRequest) -> Result<(Caller, Bearer),
         Ok(bearer) => Ok((caller(&oauth, &accounts, &bearer).await??, bearer)),
         Err(reason) => {
             if let (true, Some(network)) = (reason.is_strange(), network) {
-                guard.failed(Failed::UnknownBearer, network, context.now);
+                guard.failed(Failed::UnknownBearer, network, &context);
             }
             Err(if reason.is_expired() { Denial::BearerExpired } else { Denial::BearerWrong }.into())
         }

@@ -1,7 +1,8 @@
-//! The management API: every endpoint of every slice, who may ask it, and the document that says so.
+//! The management API: every endpoint of every slice, who may ask it, and the document and the pages that say so.
 
 mod admit;
 mod caller;
+mod docs;
 mod once;
 mod sight;
 
@@ -43,7 +44,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 /// Adds the routes of the management API, and of its document.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     let document = web::resource("/openapi.json").route(web::get().to(document));
-    config.service(document.default_service(only("GET, HEAD")));
+    config.service(document.default_service(only("GET, HEAD"))).configure(docs::routes);
     let nothing = web::PathConfig::default().error_handler(|_, _| ProblemFace::from(Denial::NotFound).into());
     let mut scope = web::scope(api::BASE).app_data(nothing);
     for same in by_path(endpoints()) {

@@ -32,7 +32,7 @@ impl Clients {
         if let (Err(denial), Some(ip)) = (&decision, context.ip)
             && denial.code() == "invalid_client"
         {
-            self.guard.failed(Failed::ClientAuthentication, Network::of(ip), context.now);
+            self.guard.failed(Failed::ClientAuthentication, Network::of(ip), context);
         }
         Ok(decision)
     }
@@ -73,7 +73,7 @@ impl Clients {
     /// Counts the same, presented by somebody who is no client at all.
     pub fn unknown_bearer_of_stranger(&self, context: &Context) {
         if let Some(ip) = context.ip {
-            self.guard.failed(Failed::UnknownBearer, Network::of(ip), context.now);
+            self.guard.failed(Failed::UnknownBearer, Network::of(ip), context);
         }
     }
 }

@@ -269,7 +269,7 @@ async fn import(
         .act(&context, move |work| flow::import(work, &caller, &settings, (owner, &secret), &wish));
     let imported = act.await?;
     if let (Err(_), Some(network)) = (&imported, network) {
-        guard.failed(Failed::UnknownBearer, network, context.now);
+        guard.failed(Failed::UnknownBearer, network, &context);
     }
     let (key, warning) = imported?;
     Ok(api::created(&put(as_json(&key, None, context.now), "warning", warning)))

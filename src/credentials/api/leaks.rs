@@ -32,7 +32,7 @@ async fn post(
 ) -> Result<HttpResponse, ProblemFace> {
     if let Some(network) = context.ip.map(Network::of) {
         guard.check(Failed::UnknownBearer, network, context.now)?;
-        guard.failed(Failed::UnknownBearer, network, context.now);
+        guard.failed(Failed::UnknownBearer, network, &context);
     }
     let found = PlainSecret::new(body.fit(LEAK)?.required("token")?.trim().to_owned());
     let settings = credentials.settings.clone();

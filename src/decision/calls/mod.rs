@@ -13,6 +13,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::accounts::{self, Account};
+use crate::audit::{Actor, Event, Kind};
 use crate::credentials::rules::judge_address;
 use crate::credentials::{Credential, CredentialKind, Credentials};
 use crate::decision::{Active, BearerKind, Bearers, NotGood};
@@ -20,7 +21,7 @@ use crate::grants::usage::Usage;
 use crate::kernel::{Fault, PrincipalId, RequestPath, Scope, ServiceId, Standing};
 use crate::limits::owner::{Caller, Target};
 use crate::limits::verdict::Verdict;
-use crate::limits::{LimitDirectory, Limits, Penalties};
+use crate::limits::{Blocks, LimitDirectory, Limits, Penalties, Shut};
 use crate::platform::context::Context;
 use crate::services::{Catalogue, Service};
 use crate::traffic::RequestLog;
@@ -45,6 +46,8 @@ pub struct Calls {
     pub limits: Arc<Limits>,
     /// Who is shut out for going on after too many refusals.
     pub penalties: Arc<Penalties>,
+    /// Where it is noted that somebody is shut out.
+    pub blocks: Arc<Blocks>,
     /// Where it is told that a quota runs out.
     pub warnings: Warnings,
     /// Where calls are logged.
@@ -261,11 +264,18 @@ impl Calls {
         if !verdict.allowed {
             decision.verdict = Err(Refusal::limited());
             if consume {
-                self.penalties.refused(holder.watched(), context.now);
+                self.refused(holder, context);
             }
         }
         decision.limits = Some(verdict);
         Ok(())
+    }
+
+    /// Counts a call that was too much. The one from which on its caller is shut out is noted, to be told.
+    fn refused(&self, holder: &Holder, context: &Context) {
+        if self.penalties.refused(holder.watched(), context.now) {
+            self.blocks.note(Shut::Caller(holder.watched()), context, || holder.shut_out());
+        }
     }
 }
 
@@ -299,6 +309,14 @@ impl Holder {
             Bearer::Token(active) => {
                 Uuid::from_u128(self.principal.uuid().as_u128() ^ active.client.principal.uuid().as_u128())
             }
+        }
+    }
+
+    fn shut_out(&self) -> Event {
+        let event = Event::new(Kind::CallerShutOut, Actor::Anonymous);
+        match &self.bearer {
+            Bearer::Credential(credential) => event.on("credential", credential.id),
+            Bearer::Token(active) => event.on("principal", self.principal).about(active.client.principal),
         }
     }
 

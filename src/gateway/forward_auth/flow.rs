@@ -101,7 +101,7 @@ async fn good(
     log::debug!("a proxy asked about a bearer that is not good: {reason:?}");
     face.calls.log_stranger(context, call, reason).await?;
     if let (true, Some(network)) = (reason.is_strange(), network) {
-        face.guard.failed(Failed::UnknownBearer, network, context.now);
+        face.guard.failed(Failed::UnknownBearer, network, context);
     }
     Err(Refusal::NotGood { expired: reason.is_expired() })
 }

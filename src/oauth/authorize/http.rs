@@ -110,7 +110,7 @@ async fn proceed(
         Step::Return(location) => return Ok(html::see_other(&location)),
         Step::SignIn(id) => {
             if let Some(ip) = context.ip {
-                oauth.accounts.guard.failed(Failed::Interaction, Network::of(ip), context.now);
+                oauth.accounts.guard.failed(Failed::Interaction, Network::of(ip), context);
             }
             html::see_other(&format!("/login?interaction={id}"))
         }

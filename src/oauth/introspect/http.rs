@@ -3,17 +3,20 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
+use crate::clients::Client;
 use crate::decision::{Active, BearerKind, Subject};
-use crate::kernel::{PlainSecret, Scope, TokenId};
+use crate::kernel::{Fault, PlainSecret, Scope, TokenId};
 use crate::oauth::OAuth;
 use crate::oauth::introspect::asked::{self, Told};
 use crate::oauth::introspect::flow::{self, Found};
+use crate::oauth::introspect::signed;
 use crate::platform::context::Context;
 use crate::platform::faces::{OAuthFace, no_store};
 use crate::platform::form::Form;
 
 /// What the endpoint answers (RFC 7662 §2.2). The caller is authenticated before the token is looked at;
-/// `token_type_hint` is not needed, since every bearer says what it is (§2.1 allows to ignore it).
+/// `token_type_hint` is not needed, since every bearer says what it is (§2.1 allows to ignore it). Who asks for a JWT gets
+/// the same in one (RFC 9701).
 pub async fn post(
     oauth: web::Data<OAuth>,
     context: Context,
@@ -24,18 +27,33 @@ pub async fn post(
     form.params.refuse_repeated(&[])?;
     let token = PlainSecret::new(form.params.required("token")?.to_owned());
     let call = asked::call(&caller, &form.params)?;
+    let reader = signed::is_wanted(&request, &oauth.keys, context.now)??.then_some(&*caller);
     let found = flow::introspect(&oauth, &context, &caller, token, call).await??;
-    let mut response = HttpResponse::Ok();
-    let response = no_store(&mut response);
     Ok(match found {
-        None => response.json(Inactive { active: false }),
-        Some(Found::Token(token)) => response.json(Answer::of(&token, &oauth.issuer)),
-        Some(Found::Key(key)) => response.json(Told::of(&key.holder, &key.audience, &oauth.issuer)),
+        None => answer(&oauth, &context, reader, &Inactive { active: false })?,
+        Some(Found::Token(token)) => answer(&oauth, &context, reader, &Answer::of(&token, &oauth.issuer))?,
+        Some(Found::Key(key)) => {
+            answer(&oauth, &context, reader, &Told::of(&key.holder, &key.audience, &oauth.issuer))?
+        }
         Some(Found::Decided(decided)) => {
             let (holder, decision) = *decided;
-            response.json(Told::of_call(&holder, &decision, &oauth.issuer, context.now))
+            answer(&oauth, &context, reader, &Told::of_call(&holder, &decision, &oauth.issuer, context.now))?
         }
     })
+}
+
+/// In JSON, or as a JWT for this reader.
+fn answer<T: Serialize>(
+    oauth: &OAuth,
+    context: &Context,
+    reader: Option<&Client>,
+    answer: &T,
+) -> Result<HttpResponse, Fault> {
+    let mut response = HttpResponse::Ok();
+    let response = no_store(&mut response);
+    let Some(reader) = reader else { return Ok(response.json(answer)) };
+    let jwt = signed::jwt(&oauth.keys, reader, answer, context.now)?;
+    Ok(response.content_type(signed::MEDIA_TYPE).body(jwt))
 }
 
 #[derive(Serialize)]

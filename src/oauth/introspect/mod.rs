@@ -1,7 +1,8 @@
-//! Token introspection (RFC 7662).
+//! Token introspection (RFC 7662), answered in JSON or as a JWT (RFC 9701).
 
 pub mod http;
 
 mod asked;
 mod flow;
 mod rules;
+mod signed;

@@ -15,6 +15,7 @@ use crate::clients::{AuthMethod, GrantType};
 use crate::oauth::OAuth;
 use crate::platform::context::Context;
 use crate::platform::faces::only;
+use crate::signing::Algorithm;
 
 /// Adds the route of this verb.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -38,26 +39,43 @@ pub(in crate::oauth) async fn preflight() -> HttpResponse {
         .finish()
 }
 
-/// The document as it is sent, written at the first request: without a key set, and with one.
+/// What the document says of keys.
+struct Signs {
+    /// Whether there is a key set to point at.
+    shows_keys: bool,
+    /// By which answers to introspection are signed.
+    algorithms: Vec<Algorithm>,
+}
+
+/// The document as it is sent, written at the first request of each kind: what it says of keys makes sixteen.
 #[derive(Default)]
-struct Written([OnceLock<Bytes>; 2]);
+struct Written([OnceLock<Bytes>; 16]);
+
+impl Written {
+    fn of(&self, signs: &Signs, issuer: &str) -> Bytes {
+        let has = Algorithm::ALL.map(|algorithm| signs.algorithms.contains(&algorithm));
+        let kind = has.iter().fold(usize::from(signs.shows_keys), |kind, has| kind * 2 + usize::from(*has));
+        let write = || Bytes::from(document(issuer, signs).to_string());
+        self.0.get(kind).map_or_else(write, |written| written.get_or_init(write).clone())
+    }
+}
 
 async fn get(oauth: web::Data<OAuth>, written: web::Data<Written>, context: Context) -> HttpResponse {
     // While the keys are not read yet, there is nothing to point at.
-    let shows_keys = oauth.keys.key_set(context.now).is_ok_and(|set| set.is_some());
-    let Written([without, with]) = &**written;
-    let written = if shows_keys { with } else { without };
-    let document = written.get_or_init(|| document(&oauth.issuer, shows_keys).to_string().into());
+    let signs = Signs {
+        shows_keys: oauth.keys.key_set(context.now).is_ok_and(|set| set.is_some()),
+        algorithms: oauth.keys.algorithms(context.now),
+    };
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")))
         // A public document, the same for all; there is nothing to steal by reading it across origins.
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")))
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-        .body(document.clone())
+        .body(written.of(&signs, &oauth.issuer))
 }
 
 /// The document (RFC 8414 §2). Every URL is made of the issuer in the settings, never of the request.
-fn document(issuer: &str, shows_keys: bool) -> Value {
+fn document(issuer: &str, signs: &Signs) -> Value {
     let with_secret = [AuthMethod::ClientSecretBasic.as_str(), AuthMethod::ClientSecretPost.as_str()];
     let mut document = json!({
         "issuer": issuer,
@@ -76,8 +94,15 @@ fn document(issuer: &str, shows_keys: bool) -> Value {
         "authorization_response_iss_parameter_supported": true,
         "prompt_values_supported": ["none", "login", "consent"],
     });
-    if let Some(members) = document.as_object_mut().filter(|_| shows_keys) {
-        members.insert("jwks_uri".into(), format!("{issuer}/oauth/jwks").into());
+    if let Some(members) = document.as_object_mut() {
+        if signs.shows_keys {
+            members.insert("jwks_uri".into(), format!("{issuer}/oauth/jwks").into());
+        }
+        if !signs.algorithms.is_empty() {
+            // RFC 9701 §7.
+            let names: Vec<&str> = signs.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+            members.insert("introspection_signing_alg_values_supported".into(), names.into());
+        }
     }
     document
 }

@@ -13,7 +13,7 @@ mod version;
 
 pub use body::{Body, Members, whole as whole_body};
 pub use caller::By;
-pub use document::openapi;
+pub use document::{PROBLEM, Parameter, good, openapi, operation_id, parameters, refusals};
 pub use endpoint::{Answers, Endpoint, Needs};
 pub use filters::{Filters, Times};
 pub use page::{Page, PageQuery};

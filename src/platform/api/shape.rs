@@ -8,7 +8,7 @@ use crate::platform::api::Answers;
 pub type Shape = &'static [Member];
 
 /// One member.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member {
     /// Its name.
     pub name: &'static str,
@@ -23,7 +23,7 @@ pub struct Member {
 }
 
 /// What a value looks like.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A text.
     Text,
