@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::accounts::organizations::Action;
 use crate::credentials::api::flow::{self, Asked};
-use crate::credentials::api::leaks;
 use crate::credentials::lifetime::{Lifetime, Overlap};
 use crate::credentials::making::{Imported, Made};
 use crate::credentials::shown::{self, ENVIRONMENTS, as_json};
@@ -63,8 +62,7 @@ const REVOCATION: Shape = &[Member::optional("reason", Form::Text, "Why, for the
 
 /// What this file answers. The fixed words of a path come before its ids.
 pub fn endpoints() -> Vec<Endpoint> {
-    let (keys, tokens) = (keys(), tokens());
-    keys.into_iter().chain(tokens).chain([leaks::endpoint()]).collect()
+    [keys(), tokens()].concat()
 }
 
 fn keys() -> Vec<Endpoint> {
