@@ -159,8 +159,6 @@ kinds! {
     TokenLeaked = "token.leaked", "success";
     /// Somebody took a copy of the log; `data` says of what and in which form.
     AuditExported = "audit.exported", "success";
-    /// A batch of rows that are no events was hashed, so that the chain vouches for them, too; `data` says which.
-    RowsDigested = "rows.digested", "success";
     /// What was written to the request log lately, vouched for by a digest over it; `data` has both.
     TrafficSealed = "traffic.sealed", "success";
     /// Calls are missing in the request log, which could not keep up; `data` counts them.
