@@ -95,6 +95,8 @@ kinds! {
     ClientCreated = "client.created", "success";
     /// A client got a new secret; the old one ends after the overlap.
     ClientSecretRotated = "client.secret_rotated", "success";
+    /// A secret of a client was found where it does not belong; it is revoked.
+    ClientSecretLeaked = "client.secret_leaked", "success";
     /// A client was disabled.
     ClientDisabled = "client.disabled", "success";
     /// A disabled client may act again.
@@ -157,10 +159,10 @@ kinds! {
     TokenRevoked = "token.revoked", "success";
     /// A refresh token was revoked, and its family with it.
     FamilyRevoked = "family.revoked", "success";
+    /// Somebody found an access or refresh token where it does not belong; it is revoked, a refresh token with its family.
+    TokenLeaked = "token.leaked", "success";
     /// Somebody took a copy of the log; `data` says of what and in which form.
     AuditExported = "audit.exported", "success";
-    /// A batch of rows that are no events was hashed, so that the chain vouches for them, too; `data` says which.
-    RowsDigested = "rows.digested", "success";
     /// What was written to the request log lately, vouched for by a digest over it; `data` has both.
     TrafficSealed = "traffic.sealed", "success";
     /// Calls are missing in the request log, which could not keep up; `data` counts them.

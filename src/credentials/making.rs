@@ -83,15 +83,15 @@ pub fn create(
     Ok(Ok(Made { credential, secret }))
 }
 
-/// Brings an API key along from elsewhere; with it comes what its owner should know.
+/// Brings a credential along from elsewhere; with it comes what its owner should know.
 pub fn import(
     work: &mut Work<'_>,
     maker: Maker<'_>,
-    owner: PrincipalId,
+    (kind, owner): (CredentialKind, PrincipalId),
     wish: &Wish,
     secret: &Imported,
 ) -> Making<(Credential, Option<String>)> {
-    let mut draft = sound!(draft(work, maker, CredentialKind::ApiKey, owner, wish)?);
+    let mut draft = sound!(draft(work, maker, kind, owner, wish)?);
     draft.imported = true;
     let mut warning = None;
     match secret {
@@ -99,20 +99,21 @@ pub fn import(
             draft.hash = *hash;
             // An operator who says how long it lives knows what it is.
             if maker.actor != Actor::Operator || wish.lifetime == Lifetime::Usual {
-                warning = Some(confine(&mut draft, "nobody can tell how easy to guess this key is"));
+                let why = format!("nobody can tell how easy to guess this {} is", kind.word());
+                warning = Some(confine(&mut draft, &why));
             }
         }
         Imported::Literal(text) => {
-            sound!(check_shape(text, maker.settings));
+            sound!(check_shape(kind, text, maker.settings));
             draft.hash = text.hash();
             (draft.prefix, draft.last4) = glimpse(text.expose());
             if !looks_random(text.expose()) {
-                warning = Some(confine(&mut draft, "this key is easy to guess"));
+                warning = Some(confine(&mut draft, &format!("this {} is easy to guess", kind.word())));
             }
         }
     }
     if !store::insert(work, &draft)? {
-        return Ok(Err(CredentialProblem::new("there is this very key already")));
+        return Ok(Err(CredentialProblem::new(format!("there is this very {} already", kind.word()))));
     }
     tell(work, Kind::CredentialImported, maker.actor, &draft, json!({ "is_weak": warning.is_some() }));
     Ok(Ok((draft, warning)))
@@ -171,16 +172,24 @@ fn mint(maker: Maker<'_>, kind: CredentialKind) -> PlainSecret {
     }
 }
 
-/// A key that is brought along has to look like one when it is presented.
-fn check_shape(text: &PlainSecret, settings: &CredentialSettings) -> Result<(), CredentialProblem> {
-    let is_key =
-        Bearer::parse_with(text.expose(), &settings.key_tag).is_ok_and(|own| own.tag() == Tag::ApiKey);
-    if is_key || rules::is_importable(text.expose(), &settings.key_tag) {
+/// What is brought along has to look like one of its kind when it is presented.
+fn check_shape(
+    kind: CredentialKind,
+    text: &PlainSecret,
+    settings: &CredentialSettings,
+) -> Result<(), CredentialProblem> {
+    let tag = match kind {
+        CredentialKind::ApiKey => Tag::ApiKey,
+        CredentialKind::PersonalToken => Tag::PersonalToken,
+    };
+    let is_one = Bearer::parse_with(text.expose(), &settings.key_tag).is_ok_and(|own| own.tag() == tag);
+    if is_one || rules::is_importable(text.expose(), &settings.key_tag) {
         return Ok(());
     }
-    Err(CredentialProblem::new(
-        "a key has 8 to 512 visible ASCII characters, and does not begin like one of this server's unless it is one",
-    ))
+    Err(CredentialProblem::new(format!(
+        "a {} has 8 to 512 visible ASCII characters, and does not begin like one of this server's unless it is one",
+        kind.word()
+    )))
 }
 
 /// Confines a secret that may be easy to guess to a short life; what its owner should know.

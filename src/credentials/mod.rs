@@ -82,6 +82,14 @@ impl CredentialKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
+    /// What people call it for short.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ApiKey => "key",
+            Self::PersonalToken => "token",
+        }
+    }
+
     /// What people call it.
     pub fn in_words(self) -> &'static str {
         match self {

@@ -4,26 +4,42 @@ use serde_json::json;
 
 use crate::audit::{Actor, Event, Kind, Work};
 use crate::credentials::{Credential, CredentialSettings, rules, store};
-use crate::kernel::{Fault, SecretHash};
+use crate::kernel::{CredentialId, Fault, SecretHash};
 
-/// Takes a credential back, on every node within a second. `false`: it was taken back before, and nothing is told.
+/// Why a person took a token back on the page of their tokens, or removed one that had ended.
+pub const BY_OWNER: &str = "revoked by its owner";
+
+/// Takes a credential back, on every node within a second, and with it the successors that it gave itself: whoever found
+/// it may have made them, and would stay one ahead of whoever takes back. `false`: it was taken back before.
+///
+/// `with`: the credential that the caller came with. If that is one of those successors, it is an honest one which clears
+/// up behind itself, and what it names ends alone.
 pub fn revoke(
     work: &mut Work<'_>,
     actor: Actor,
     credential: &Credential,
+    with: Option<CredentialId>,
     reason: &str,
 ) -> Result<bool, Fault> {
-    end(work, Kind::CredentialRevoked, actor, credential, reason)
+    let lived = end(work, Kind::CredentialRevoked, actor, credential, reason)?;
+    let clears_up = match with {
+        Some(with) => store::find_own_line(work, credential.id)?.contains(&with),
+        None => false,
+    };
+    if !clears_up {
+        end_own_successors(work, Kind::CredentialRevoked, actor, credential, "its predecessor was revoked")?;
+    }
+    Ok(lived)
 }
 
 /// Takes back the credential of this hash because whoever holds it says so: who has it may end it. `false`: there is none;
-/// one that was taken back before is one all the same.
+/// one that was taken back before is one all the same. It ends alone: a program that has renewed it gives up the old one so.
 pub fn given_up(work: &mut Work<'_>, hash: SecretHash, by: Actor) -> Result<bool, Fault> {
     let Some(credential) = store::find_by_hash(work, hash)? else {
         work.nothing_to_tell("it is nobody's");
         return Ok(false);
     };
-    revoke(work, by, &credential, "revoked by its holder")?;
+    end(work, Kind::CredentialRevoked, by, &credential, "revoked by its holder")?;
     Ok(true)
 }
 
@@ -44,12 +60,25 @@ pub fn leaked(
         return Ok(None);
     };
     let lived = end(work, Kind::CredentialLeaked, by, &credential, "leaked")?;
+    end_own_successors(work, Kind::CredentialLeaked, by, &credential, "its predecessor leaked")?;
+    Ok(lived.then_some(credential))
+}
+
+/// Ends the successors that a credential gave itself, and those they gave themselves. Each is looked for once its predecessor
+/// has ended, so that none is made meanwhile.
+fn end_own_successors(
+    work: &mut Work<'_>,
+    kind: Kind,
+    actor: Actor,
+    credential: &Credential,
+    reason: &str,
+) -> Result<(), Fault> {
     let mut next = store::find_own_successor(work, credential.id)?;
     while let Some(successor) = next {
-        end(work, Kind::CredentialLeaked, by, &successor, "its predecessor leaked")?;
+        end(work, kind, actor, &successor, reason)?;
         next = store::find_own_successor(work, successor.id)?;
     }
-    Ok(lived.then_some(credential))
+    Ok(())
 }
 
 fn end(

@@ -135,6 +135,39 @@ pub fn find_own_successor(
     row.map(Credential::try_from).transpose()
 }
 
+/// The successors that a credential gave itself, and those that they gave themselves.
+pub fn find_own_line(connection: &mut Connection, id: CredentialId) -> Result<Vec<CredentialId>, Fault> {
+    let rows: Vec<IdRow> = diesel::sql_query(
+        "WITH RECURSIVE line AS ( \
+             SELECT id FROM credentials WHERE rotated_from = $1 AND rotated_by_itself \
+             UNION ALL \
+             SELECT next.id FROM credentials AS next JOIN line ON next.rotated_from = line.id \
+             WHERE next.rotated_by_itself) \
+         SELECT id FROM line",
+    )
+    .bind::<SqlUuid, _>(id.uuid())
+    .load(connection)?;
+    Ok(rows.into_iter().map(|row| CredentialId::from_uuid(row.id)).collect())
+}
+
+/// How many living ones of a kind somebody has; those that have a successor are not counted.
+pub(super) fn count_living(
+    connection: &mut Connection,
+    kind: CredentialKind,
+    owner: PrincipalId,
+    now: DateTime<Utc>,
+) -> Result<i64, Fault> {
+    let count = credentials::table
+        .filter(credentials::principal_id.eq(owner.uuid()))
+        .filter(credentials::kind.eq(kind.as_str()))
+        .filter(credentials::revoked_at.is_null())
+        .filter(credentials::rotated_at.is_null())
+        .filter(credentials::expires_at.is_null().or(credentials::expires_at.gt(now)))
+        .count()
+        .get_result(connection)?;
+    Ok(count)
+}
+
 /// The credentials that begin so; a prefix is what lists and scanners show.
 pub fn find_by_prefix(connection: &mut Connection, prefix: &str) -> Result<Vec<Credential>, Fault> {
     let rows: Vec<Row> = credentials::table
@@ -290,6 +323,12 @@ pub(super) fn mark_reuse(work: &mut Work<'_>, id: CredentialId, since: DateTime<
         .set(credentials::reuse_told_at.eq(now))
         .execute(&mut **work)?;
     Ok(marked == 1)
+}
+
+#[derive(QueryableByName)]
+struct IdRow {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
 }
 
 #[derive(QueryableByName)]

@@ -4,18 +4,21 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::accounts::store::find_kind;
+use crate::accounts::store::{find_kind, lock_principal};
 use crate::audit::{Actor, Work};
 use crate::credentials::lifetime::Lifetime;
 use crate::credentials::making::Maker;
+use crate::credentials::store::count_living;
 use crate::credentials::{Credential, CredentialKind, CredentialProblem, Environment, Making};
-use crate::kernel::{CredentialId, DisplayText, PrincipalId, PrincipalKind, Scope, SecretHash};
+use crate::kernel::{CredentialId, DisplayText, Fault, PrincipalId, PrincipalKind, Scope, SecretHash};
 use crate::platform::entropy::Entropy;
 use crate::services::Catalogue;
 use crate::services::store::catalogue;
 
 /// Characters that a name has at most.
 pub const MOST_OF_A_NAME: usize = 100;
+/// Living tokens that a person has at most.
+const MOST_TOKENS: i64 = 50;
 /// Networks that a credential may be confined to, at most.
 const MOST_NETWORKS: usize = 100;
 
@@ -54,6 +57,15 @@ pub(super) fn draft(
     if let Err(problem) = check_owner(work, kind, owner)? {
         return Ok(Err(problem));
     }
+    if kind == CredentialKind::PersonalToken {
+        // Of two who make the last one at once, the second finds the first one's.
+        lock_principal(work, owner)?;
+    }
+    if !has_room(work, kind, owner)? {
+        return Ok(Err(CredentialProblem::new(format!(
+            "a person has {MOST_TOKENS} personal tokens at most; revoke one first"
+        ))));
+    }
     let known = catalogue(work)?;
     let now = work.now();
     let check = || {
@@ -85,6 +97,12 @@ pub(super) fn draft(
         })
     };
     Ok(check())
+}
+
+/// Whether its owner may have one more of this kind. Tokens that have a successor are on their way out, and not counted.
+pub(super) fn has_room(work: &mut Work<'_>, kind: CredentialKind, owner: PrincipalId) -> Result<bool, Fault> {
+    let now = work.now();
+    Ok(kind != CredentialKind::PersonalToken || count_living(work, kind, owner, now)? < MOST_TOKENS)
 }
 
 /// API keys are of orgs and clients, personal tokens of people; all of them may act.

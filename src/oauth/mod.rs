@@ -4,6 +4,7 @@ pub mod authorize;
 pub mod cors;
 pub mod introspect;
 pub mod jwks;
+pub mod leaks;
 pub mod metadata;
 pub mod revoke;
 pub mod token;

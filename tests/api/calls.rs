@@ -234,7 +234,7 @@ async fn a_key_lives_as_long_as_all_that_it_stands_on() {
     scene.app.operator(|work| let_call(work, Actor::Operator, "orders", ADA.id()));
     let told = scene.told(token.secret.expose(), &[]).await;
     assert_eq!((&told["token_type"], &told["sub"]), (&json!("pat"), &json!(ADA.id())));
-    scene.app.operator(|work| Ok(Ok(revoke(work, Actor::Operator, &scene.key.credential, "a test")?)));
+    scene.app.operator(|work| Ok(Ok(revoke(work, Actor::Operator, &scene.key.credential, None, "a test")?)));
     assert_eq!(scene.told(scene.secret(), &GET).await, json!({ "active": false }));
     assert!(is_active(token.secret.expose()).await);
     scene.app.advance(chrono::Duration::days(91));

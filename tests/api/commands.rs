@@ -180,6 +180,8 @@ fn every_command_explains_itself() {
         "pat",
         "pat list",
         "pat revoke",
+        "pat rotate",
+        "pat show",
         "audit",
         "audit list",
         "doctor",

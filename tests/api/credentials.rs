@@ -60,7 +60,7 @@ impl App {
     }
 
     fn take_back(&self, key: &Credential) -> bool {
-        self.operator(|work| Ok(Ok(revoke(work, Actor::Operator, key, "no longer needed")?)))
+        self.operator(|work| Ok(Ok(revoke(work, Actor::Operator, key, None, "no longer needed")?)))
     }
 
     /// What this node says of a bearer.
@@ -347,8 +347,11 @@ async fn a_key_from_elsewhere_works_as_it_stands_whatever_its_shape() {
     let app = App::start().await;
     let owner = app.resource_server().principal;
     let bring = |secret: Imported| {
-        app.operator(|work| import(work, operator(&app), owner, &wish("brought along"), &secret).map(Ok))
-            .map_err(|problem| problem.to_string())
+        app.operator(|work| {
+            import(work, operator(&app), (CredentialKind::ApiKey, owner), &wish("brought along"), &secret)
+                .map(Ok)
+        })
+        .map_err(|problem| problem.to_string())
     };
     let literal = |text: &str| Imported::Literal(PlainSecret::new(text.to_owned()));
     // Looked for before it is there: that it was not is not remembered.

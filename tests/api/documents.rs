@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use grantor::app::settings::{Settings, Sources};
+use grantor::audit::Kind;
 use toml::{Table, Value};
 
 use crate::support::{Node, Scratch, free_addresses};
 
 /// Everything that people read, by its path from the root.
-const DOCUMENTS: [(&str, &str); 15] = [
+const DOCUMENTS: [(&str, &str); 16] = [
     ("README.md", README),
     ("ARCHITECTURE.md", ARCHITECTURE),
     ("CONTRIBUTING.md", include_str!("../../CONTRIBUTING.md")),
@@ -24,12 +25,14 @@ const DOCUMENTS: [(&str, &str); 15] = [
     ("docs/limits.md", include_str!("../../docs/limits.md")),
     ("docs/api.md", include_str!("../../docs/api.md")),
     ("docs/audit.md", include_str!("../../docs/audit.md")),
+    ("docs/events.md", EVENTS),
     ("docs/settings.md", SETTINGS),
     ("docs/benchmarks.md", include_str!("../../docs/benchmarks.md")),
 ];
 const README: &str = include_str!("../../README.md");
 const WALKTHROUGH: &str = include_str!("../../docs/walkthrough.md");
 const OPERATING: &str = include_str!("../../docs/operating.md");
+const EVENTS: &str = include_str!("../../docs/events.md");
 const SETTINGS: &str = include_str!("../../docs/settings.md");
 const DEFAULTS: &str = include_str!("../../src/app/defaults.toml");
 const MAKEFILE: &str = include_str!("../../Makefile");
@@ -63,6 +66,43 @@ fn blocks(document: &str) -> Vec<Block> {
         open = !open;
     }
     blocks
+}
+
+/// Every event of the catalogue is in the list, and no other; each group shows one whole, with no member but those its row
+/// names.
+#[test]
+fn the_list_of_events_is_that_of_the_catalogue() {
+    let name_of = |row: &str| row.split('`').nth(1).unwrap_or_default().to_owned();
+    let is_of_kind = |row: &&str| row.starts_with("| `") && name_of(row).contains('.');
+    let rows: Vec<&str> = EVENTS.lines().filter(is_of_kind).collect();
+    let mut named: Vec<String> = rows.iter().map(|row| name_of(row)).collect();
+    let mut known: Vec<String> = Kind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect();
+    named.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(named, known);
+    for group in EVENTS.split("\n## ").skip(1) {
+        let heading = group.lines().next().expect("a heading");
+        let examples = blocks(group);
+        let [example] = examples.as_slice() else { panic!("{heading}: one example") };
+        let event: serde_json::Value = serde_json::from_str(&example.text).expect(heading);
+        let mut members: Vec<&str> = event.as_object().expect(heading).keys().map(String::as_str).collect();
+        members.sort_unstable();
+        let all = "actor_id actor_kind client_id data id ip kind occurred_at outcome request_id target_id \
+                   target_kind user_agent";
+        assert_eq!(members, all.split(' ').collect::<Vec<_>>(), "{heading}");
+        let kind = event["kind"].as_str().expect(heading);
+        let row = group.lines().find(|line| line.starts_with(&format!("| `{kind}` ")));
+        let row = row.unwrap_or_else(|| panic!("{heading}: {kind} is of another group"));
+        let outcome = Kind::ALL.iter().find(|one| one.as_str() == kind).expect("a kind").outcome();
+        assert_eq!(event["outcome"], outcome, "{kind}");
+        for member in event["data"].as_object().expect(heading).keys() {
+            assert!(row.contains(&format!("`{member}`")), "{kind}: {member}");
+        }
+    }
+    for kind in Kind::ALL.iter().filter(|kind| kind.outcome() != "success") {
+        let row = rows.iter().find(|row| name_of(row) == kind.as_str()).expect("a row");
+        assert!(row.contains(&format!("*{}*", kind.outcome())), "{}: its outcome", kind.as_str());
+    }
 }
 
 /// Whether `said` is what `shown` shows, in which `…` stands for anything.

@@ -22,7 +22,7 @@ fn wish(scope: &str) -> Wish {
 }
 
 impl App {
-    fn credential(&self, id: &str) -> grantor::credentials::Credential {
+    pub fn credential(&self, id: &str) -> grantor::credentials::Credential {
         let id = CredentialId::parse(id).expect("an id");
         self.db.run_here(|connection| store::find(connection, id)).expect("a database").expect("a credential")
     }

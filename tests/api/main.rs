@@ -51,6 +51,7 @@ mod introspection;
 mod jwt;
 mod killed;
 mod lanes;
+mod leaks;
 mod limit_commands;
 mod limits;
 mod limits_api;

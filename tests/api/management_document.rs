@@ -1,6 +1,6 @@
 //! `/openapi.json`: complete, and true of every endpoint.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
 use grantor::app::management::endpoints;
@@ -113,6 +113,7 @@ async fn s01_every_route_refuses_whoever_may_not_ask_it() {
     let token = Voice(client.tokens_of_ada(&app, "orders:read").await.text("access_token"));
     let all = app.voice_of(BOB, &every.join(" "));
     app.org("Acme", Some(ADA));
+    let mut voices: BTreeMap<String, Voice> = BTreeMap::new();
     for (method, path, operation) in operations(&document) {
         let place = format!("{method} {path}");
         if operation["security"].as_array().is_some_and(Vec::is_empty) {
@@ -127,8 +128,9 @@ async fn s01_every_route_refuses_whoever_may_not_ask_it() {
 
         let Some(scope) = operation["x-scope"].as_str() else { continue };
         let others: Vec<&str> = every.iter().map(String::as_str).filter(|other| *other != scope).collect();
-        let lacking = app.voice_of(ADA, &others.join(" "));
-        let refused = ask(&app, Some(&lacking), &method, &path, &operation).await;
+        // One a scope, since there are more routes than a person may have tokens.
+        let lacking = voices.entry(scope.to_owned()).or_insert_with(|| app.voice_of(ADA, &others.join(" ")));
+        let refused = ask(&app, Some(&*lacking), &method, &path, &operation).await;
         assert_eq!((refused.status, refused.error().as_str()), (403, "insufficient_scope"), "{place}");
         assert!(refused.header("www-authenticate").contains(&format!("scope=\"{scope}\"")), "{place}");
         assert_eq!(refused.json()["scope"], scope);

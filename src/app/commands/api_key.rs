@@ -2,17 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::app::commands::credential::{self, lines, moment, rows};
+use crate::app::commands::credential::{self, moment, rows};
 use crate::app::commands::owner::Owner;
 use crate::app::commands::{Open, Refusal, Shell, secret};
 use crate::audit::Actor;
-use crate::credentials::lifetime::{Lifetime, Overlap};
-use crate::credentials::making::{Imported, Maker, Successor, create, import, rotate};
-use crate::credentials::revoking::revoke;
+use crate::credentials::lifetime::Lifetime;
+use crate::credentials::making::{Imported, Maker, create, import};
 use crate::credentials::shown::as_json;
-use crate::credentials::store::{find_use, list};
+use crate::credentials::store::list;
 use crate::credentials::wish::Wish;
 use crate::credentials::{Credential, CredentialKind};
 use crate::kernel::SecretHash;
@@ -41,7 +40,7 @@ pub(super) enum Command {
         #[arg(long, default_value = "24h")]
         overlap: String,
     },
-    /// Revoke an API key: it is refused within a second.
+    /// Revoke an API key, with the successors that it gave itself: it is refused within a second.
     Revoke {
         /// Its id, or its first characters.
         key: String,
@@ -142,9 +141,9 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
         Command::List { owner: MaybeOwner { org, client, owner } } => {
             list_all(shell, &Owner { org, client, id: owner, ..Owner::default() })
         }
-        Command::Show { key } => show(shell, &key),
-        Command::Rotate { key, overlap } => renew(shell, &key, &overlap),
-        Command::Revoke { key, reason } => take_back(shell, &key, &reason),
+        Command::Show { key } => credential::show(shell, KIND, &key),
+        Command::Rotate { key, overlap } => credential::renew(shell, KIND, &key, &overlap),
+        Command::Revoke { key, reason } => credential::take_back(shell, KIND, &key, &reason),
         Command::Import(command) => bring(shell, *command),
     }
 }
@@ -189,45 +188,6 @@ fn list_all(shell: &Shell, owner: &Owner) -> Result<(), Refusal> {
     shell.say(&values, || rows(&keys, now))
 }
 
-fn show(shell: &Shell, key: &str) -> Result<(), Refusal> {
-    let open = shell.open()?;
-    let key = credential::named(&open, KIND, key)?;
-    let used = open.ledger.read_here(|connection| find_use(connection, key.id))?;
-    let value = as_json(&key, used.as_ref(), shell.clock.now());
-    shell.say(&value, || lines(&value))
-}
-
-fn renew(shell: &Shell, key: &str, overlap: &str) -> Result<(), Refusal> {
-    let overlap = Overlap::typed(overlap).map_err(Refusal::new)?;
-    let open = shell.open()?;
-    let id = credential::named(&open, KIND, key)?.id;
-    let (made, end) =
-        open.try_act(shell, |work| rotate(work, maker(shell), id, overlap, Successor::Of { latest: None }))?;
-    let mut value = as_json(&made.credential, None, shell.clock.now());
-    credential::put(&mut value, "api_key", made.secret.expose());
-    credential::put(&mut value, "old_key_ends_at", end);
-    shell.say(&value, || {
-        let (new, key) = (made.credential.id, made.secret.expose());
-        let end = moment(end);
-        format!("id       {new}\napi_key  {key}\n\nKeep the key: it is not shown again. The old one works until {end}.")
-    })
-}
-
-fn take_back(shell: &Shell, key: &str, reason: &str) -> Result<(), Refusal> {
-    let open = shell.open()?;
-    let key = credential::named(&open, KIND, key)?;
-    credential::check_reason(reason)?;
-    let revoked = open.act(shell, |work| Ok(Ok(revoke(work, Actor::Operator, &key, reason)?)))?;
-    shell.say(&json!({ "id": key.id, "revoked": true, "changed": revoked }), || {
-        let name = &key.name;
-        if revoked {
-            format!("The key {name} is revoked.")
-        } else {
-            format!("The key {name} was revoked already.")
-        }
-    })
-}
-
 fn bring(shell: &Shell, command: Import) -> Result<(), Refusal> {
     let secret = match (command.hash, command.file) {
         (Some(hash), _) => Imported::Hash(parse_hash(&hash)?),
@@ -237,7 +197,8 @@ fn bring(shell: &Shell, command: Import) -> Result<(), Refusal> {
     let wish = command.wish.read()?;
     let open = shell.open()?;
     let owner = owner_of(&open, command.owner)?;
-    let (key, warning) = open.try_act(shell, |work| import(work, maker(shell), owner, &wish, &secret))?;
+    let (key, warning) =
+        open.try_act(shell, |work| import(work, maker(shell), (KIND, owner), &wish, &secret))?;
     let mut value = as_json(&key, None, shell.clock.now());
     credential::put(&mut value, "warning", &warning);
     shell.say(&value, || {

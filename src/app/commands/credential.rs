@@ -2,10 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::app::commands::{Open, Refusal, in_words, table};
-use crate::credentials::shown::state;
+use crate::app::commands::{Open, Refusal, Shell, in_words, table};
+use crate::audit::Actor;
+use crate::credentials::lifetime::Overlap;
+use crate::credentials::making::{Maker, Successor, rotate};
+use crate::credentials::revoking::revoke;
+use crate::credentials::shown::{as_json, state};
 use crate::credentials::usage::Use;
 use crate::credentials::{Credential, CredentialKind, store};
 use crate::kernel::{CredentialId, DisplayText};
@@ -42,9 +46,59 @@ fn beginning(open: &Open, typed: &str) -> Result<Vec<Credential>, Refusal> {
 }
 
 /// Refuses a reason that is no line of text.
-pub(super) fn check_reason(reason: &str) -> Result<(), Refusal> {
+fn check_reason(reason: &str) -> Result<(), Refusal> {
     let sound = DisplayText::parse(reason, MOST_OF_A_REASON);
     sound.map(drop).map_err(|problem| Refusal(format!("reason: {problem}")))
+}
+
+/// Shows one, and how it was used.
+pub(super) fn show(shell: &Shell, kind: CredentialKind, typed: &str) -> Result<(), Refusal> {
+    let open = shell.open()?;
+    let found = named(&open, kind, typed)?;
+    let used = open.ledger.read_here(|connection| store::find_use(connection, found.id))?;
+    let value = as_json(&found, used.as_ref(), shell.clock.now());
+    shell.say(&value, || lines(&value))
+}
+
+/// Gives one a successor, and shows that this once.
+pub(super) fn renew(shell: &Shell, kind: CredentialKind, typed: &str, overlap: &str) -> Result<(), Refusal> {
+    let overlap = Overlap::typed(overlap).map_err(Refusal::new)?;
+    let open = shell.open()?;
+    let id = named(&open, kind, typed)?.id;
+    let maker = Maker { actor: Actor::Operator, settings: &shell.settings.credentials };
+    let successor = Successor::Of { latest: None };
+    let (made, end) = open.try_act(shell, |work| rotate(work, maker, id, overlap, successor))?;
+    let word = kind.word();
+    let member = if kind == CredentialKind::ApiKey { "api_key" } else { word };
+    let mut value = as_json(&made.credential, None, shell.clock.now());
+    put(&mut value, member, made.secret.expose());
+    put(&mut value, &format!("old_{word}_ends_at"), end);
+    shell.say(&value, || {
+        let (new, text, end) = (made.credential.id, made.secret.expose(), moment(end));
+        let wide = member.len() + 2;
+        format!(
+            "{:wide$}{new}\n{member}  {text}\n\nKeep the {word}: it is not shown again. The old one works until {end}.",
+            "id"
+        )
+    })
+}
+
+/// Takes one back.
+pub(super) fn take_back(
+    shell: &Shell,
+    kind: CredentialKind,
+    typed: &str,
+    reason: &str,
+) -> Result<(), Refusal> {
+    let open = shell.open()?;
+    let found = named(&open, kind, typed)?;
+    check_reason(reason)?;
+    let revoked = open.act(shell, |work| Ok(Ok(revoke(work, Actor::Operator, &found, None, reason)?)))?;
+    shell.say(&json!({ "id": found.id, "revoked": true, "changed": revoked }), || {
+        let (word, name) = (kind.word(), &found.name);
+        let already = if revoked { "is revoked" } else { "was revoked already" };
+        format!("The {word} {name} {already}.")
+    })
 }
 
 /// Adds a member to what is told.
@@ -55,7 +109,7 @@ pub(super) fn put(value: &mut Value, member: &str, what: impl Serialize) {
 }
 
 /// A credential for people, a line a member.
-pub(super) fn lines(value: &Value) -> String {
+fn lines(value: &Value) -> String {
     let members = value.as_object().into_iter().flatten();
     members.map(|(name, value)| format!("{name:14} {}", in_words(value))).collect::<Vec<_>>().join("\n")
 }

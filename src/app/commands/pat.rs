@@ -1,15 +1,14 @@
 //! `grantor pat …`
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::app::commands::api_key::Wished;
-use crate::app::commands::credential::{check_reason, moment, named, put, rows};
+use crate::app::commands::credential::{self, moment, put, rows};
 use crate::app::commands::owner::person;
 use crate::app::commands::{Refusal, Shell};
 use crate::audit::Actor;
 use crate::credentials::CredentialKind;
 use crate::credentials::making::{Maker, create};
-use crate::credentials::revoking::revoke;
 use crate::credentials::shown::as_json;
 use crate::credentials::store::list;
 
@@ -31,7 +30,20 @@ pub(super) enum Command {
         #[arg(long)]
         user: Option<String>,
     },
-    /// Revoke a personal token: it is refused within a second.
+    /// Show one personal token, and how it was used.
+    Show {
+        /// Its id, or its first characters as the list shows them.
+        token: String,
+    },
+    /// Give a personal token a successor that may do the same; the old one works on for a while.
+    Rotate {
+        /// Its id, or its first characters.
+        token: String,
+        /// How long the old one works on: 0, 1m, 15m, 1h, 6h or 24h.
+        #[arg(long, default_value = "24h")]
+        overlap: String,
+    },
+    /// Revoke a personal token, with the successors that it gave itself: it is refused within a second.
     Revoke {
         /// Its id, or its first characters as the list shows them.
         token: String,
@@ -45,7 +57,9 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Refusal> {
     match command {
         Command::Create { user, wish } => make(shell, &user, wish),
         Command::List { user } => list_all(shell, user.as_deref()),
-        Command::Revoke { token, reason } => take_back(shell, &token, &reason),
+        Command::Show { token } => credential::show(shell, KIND, &token),
+        Command::Rotate { token, overlap } => credential::renew(shell, KIND, &token, &overlap),
+        Command::Revoke { token, reason } => credential::take_back(shell, KIND, &token, &reason),
     }
 }
 
@@ -74,19 +88,4 @@ fn list_all(shell: &Shell, user: Option<&str>) -> Result<(), Refusal> {
     let now = shell.clock.now();
     let values: Vec<Value> = tokens.iter().map(|(token, used)| as_json(token, used.as_ref(), now)).collect();
     shell.say(&values, || rows(&tokens, now))
-}
-
-fn take_back(shell: &Shell, token: &str, reason: &str) -> Result<(), Refusal> {
-    let open = shell.open()?;
-    let token = named(&open, KIND, token)?;
-    check_reason(reason)?;
-    let revoked = open.act(shell, |work| Ok(Ok(revoke(work, Actor::Operator, &token, reason)?)))?;
-    shell.say(&json!({ "id": token.id, "revoked": true, "changed": revoked }), || {
-        let name = &token.name;
-        if revoked {
-            format!("The token {name} is revoked.")
-        } else {
-            format!("The token {name} was revoked already.")
-        }
-    })
 }

@@ -14,7 +14,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{HttpResponse, Resource, web};
 
 use crate::kernel::Denial;
-use crate::oauth::OAuth;
+use crate::oauth::{self, OAuth};
 use crate::platform::api::{self, Endpoint, openapi};
 use crate::platform::faces::only;
 use crate::platform::problem::ProblemFace;
@@ -37,6 +37,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         grants::apps::api::endpoints(),
         accounts::profile::api::endpoints(),
         decision::limits::http::endpoints(),
+        oauth::leaks::http::endpoints(),
     ]
     .concat()
 }

@@ -1,6 +1,6 @@
 //! What callers do with API keys and personal tokens, and whether they may.
 
-use crate::accounts::access::{allow, visible_principals};
+use crate::accounts::access::visible_principals;
 use crate::accounts::organizations::Action;
 use crate::audit::{Actor, Work};
 use crate::credentials::access::may;
@@ -63,7 +63,7 @@ fn sound<T>(making: Making<T>) -> Outcome<T> {
     Ok(making?.map_err(|problem| Denial::Unfit(problem.to_string())))
 }
 
-/// Makes a credential: an API key for whoever the caller may manage, a personal token for the caller alone.
+/// Makes a credential.
 pub(super) fn create(
     work: &mut Work<'_>,
     caller: &Caller,
@@ -71,12 +71,7 @@ pub(super) fn create(
     (kind, owner): (CredentialKind, PrincipalId),
     wish: &Wish,
 ) -> Outcome<Made> {
-    if kind == CredentialKind::PersonalToken && owner != caller.principal {
-        return Ok(Err(Denial::Forbidden));
-    }
-    settle!(may(work, caller, (kind, owner), Action::ManageCredentials)?);
-    settle!(within(caller, &settle!(read_scope(wish))));
-    let wish = wish.clone().within(presented(work, caller)?);
+    let wish = settle!(wished(work, caller, (kind, owner), wish)?);
     let maker = Maker { actor: Actor::of(caller), settings };
     sound(making::create(work, maker, kind, owner, &wish))
 }
@@ -85,19 +80,34 @@ fn read_scope(wish: &Wish) -> Result<Scope, Denial> {
     Scope::parse(&wish.scope).map_err(|problem| Denial::Unfit(problem.to_string()))
 }
 
-/// Brings an API key along from elsewhere.
+/// Brings a credential along from elsewhere.
 pub(super) fn import(
     work: &mut Work<'_>,
     caller: &Caller,
     settings: &CredentialSettings,
-    (owner, secret): (PrincipalId, &Imported),
+    (kind, owner): (CredentialKind, PrincipalId),
+    secret: &Imported,
     wish: &Wish,
 ) -> Outcome<(Credential, Option<String>)> {
-    settle!(allow(work, caller, owner, Action::ManageCredentials)?);
-    settle!(within(caller, &settle!(read_scope(wish))));
-    let wish = wish.clone().within(presented(work, caller)?);
+    let wish = settle!(wished(work, caller, (kind, owner), wish)?);
     let maker = Maker { actor: Actor::of(caller), settings };
-    sound(making::import(work, maker, owner, &wish, secret))
+    sound(making::import(work, maker, (kind, owner), &wish, secret))
+}
+
+/// What a caller may wish for: an API key for whoever they may manage, a personal token for themselves alone, and nothing
+/// that may do or lives more than what they came with.
+fn wished(
+    work: &mut Work<'_>,
+    caller: &Caller,
+    (kind, owner): (CredentialKind, PrincipalId),
+    wish: &Wish,
+) -> Outcome<Wish> {
+    if kind == CredentialKind::PersonalToken && owner != caller.principal {
+        return Ok(Err(Denial::Forbidden));
+    }
+    settle!(may(work, caller, (kind, owner), Action::ManageCredentials)?);
+    settle!(within(caller, &settle!(read_scope(wish))));
+    Ok(Ok(wish.clone().within(presented(work, caller)?)))
 }
 
 /// Gives a credential a successor, which the caller gets to see.
@@ -139,7 +149,7 @@ pub(super) fn revoke(
     credential: &Credential,
     reason: &str,
 ) -> Outcome<Credential> {
-    revoking::revoke(work, Actor::of(caller), credential, reason)?;
+    revoking::revoke(work, Actor::of(caller), credential, caller.credential, reason)?;
     Ok(store::find(work, credential.id)?.ok_or(Denial::NotFound))
 }
 

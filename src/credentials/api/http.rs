@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::accounts::organizations::Action;
 use crate::credentials::api::flow::{self, Asked};
-use crate::credentials::api::leaks;
 use crate::credentials::lifetime::{Lifetime, Overlap};
 use crate::credentials::making::{Imported, Made};
 use crate::credentials::shown::{self, ENVIRONMENTS, as_json};
@@ -44,16 +43,11 @@ const LIFETIME: Member =
 
 const NEW_KEY: Shape = &[OWNER, NAME, SCOPE, ENVIRONMENT, IP_ALLOW, LIFETIME];
 const NEW_TOKEN: Shape = &[NAME, SCOPE, ENVIRONMENT, IP_ALLOW, LIFETIME];
-const IMPORT: Shape = &[
-    OWNER,
-    NAME,
-    SCOPE,
-    ENVIRONMENT,
-    IP_ALLOW,
-    LIFETIME,
-    Member::optional("key", Form::Text, "The key as it stands; either this or its hash."),
-    Member::optional("sha256", Form::Text, "The SHA-256 of the key, in 64 hexadecimal digits."),
-];
+const TEXT: Member = Member::optional("key", Form::Text, "Its text as it stands; either this or its hash.");
+const HASH: Member =
+    Member::optional("sha256", Form::Text, "The SHA-256 of its text, in 64 hexadecimal digits.");
+const IMPORTED_KEY: Shape = &[OWNER, NAME, SCOPE, ENVIRONMENT, IP_ALLOW, LIFETIME, TEXT, HASH];
+const IMPORTED_TOKEN: Shape = &[NAME, SCOPE, ENVIRONMENT, IP_ALLOW, LIFETIME, TEXT, HASH];
 const ROTATION: Shape = &[Member::optional(
     "overlap",
     Form::OneOf(&Overlap::ALL),
@@ -61,91 +55,93 @@ const ROTATION: Shape = &[Member::optional(
 )];
 const REVOCATION: Shape = &[Member::optional("reason", Form::Text, "Why, for the record.")];
 
+/// The endpoints of a kind: where, what one is called, and what is read of whoever makes one.
+macro_rules! endpoints_of {
+    ($at:literal, $a:literal, $what:literal, $new:expr, $import:expr) => {{
+        use Answers as A;
+        const READ: &str = concat!($at, ":read");
+        const WRITE: &str = concat!($at, ":write");
+        let at = Endpoint::new;
+        vec![
+            at(
+                Method::GET,
+                concat!("/", $at),
+                || web::to(list),
+                concat!("Lists the ", $what, "s that the caller sees, newest first."),
+            )
+            .scope(READ)
+            .filters(&["owner"])
+            .answers(A::Many(shown::SHAPE)),
+            at(
+                Method::POST,
+                concat!("/", $at),
+                || web::to(make),
+                concat!("Makes ", $a, " ", $what, "; its text is told this once."),
+            )
+            .scope(WRITE)
+            .reads($new)
+            .answers(A::Made(shown::SHAPE)),
+            at(
+                Method::POST,
+                concat!("/", $at, "/import"),
+                || web::to(import),
+                concat!("Brings ", $a, " ", $what, " along from elsewhere."),
+            )
+            .scope(WRITE)
+            .reads($import)
+            .answers(A::Made(shown::SHAPE)),
+            at(
+                Method::GET,
+                concat!("/", $at, "/self"),
+                || web::to(get_own),
+                concat!("Shows the ", $what, " that asks."),
+            )
+            .answers(A::One(shown::SHAPE)),
+            at(
+                Method::POST,
+                concat!("/", $at, "/self/rotate"),
+                || web::to(rotate_own),
+                concat!("Gives the ", $what, " that asks a successor."),
+            )
+            .reads(ROTATION)
+            .answers(A::Made(shown::SHAPE)),
+            at(
+                Method::GET,
+                concat!("/", $at, "/{id}"),
+                || web::to(get),
+                concat!("Shows ", $a, " ", $what, "."),
+            )
+            .scope(READ)
+            .answers(A::One(shown::SHAPE)),
+            at(
+                Method::POST,
+                concat!("/", $at, "/{id}/rotate"),
+                || web::to(rotate),
+                concat!("Gives ", $a, " ", $what, " a successor."),
+            )
+            .scope(WRITE)
+            .reads(ROTATION)
+            .answers(A::Made(shown::SHAPE)),
+            at(
+                Method::POST,
+                concat!("/", $at, "/{id}/revoke"),
+                || web::to(revoke),
+                concat!("Takes ", $a, " ", $what, " back, with the successors that it gave itself."),
+            )
+            .scope(WRITE)
+            .reads(REVOCATION)
+            .answers(A::One(shown::SHAPE)),
+        ]
+    }};
+}
+
 /// What this file answers. The fixed words of a path come before its ids.
 pub fn endpoints() -> Vec<Endpoint> {
-    let (keys, tokens) = (keys(), tokens());
-    keys.into_iter().chain(tokens).chain([leaks::endpoint()]).collect()
-}
-
-fn keys() -> Vec<Endpoint> {
-    use Answers as A;
-    let at = Endpoint::new;
-    vec![
-        at(Method::GET, "/keys", || web::to(list), "Lists the API keys that the caller sees, newest first.")
-            .scope("keys:read")
-            .filters(&["owner"])
-            .answers(A::Many(shown::SHAPE)),
-        at(Method::POST, "/keys", || web::to(make), "Makes an API key; its text is told this once.")
-            .scope("keys:write")
-            .reads(NEW_KEY)
-            .answers(A::Made(shown::SHAPE)),
-        at(Method::POST, "/keys/import", || web::to(import), "Brings an API key along from elsewhere.")
-            .scope("keys:write")
-            .reads(IMPORT)
-            .answers(A::Made(shown::SHAPE)),
-        at(Method::GET, "/keys/self", || web::to(get_own), "Shows the API key that asks.")
-            .answers(A::One(shown::SHAPE)),
-        at(
-            Method::POST,
-            "/keys/self/rotate",
-            || web::to(rotate_own),
-            "Gives the API key that asks a successor.",
-        )
-        .reads(ROTATION)
-        .answers(A::Made(shown::SHAPE)),
-        at(Method::GET, "/keys/{id}", || web::to(get), "Shows an API key.")
-            .scope("keys:read")
-            .answers(A::One(shown::SHAPE)),
-        at(Method::POST, "/keys/{id}/rotate", || web::to(rotate), "Gives an API key a successor.")
-            .scope("keys:write")
-            .reads(ROTATION)
-            .answers(A::Made(shown::SHAPE)),
-        at(Method::POST, "/keys/{id}/revoke", || web::to(revoke), "Takes an API key back.")
-            .scope("keys:write")
-            .reads(REVOCATION)
-            .answers(A::One(shown::SHAPE)),
+    [
+        endpoints_of!("keys", "an", "API key", NEW_KEY, IMPORTED_KEY),
+        endpoints_of!("pats", "a", "personal token", NEW_TOKEN, IMPORTED_TOKEN),
     ]
-}
-
-fn tokens() -> Vec<Endpoint> {
-    use Answers as A;
-    let at = Endpoint::new;
-    vec![
-        at(Method::GET, "/pats", || web::to(list), "Lists the caller's personal tokens, newest first.")
-            .scope("pats:read")
-            .filters(&["owner"])
-            .answers(A::Many(shown::SHAPE)),
-        at(
-            Method::POST,
-            "/pats",
-            || web::to(make),
-            "Makes the caller a personal token; its text is told this once.",
-        )
-        .scope("pats:write")
-        .reads(NEW_TOKEN)
-        .answers(A::Made(shown::SHAPE)),
-        at(Method::GET, "/pats/self", || web::to(get_own), "Shows the personal token that asks.")
-            .answers(A::One(shown::SHAPE)),
-        at(
-            Method::POST,
-            "/pats/self/rotate",
-            || web::to(rotate_own),
-            "Gives the personal token that asks a successor.",
-        )
-        .reads(ROTATION)
-        .answers(A::Made(shown::SHAPE)),
-        at(Method::GET, "/pats/{id}", || web::to(get), "Shows a personal token.")
-            .scope("pats:read")
-            .answers(A::One(shown::SHAPE)),
-        at(Method::POST, "/pats/{id}/rotate", || web::to(rotate), "Gives a personal token a successor.")
-            .scope("pats:write")
-            .reads(ROTATION)
-            .answers(A::Made(shown::SHAPE)),
-        at(Method::POST, "/pats/{id}/revoke", || web::to(revoke), "Takes a personal token back.")
-            .scope("pats:write")
-            .reads(REVOCATION)
-            .answers(A::One(shown::SHAPE)),
-    ]
+    .concat()
 }
 
 /// Which of the two a request is about: by the route that it was admitted to, since a path has many spellings.
@@ -253,33 +249,35 @@ async fn import(
     credentials: web::Data<Credentials>,
     guard: web::Data<Guard>,
     context: Context,
+    request: HttpRequest,
     By(caller): By,
     body: Body,
 ) -> Result<HttpResponse, ProblemFace> {
+    let kind = kind_of(&request);
     let network = context.ip.map(Network::of);
     if let Some(network) = network {
         guard.check(Failed::UnknownBearer, network, context.now)?;
     }
-    let body = body.fit(IMPORT)?;
-    let (owner, wish) = (read_owner(&body, &caller, CredentialKind::ApiKey)?, read_wish(&body)?);
+    let body = body.fit(if kind == CredentialKind::ApiKey { IMPORTED_KEY } else { IMPORTED_TOKEN })?;
+    let (owner, wish) = (read_owner(&body, &caller, kind)?, read_wish(&body)?);
     let secret = read_import(&body)?;
     let settings = credentials.settings.clone();
     let act = credentials
         .ledger
-        .act(&context, move |work| flow::import(work, &caller, &settings, (owner, &secret), &wish));
+        .act(&context, move |work| flow::import(work, &caller, &settings, (kind, owner), &secret, &wish));
     let imported = act.await?;
     if let (Err(_), Some(network)) = (&imported, network) {
         guard.failed(Failed::UnknownBearer, network, &context);
     }
-    let (key, warning) = imported?;
-    Ok(api::created(&put(as_json(&key, None, context.now), "warning", warning)))
+    let (own, warning) = imported?;
+    Ok(api::created(&put(as_json(&own, None, context.now), "warning", warning)))
 }
 
 fn read_import(body: &Members) -> Result<Imported, Denial> {
     match (body.text("key"), body.text("sha256")) {
         (Some(key), None) => Ok(Imported::Literal(PlainSecret::new(key.to_owned()))),
         (None, Some(hash)) => SecretHash::from_hexadecimal(hash).map(Imported::Hash).ok_or_else(|| {
-            Denial::Unfit("sha256 is 64 hexadecimal digits: the SHA-256 of the whole key".to_owned())
+            Denial::Unfit("sha256 is 64 hexadecimal digits: the SHA-256 of the whole text".to_owned())
         }),
         _ => Err(Denial::Unfit("send either key or sha256".to_owned())),
     }

@@ -1,5 +1,4 @@
-//! API keys and personal tokens at the management API: `/keys`, `/pats`, `/leaks`.
+//! API keys and personal tokens at the management API: `/keys`, `/pats`.
 
 mod flow;
 pub mod http;
-mod leaks;

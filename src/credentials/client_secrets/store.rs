@@ -77,6 +77,32 @@ pub fn insert_client_secret(
     Ok(made == 1)
 }
 
+/// Takes back the secret of this text, of whichever client it is: its id, and that client. None: it is nobody's, or was
+/// taken back before.
+pub fn revoke_client_secret(
+    work: &mut Work<'_>,
+    secret: &PlainSecret,
+    reason: &str,
+) -> Result<Vec<(CredentialId, PrincipalId)>, Fault> {
+    let now = work.now();
+    // By its first characters, since those have an index: a hash is unique to a client only.
+    let (prefix, _) = glimpse(secret.expose());
+    let rows: Vec<(Uuid, Uuid)> = diesel::update(credentials::table)
+        .filter(credentials::token_prefix.eq(prefix))
+        .filter(credentials::kind.eq(CLIENT_SECRET))
+        .filter(credentials::secret_hash.eq(secret.hash().as_bytes().to_vec()))
+        .filter(credentials::revoked_at.is_null())
+        .set((credentials::revoked_at.eq(now), credentials::revoke_reason.eq(reason)))
+        .returning((credentials::id, credentials::principal_id))
+        .get_results(&mut **work)?;
+    let revoked = |(id, owner)| (CredentialId::from_uuid(id), PrincipalId::from_uuid(owner));
+    let revoked: Vec<_> = rows.into_iter().map(revoked).collect();
+    for (_, owner) in &revoked {
+        work.stale(Stale::Client(*owner));
+    }
+    Ok(revoked)
+}
+
 /// Ends every other secret of a client at `end`, unless it ends earlier anyway.
 pub fn end_others(
     work: &mut Work<'_>,

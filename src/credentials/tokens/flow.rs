@@ -6,10 +6,11 @@ use crate::accounts::Accounts;
 use crate::accounts::sessions::{Browser, SignedIn};
 use crate::audit::{Actor, Work};
 use crate::credentials::making::{Made, Maker, create};
-use crate::credentials::revoking::revoke;
+use crate::credentials::revoking::{BY_OWNER, revoke};
+use crate::credentials::shown::state;
 use crate::credentials::store::{find, list};
 use crate::credentials::usage::Use;
-use crate::credentials::wish::Wish;
+use crate::credentials::wish::{Wish, has_room};
 use crate::credentials::{Credential, CredentialKind, CredentialProblem, CredentialSettings};
 use crate::kernel::{CredentialId, Denial, Fault, Outcome};
 use crate::platform::context::Context;
@@ -19,10 +20,7 @@ use crate::settle;
 
 const KIND: CredentialKind = CredentialKind::PersonalToken;
 
-/// Tokens that a person has at most.
-const MOST: usize = 50;
-
-/// How long one that has ended is still shown, so that nobody wonders why it stopped, in days.
+/// How long one that has ended or was taken back is still shown, so that nobody wonders why it stopped, in days.
 const REMEMBERED_DAYS: i64 = 30;
 
 /// What the page shows.
@@ -47,11 +45,14 @@ pub(super) async fn overview(accounts: &Accounts, context: &Context, browser: Br
         .await
 }
 
-/// Those that were not taken back, and did not end long ago.
+/// Those that did not end long ago, however they ended; but not what their owner took back here, or removed.
 fn shown(work: &mut Work<'_>, signed_in: &SignedIn) -> Result<Vec<(Credential, Option<Use>)>, Fault> {
     let since = work.now() - Duration::days(REMEMBERED_DAYS);
     let mut tokens = list(work, KIND, Some(signed_in.user.id))?;
-    tokens.retain(|(token, _)| token.revoked_at.is_none() && token.expires_at.is_none_or(|end| end > since));
+    tokens.retain(|(token, _)| match token.revoked_at {
+        Some(at) => at > since && token.revoke_reason.as_deref() != Some(BY_OWNER),
+        None => token.expires_at.is_none_or(|end| end > since),
+    });
     Ok(tokens)
 }
 
@@ -95,15 +96,14 @@ pub(super) async fn make(
 /// What of the tokens that there are stands in the way of one more.
 fn in_the_way(work: &mut Work<'_>, signed_in: &SignedIn, wish: &Wish) -> Result<Option<NotMade>, Fault> {
     let now = work.now();
-    let mut living = shown(work, signed_in)?;
-    living.retain(|(token, _)| token.expires_at.is_none_or(|end| end > now));
-    let is_taken =
-        |(token, _): &(Credential, Option<Use>)| token.name == wish.name.trim() && token.rotated_at.is_none();
-    Ok(match living.len() {
-        _ if living.iter().any(is_taken) => Some(NotMade::NameTaken),
-        MOST.. => Some(NotMade::TooMany),
-        _ => None,
-    })
+    let is_taken = |(token, _): &(Credential, Option<Use>)| {
+        token.name == wish.name.trim() && state(token, now) == "active"
+    };
+    if shown(work, signed_in)?.iter().any(is_taken) {
+        return Ok(Some(NotMade::NameTaken));
+    }
+    let has_room = has_room(work, KIND, signed_in.user.id)?;
+    Ok((!has_room).then_some(NotMade::TooMany))
 }
 
 /// Takes a token of one's own back.
@@ -118,7 +118,7 @@ pub(super) async fn take_back(
             let user = signed_in.user.id;
             let mine = find(work, id)?.filter(|token| token.owner == user && token.kind == KIND);
             let mine = settle!(mine.ok_or(Denial::NotFound));
-            revoke(work, Actor::User(user), &mine, "revoked by its owner")?;
+            revoke(work, Actor::User(user), &mine, None, BY_OWNER)?;
             Ok(Ok(()))
         })
         .await

@@ -94,6 +94,13 @@ struct TokenRow {
     made: Moment,
     ends: Option<Moment>,
     has_ended: bool,
+    /// When it was taken back, and why.
+    revoked: Option<(Moment, String)>,
+    /// What came before it and after it.
+    remarks: Vec<&'static str>,
+    /// There is something to take back, or to remove. What ended and was renewed goes by itself, since whatever it made of
+    /// itself would go with it.
+    may_end: bool,
     last_used: Option<Moment>,
     last_used_from: Option<String>,
     count: i64,
@@ -180,6 +187,7 @@ fn in_words(days: u32) -> String {
 }
 
 fn row(token: &Credential, used: Option<&Use>, catalogue: &Catalogue, now: DateTime<Utc>) -> TokenRow {
+    let has_ended = token.expires_at.is_some_and(|end| end <= now);
     TokenRow {
         id: token.id.to_string(),
         name: token.name.clone(),
@@ -187,10 +195,34 @@ fn row(token: &Credential, used: Option<&Use>, catalogue: &Catalogue, now: DateT
         sentences: sentences(&token.scope, catalogue),
         made: Moment::new(token.created_at, now),
         ends: token.expires_at.map(|end| Moment::new(end, now)),
-        has_ended: token.expires_at.is_some_and(|end| end <= now),
+        has_ended,
+        revoked: token.revoked_at.map(|at| (Moment::new(at, now), why(token))),
+        remarks: remarks(token),
+        may_end: token.revoked_at.is_none() && (token.rotated_at.is_none() || !has_ended),
         last_used: used.map(|used| Moment::new(used.last_used_at, now)),
         last_used_from: used.and_then(|used| used.last_used_ip).map(|ip| ip.to_string()),
         count: used.map_or(0, |used| used.count),
+    }
+}
+
+/// What its owner should know of what came before it and after it.
+fn remarks(token: &Credential) -> Vec<&'static str> {
+    let is_renewed = token.rotated_at.is_some() && token.revoked_at.is_none();
+    [
+        (is_renewed, "Renewed: there is a newer one of this name."),
+        (token.rotated_by_itself, "Made by the token before it, to go on in its place."),
+    ]
+    .into_iter()
+    .filter_map(|(is_so, words)| is_so.then_some(words))
+    .collect()
+}
+
+/// Why it was taken back, as goes on from "Revoked: ".
+fn why(token: &Credential) -> String {
+    match token.revoke_reason.as_deref() {
+        None => "nobody said why".to_owned(),
+        Some("leaked") => "reported as leaked".to_owned(),
+        Some(reason) => reason.strip_prefix("revoked ").unwrap_or(reason).to_owned(),
     }
 }
 

@@ -9,7 +9,7 @@ use diesel::sql_types::{Array, Binary, Date, Nullable, Text, Timestamptz, Uuid a
 use uuid::Uuid;
 
 use crate::accounts::store::acting;
-use crate::audit::{Actor, Event, Kind, Lookup, WriteValue};
+use crate::audit::{Event, Lookup, WriteValue};
 use crate::grants::access_tokens::{AccessToken, FoundAccessToken};
 use crate::grants::store::{each, in_order, lineages, scope, stored};
 use crate::grants::{BearerKey, FamilyKey, Lineage, NewAccessToken};
@@ -154,10 +154,8 @@ pub struct Revoke {
     pub key: BearerKey,
     /// When.
     pub now: DateTime<Utc>,
-    /// Its id, for the log.
-    pub id: TokenId,
-    /// Who revokes it.
-    pub client: PrincipalId,
+    /// What the log tells.
+    pub event: Event,
 }
 
 impl WriteValue for Revoke {
@@ -178,7 +176,7 @@ impl WriteValue for Revoke {
     }
 
     fn events(&self, was_good: &bool) -> Vec<Event> {
-        revoked(*was_good, self.id, self.client)
+        if *was_good { vec![self.event.clone()] } else { Vec::new() }
     }
 }
 
@@ -204,19 +202,14 @@ fn revoke(
     Ok(revoked.into_iter().map(|token| token.hash))
 }
 
-fn revoked(was_good: bool, token: TokenId, client: PrincipalId) -> Vec<Event> {
-    if !was_good {
-        return Vec::new();
-    }
-    vec![Event::new(Kind::TokenRevoked, Actor::Client(client)).on("access_token", token).about(client)]
-}
-
 /// Write value: revoke a JWT that has no row, by giving it one.
 pub struct RevokeUnstored {
     /// What its row would have said.
     pub token: Arc<AccessToken>,
     /// When.
     pub now: DateTime<Utc>,
+    /// What the log tells.
+    pub event: Event,
 }
 
 impl WriteValue for RevokeUnstored {
@@ -254,6 +247,6 @@ impl WriteValue for RevokeUnstored {
     }
 
     fn events(&self, was_good: &bool) -> Vec<Event> {
-        revoked(*was_good, self.token.id, self.token.client)
+        if *was_good { vec![self.event.clone()] } else { Vec::new() }
     }
 }

@@ -1,13 +1,13 @@
 //! The story of a revocation: what is it, whose is it, end it.
 
-use crate::audit::{Actor, Event, Kind};
+use crate::audit::Actor;
 use crate::clients::Client;
 use crate::credentials::revoking::given_up;
 use crate::credentials::rules::hash_to_find;
-use crate::grants::store::RevokeFamily;
-use crate::grants::{BearerKey, access_tokens, refresh_tokens};
-use crate::kernel::{Bearer, Fault, Outcome, PlainSecret, SecretHash};
+use crate::grants::BearerKey;
+use crate::kernel::{Bearer, Outcome, PlainSecret, SecretHash};
 use crate::oauth::OAuth;
+use crate::oauth::revoke::ending::{self, By};
 use crate::oauth::revoke::rules::{self, Target};
 use crate::platform::context::Context;
 use crate::settle;
@@ -21,14 +21,16 @@ pub(super) async fn revoke(
 ) -> Outcome<()> {
     let key_tag = &oauth.calls.credentials.settings.key_tag;
     let bearer = Bearer::parse_with(token.expose(), key_tag).ok();
-    if bearer.is_none() && jwt(oauth, context, client, &token).await? {
+    if bearer.is_none() && ending::jwt(oauth, context, By::Client(client), &token).await? {
         return Ok(Ok(()));
     }
     let (is_of_our_form, target) = (bearer.is_some(), settle!(rules::target(bearer.as_ref())));
     let key = bearer.and_then(|bearer| Some(BearerKey { day: bearer.day()?, hash: bearer.hash() }));
     let found = match (target, key) {
-        (Target::AccessToken, Some(key)) => access_token(oauth, context, client, key).await?,
-        (Target::RefreshToken, Some(key)) => family(oauth, context, client, key).await?,
+        (Target::AccessToken, Some(key)) => {
+            ending::access_token(oauth, context, By::Client(client), key).await?
+        }
+        (Target::RefreshToken, Some(key)) => ending::family(oauth, context, By::Client(client), key).await?,
         // What has not our form can be guessed, and who proved to be a client is not counted: to end a key that was
         // brought along is for whoever asks without.
         (Target::Credential, _) if is_of_our_form || !client.confidential => {
@@ -64,51 +66,4 @@ pub(super) async fn by_holder(oauth: &OAuth, context: &Context, token: &PlainSec
 /// Ends an API key or a personal token. `false`: it is nobody's.
 async fn credential(oauth: &OAuth, context: &Context, hash: SecretHash, by: Actor) -> Outcome<bool> {
     oauth.ledger.act(context, move |work| given_up(work, hash, by).map(Ok)).await
-}
-
-/// An access token dies alone.
-async fn access_token(
-    oauth: &OAuth,
-    context: &Context,
-    client: &Client,
-    key: BearerKey,
-) -> Result<bool, Fault> {
-    let found = oauth.bearers.access_tokens.find(key).await?;
-    let Some(found) = found else { return Ok(false) };
-    if rules::is_own(client, found.token.client) {
-        let id = found.token.id;
-        let revoke = access_tokens::store::Revoke { key, now: context.now, id, client: client.principal };
-        oauth.ledger.write(context, revoke).await?;
-    }
-    Ok(true)
-}
-
-/// A JWT dies as any other access token; one that has no row gets one that says so.
-async fn jwt(oauth: &OAuth, context: &Context, client: &Client, token: &PlainSecret) -> Result<bool, Fault> {
-    let Some(jwt) = oauth.keys.verified(token.expose(), context.now).await? else { return Ok(false) };
-    if access_token(oauth, context, client, BearerKey::of_jwt(&jwt)).await? {
-        return Ok(true);
-    }
-    let Some(unstored) = oauth.bearers.unstored(&jwt).await? else { return Ok(false) };
-    let is_alive = context.now < unstored.token.expires_at;
-    if is_alive && rules::is_own(client, unstored.token.client) {
-        let refuse = access_tokens::store::RevokeUnstored { token: unstored.token, now: context.now };
-        oauth.ledger.write(context, refuse).await?;
-    }
-    Ok(true)
-}
-
-/// A refresh token takes its family with it, also one that was consumed already.
-async fn family(oauth: &OAuth, context: &Context, client: &Client, key: BearerKey) -> Result<bool, Fault> {
-    let found = oauth.ledger.look_up(refresh_tokens::store::Find(key)).await?;
-    let Some(found) = found else { return Ok(false) };
-    if rules::is_own(client, found.lineage.grant.client_id) {
-        let family = found.lineage.family.key;
-        let event = Event::new(Kind::FamilyRevoked, Actor::Client(client.principal))
-            .on("family", family.id)
-            .about(client.principal);
-        let kill = RevokeFamily { family, now: context.now, reason: "revoked", event };
-        oauth.ledger.write(context, kill).await?;
-    }
-    Ok(true)
 }

@@ -2,5 +2,6 @@
 
 pub mod http;
 
+pub(in crate::oauth) mod ending;
 mod flow;
 mod rules;

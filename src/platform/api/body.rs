@@ -23,6 +23,10 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Body(Map<String, Value>);
 
+/// One object that was sent, or an array of them.
+#[derive(Debug)]
+pub struct Bodies(Vec<Body>);
+
 /// The members of a body that is of the shape it must have.
 #[derive(Debug)]
 pub struct Members(Map<String, Value>);
@@ -37,18 +41,40 @@ impl Body {
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, Denial> {
-        let unfit = |error: serde_json::Error| {
-            // What the parser says may quote what was sent; only our own words go out.
-            let words = error.to_string();
-            let own = words.strip_prefix(REPEATED).map(|_| REPEATED);
-            Denial::Unfit(own.unwrap_or("the body is no JSON object").to_owned())
-        };
-        let Unique(members) = serde_json::from_slice(bytes).map_err(unfit)?;
+        read(bytes, "the body is no JSON object").and_then(Self::sound)
+    }
+
+    fn sound(Unique(members): Unique) -> Result<Self, Denial> {
         if members.values().any(has_nul) {
             return Err(Denial::Unfit("a text must not hold a NUL".to_owned()));
         }
         Ok(Self(members))
     }
+}
+
+impl Bodies {
+    /// Checks that each is of this shape, and that there are so many at most, and one at least.
+    pub fn fit(self, shape: Shape, most: usize) -> Result<Vec<Members>, Denial> {
+        if self.0.is_empty() || self.0.len() > most {
+            return Err(Denial::Unfit(format!("an array must have 1 to {most} objects")));
+        }
+        self.0.into_iter().map(|body| body.fit(shape)).collect()
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, Denial> {
+        const UNFIT: &str = "the body is neither a JSON object nor an array of objects";
+        let is_array = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+        let all: Vec<Unique> = if is_array { read(bytes, UNFIT)? } else { vec![read(bytes, UNFIT)?] };
+        Ok(Self(all.into_iter().map(Body::sound).collect::<Result<_, _>>()?))
+    }
+}
+
+/// What the parser says may quote what was sent; only our own words go out.
+fn read<'de, T: Deserialize<'de>>(bytes: &'de [u8], unfit: &str) -> Result<T, Denial> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let own = error.to_string().strip_prefix(REPEATED).map(|_| REPEATED);
+        Denial::Unfit(own.unwrap_or(unfit).to_owned())
+    })
 }
 
 /// Postgres stores no NUL.
@@ -146,15 +172,28 @@ impl FromRequest for Body {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ProblemFace>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let is_json = is_json(request);
-        let body = whole(request, payload);
-        Box::pin(async move {
-            if !is_json {
-                return Err(Denial::NotJson.into());
-            }
-            Ok(Self::parse(&body.await?)?)
-        })
+        let bytes = json_bytes(request, payload);
+        Box::pin(async move { Ok(Self::parse(&bytes.await?)?) })
     }
+}
+
+impl FromRequest for Bodies {
+    type Error = ProblemFace;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ProblemFace>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = json_bytes(request, payload);
+        Box::pin(async move { Ok(Self::parse(&bytes.await?)?) })
+    }
+}
+
+fn json_bytes(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<web::Bytes, Denial>> + use<> {
+    let is_json = is_json(request);
+    let body = whole(request, payload);
+    async move { if is_json { body.await } else { Err(Denial::NotJson) } }
 }
 
 /// A body, once all of it is there.
@@ -211,6 +250,29 @@ mod tests {
         let parts = read(r#"{"name":"a","parts":[{"name":"b"},{"name":"c"}]}"#).unwrap().objects("parts");
         assert_eq!(parts.iter().filter_map(|part| part.text("name")).collect::<Vec<_>>(), ["b", "c"]);
         assert_eq!((members.texts("ip_allow"), members.text("env")), (vec!["192.0.2.1".to_owned()], None));
+    }
+
+    #[test]
+    fn where_some_are_read_one_is_an_object_and_several_an_array() {
+        let read = |text: &str| {
+            let all = Bodies::parse(text.as_bytes()).and_then(|bodies| bodies.fit(PART, 2));
+            all.map(|all| all.len()).map_err(|denial| denial.description())
+        };
+        let one = r#"{"name":"a"}"#;
+        assert_eq!(read(one), Ok(1));
+        assert_eq!((read(&format!(" [{one}]")), read(&format!("[{one},{one}]"))), (Ok(1), Ok(2)));
+        for (text, words) in [
+            ("[]", "an array must have 1 to 2 objects"),
+            (&*format!("[{one},{one},{one}]"), "an array must have 1 to 2 objects"),
+            ("[1]", "the body is neither a JSON object nor an array of objects"),
+            ("1", "the body is neither a JSON object nor an array of objects"),
+            (&*format!("[[{one}]]"), "the body is neither a JSON object nor an array of objects"),
+            (r#"[{"name":"a","name":"b"}]"#, REPEATED),
+            (r#"[{"name":"a"},{"nam":"b"}]"#, "there is an unknown member; there are name"),
+            ("[{\"name\":\"a\\u0000\"}]", "a text must not hold a NUL"),
+        ] {
+            assert_eq!(read(text), Err(words.to_owned()), "{text}");
+        }
     }
 
     #[test]

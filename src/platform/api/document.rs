@@ -52,8 +52,16 @@ fn operation(endpoint: &Endpoint) -> Value {
         operation["x-scope"] = json!(scope);
     }
     if let Some(shape) = endpoint.body {
+        let one = schema(shape);
+        let schema = match endpoint.most {
+            None => one,
+            Some(most) => {
+                let some = json!({ "type": "array", "items": one, "minItems": 1, "maxItems": most });
+                json!({ "anyOf": [one, some] })
+            }
+        };
         operation["requestBody"] =
-            json!({ "required": true, "content": { "application/json": { "schema": schema(shape) } } });
+            json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     }
     operation
 }

@@ -50,6 +50,8 @@ pub struct Endpoint {
     pub filters: &'static [&'static str],
     /// What it reads.
     pub body: Option<Shape>,
+    /// It reads an array of those too, with so many in it at most.
+    pub most: Option<usize>,
     /// What it answers.
     pub answers: Answers,
     /// It honours `If-Match`.
@@ -69,6 +71,7 @@ impl Endpoint {
             sees: None,
             filters: &[],
             body: None,
+            most: None,
             answers: Answers::Nothing,
             is_versioned: false,
             route,
@@ -97,6 +100,11 @@ impl Endpoint {
     pub fn reads(mut self, body: Shape) -> Self {
         self.body = Some(body);
         self
+    }
+
+    /// It reads one of this, or an array with so many at most.
+    pub fn reads_some(self, body: Shape, most: usize) -> Self {
+        Self { most: Some(most), ..self.reads(body) }
     }
 
     /// It answers this.

@@ -11,7 +11,7 @@ mod shape;
 mod sight;
 mod version;
 
-pub use body::{Body, Members, whole as whole_body};
+pub use body::{Bodies, Body, Members, whole as whole_body};
 pub use caller::By;
 pub use document::{PROBLEM, Parameter, good, openapi, operation_id, parameters, refusals};
 pub use endpoint::{Answers, Endpoint, Needs};

@@ -73,7 +73,8 @@ fn enter(shell: &Shell, open: &Open, partner: &Partner) -> Result<(), Refusal> {
     // Easy to guess as it is, it ends in some months, as it would anywhere else.
     let key = Imported::Literal(PlainSecret::new(partner.key.to_owned()));
     let wish = Wish { name: "demo".to_owned(), scope: "read write".to_owned(), ..Wish::default() };
-    open.try_act(shell, |work| import(work, maker(shell), org, &wish, &key)).map(drop)
+    open.try_act(shell, |work| import(work, maker(shell), (CredentialKind::ApiKey, org), &wish, &key))
+        .map(drop)
 }
 
 /// Goes by the name of the plan's limit, and so in its place.
