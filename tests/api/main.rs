@@ -77,6 +77,7 @@ mod services_api;
 mod sign_in;
 mod signing;
 mod startup_errors;
+mod tenant;
 mod token_endpoint;
 mod traffic;
 mod trail_api;
