@@ -55,7 +55,9 @@ FUZZ_SECONDS ?= 120
 
 .PHONY: fuzz
 fuzz: ground ## Send the management API what its document allows and forbids, by schemathesis (FUZZ_SECONDS=…)
-	$(CARGO) build --bin grantor
+	@scripts/ensure-schemathesis
+	@# With the examples: without what they need, half of what the tests were built of would be built anew.
+	$(CARGO) build --bin grantor --examples
 	@scripts/fuzz-api $(FUZZ_SECONDS)
 
 .PHONY: screenshots

@@ -37,6 +37,17 @@ pub struct Manner {
     pub patience: Duration,
 }
 
+/// How an answer of the store's came about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Came {
+    /// Somebody looked.
+    Seen,
+    /// Somebody was refused.
+    Refused,
+    /// Somebody took something, and what came besides is on lease.
+    Kept,
+}
+
 /// Decides whether calls are within their limits.
 pub struct Limits {
     circuit: Circuit,
@@ -152,7 +163,7 @@ impl Limits {
             Ok(answers) => asked
                 .iter()
                 .zip(&answers)
-                .for_each(|(asked, answer)| self.note(&mut verdict, asked, answer, true)),
+                .for_each(|(asked, answer)| self.note(&mut verdict, asked, answer, Came::Seen)),
             Err(fault) => self.decide_alone(&mut verdict, &asked, fault, false).await?,
         }
         Ok(verdict)
@@ -196,8 +207,9 @@ impl Limits {
                 } else {
                     drop(parts);
                 }
+                let came = if allowed { Came::Kept } else { Came::Refused };
                 for (asked, answer) in lacking.iter().zip(&answers) {
-                    self.note(verdict, asked, answer, false);
+                    self.note(verdict, asked, answer, came);
                     verdict.held.in_store.extend(asked.holds(answer).filter(|_| allowed));
                 }
                 hand.spend();
@@ -273,10 +285,14 @@ impl Limits {
 
     /// What is on lease is left, too, and what is on its way back. A store that is only looked at does not know that it
     /// suffices.
-    fn note(&self, verdict: &mut Verdict, asked: &Asked<'_>, answer: &Answer, looks: bool) {
+    fn note(&self, verdict: &mut Verdict, asked: &Asked<'_>, answer: &Answer, came: Came) {
+        let looks = came == Came::Seen;
         let (counter, mut level) = (asked.ask.counter, asked.level(answer));
+        let cell = asked.ask.measure.cell(answer.reading.now_us);
         let left = self.leases.left(counter);
-        level.remaining = (level.remaining + left).min(asked.ask.quota);
+        // Others may have been answered meanwhile: what they brought is in one and not yet in the other.
+        let kept = (came == Came::Kept).then(|| self.leases.left_in_all(counter, cell, answer.born));
+        level.remaining = kept.flatten().unwrap_or(level.remaining + left).min(asked.ask.quota);
         let fits = answer.fits || (looks && left > 0 && level.remaining >= asked.amount);
         if !fits && let Some(us) = self.leases.may_come_back_in_us(&asked.ask, asked.amount, level.remaining)
         {
@@ -286,7 +302,6 @@ impl Limits {
         if looks {
             return;
         }
-        let cell = asked.ask.measure.cell(answer.reading.now_us);
         if let Some(used) = self.leases.told(counter, cell, answer.milestone) {
             let (name, quota) = (asked.applied.label.clone(), asked.applied.quota);
             verdict.warnings.push(Warning { name, quota, used });

@@ -52,6 +52,8 @@ struct Lease {
     /// What the store had left, and when it will have more.
     in_store: u64,
     rises_at: Instant,
+    /// When it was last heard from.
+    heard_at: Instant,
 }
 
 /// What a lease had for somebody.
@@ -120,7 +122,7 @@ impl Leases {
             return;
         };
         let over = match lease.cell.cmp(&fresh.cell) {
-            Ordering::Equal if lease.born == fresh.born => return lease.top_up(fresh),
+            Ordering::Equal if lease.born == fresh.born => return lease.top_up(fresh, asked_at),
             Ordering::Equal | Ordering::Less => {
                 let appetite = lease.spent / 2;
                 std::mem::replace(lease, Lease { appetite, ..fresh })
@@ -142,6 +144,14 @@ impl Leases {
     pub(super) fn left(&self, counter: Counter) -> u64 {
         let book = self.book();
         book.leases.get(&counter.key).map_or(0, |lease| lease.left) + book.returns.of(counter.key)
+    }
+
+    /// What is left in all, once a call's answer from this cell was kept: never more than there is, however many answers
+    /// were on their way with it.
+    pub(super) fn left_in_all(&self, counter: Counter, cell: i64, born: i64) -> Option<u64> {
+        let book = self.book();
+        let lease = book.leases.get(&counter.key).filter(|lease| (lease.cell, lease.born) == (cell, born));
+        lease.map(|lease| lease.in_store + lease.left + book.returns.of(counter.key))
     }
 
     /// In how many microseconds there may be so much, because another node gives back what it has on lease; of what is
@@ -214,17 +224,22 @@ impl Lease {
             is_asking: false,
             in_store: level.remaining,
             rises_at: asked_at + lasts(level.rises_in_us),
+            heard_at: Instant::now(),
         }
     }
 
-    fn top_up(&mut self, fresh: Self) {
+    fn top_up(&mut self, fresh: Self, asked_at: Instant) {
         self.left += fresh.left;
         self.spent += fresh.spent;
         self.until = self.until.max(fresh.until);
         self.appetite = self.appetite.max(fresh.appetite);
         self.is_asking = false;
-        self.in_store = fresh.in_store;
-        self.rises_at = fresh.rises_at;
+        // Of two that were under way together the store answered the one later that it had less for.
+        if asked_at >= self.heard_at || fresh.in_store <= self.in_store {
+            self.in_store = fresh.in_store;
+            self.rises_at = fresh.rises_at;
+        }
+        self.heard_at = fresh.heard_at;
     }
 
     fn draw(&mut self, amount: u64) -> Unused {

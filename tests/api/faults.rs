@@ -8,11 +8,14 @@ use diesel::RunQueryDsl as _;
 use diesel::connection::SimpleConnection as _;
 use futures_util::future::join_all;
 use grantor::app::settings::Settings;
-use grantor::audit::Work;
-use grantor::kernel::{Fault, Outcome};
+use grantor::audit::{Actor, Work};
+use grantor::kernel::{Fault, KeyTag, LastingTag, Outcome};
 use grantor::platform::clock::TestClock;
 use grantor::platform::context::Context;
 use grantor::platform::db;
+use grantor::platform::entropy::Entropy;
+use grantor::services::access::let_call;
+use serde_json::json;
 
 use crate::support::{
     ADA, Answer, App, Browser, OwnPostgres, Relay, START, TestClient, count, database, eventually, signing,
@@ -50,15 +53,32 @@ fn cannot_know(what: &str, answer: &Answer) {
     }
 }
 
+/// A personal token of Ada's that may read orders.
+fn reading_token(app: &App) -> String {
+    app.operator(|work| let_call(work, Actor::Operator, "orders", ADA.id()));
+    app.voice_of(ADA, "orders:read").0
+}
+
+/// What a proxy is told of a bearer.
+async fn authz(app: &App, bearer: &str) -> Answer {
+    let request = app.request("GET", "/authz?service=orders").bearer_auth(bearer);
+    Answer::to(request.header("x-original-method", "GET").header("x-original-uri", "/7")).await
+}
+
+/// What the management API says to a bearer.
+async fn me(app: &App, bearer: &str) -> Answer {
+    Answer::to(app.request("GET", "/api/v1/me").bearer_auth(bearer)).await
+}
+
 /// Everything that needs the database, at once.
 async fn everything(
     app: &App,
     client: &TestClient,
     server: &TestClient,
     browser: &Browser<'_>,
-    bearers: [&str; 3],
+    bearers: [&str; 5],
 ) -> Vec<(&'static str, Answer)> {
-    let [access, refresh, code] = bearers;
+    let [access, refresh, code, key, token] = bearers;
     let tab = || {
         let mut tab = app.browser();
         tab.cookies.clone_from(&browser.cookies);
@@ -73,6 +93,10 @@ async fn everything(
             ("redeem", client.redeem(app, code).await),
             ("introspect", app.machine("/oauth/introspect", server, &[("token", access)]).await),
             ("revoke", client.revoke(app, access).await),
+            ("a proxy", authz(app, key).await),
+            ("management", me(app, key).await),
+            ("introspect a key", app.machine("/oauth/introspect", server, &[("token", key)]).await),
+            ("introspect a token", app.machine("/oauth/introspect", server, &[("token", token)]).await),
         ]
     };
     let pages = async {
@@ -97,14 +121,20 @@ async fn while_the_database_is_away_every_answer_is_503_and_afterwards_all_is_as
     browser.sign_in(ADA).await;
     let code = client.code_from(&mut browser, "orders:read").await;
     let (access, refresh) = (tokens.text("access_token"), tokens.text("refresh_token"));
+    let (key, token) = (app.reading_key(), reading_token(&app));
     assert!(app.is_active(&server, &access).await && is_ready(&app).await, "the twin");
+    for bearer in [&key, &token] {
+        assert!(app.is_active(&server, bearer).await, "the twin");
+    }
+    assert_eq!((authz(&app, &key).await.status, me(&app, &key).await.status), (200, 200), "the twin");
 
     postgres.stop();
-    let answers = everything(&app, &client, &server, &browser, [&access, &refresh, &code]).await;
+    let bearers = [&access, &refresh, &code, &key, &token].map(String::as_str);
+    let answers = everything(&app, &client, &server, &browser, bearers).await;
     for (what, answer) in &answers {
         cannot_know(what, answer);
     }
-    for (what, answer) in answers.iter().take(5) {
+    for (what, answer) in answers.iter().take(9) {
         assert_eq!(answer.error(), "temporarily_unavailable", "{what}");
     }
     let page = &answers.last().expect("a page").1;
@@ -125,6 +155,128 @@ async fn while_the_database_is_away_every_answer_is_503_and_afterwards_all_is_as
     client.revoke(&app, &access).await.is_ok();
     client.revoke(&app, &access).await.is_ok();
     assert!(!app.is_active(&server, &access).await);
+    app.stop().await;
+}
+
+/// What every face says of a bearer: that it is good, or not, or that nobody can know.
+async fn judged(app: &App, api: &TestClient, bearer: &str) -> Vec<Option<bool>> {
+    let form = [("token", bearer)];
+    let introspected = app.machine("/oauth/introspect", api, &form);
+    let (authz, me, introspected) = tokio::join!(authz(app, bearer), me(app, bearer), introspected);
+    let judge = |answer: &Answer| match answer.status {
+        // Or too much of it.
+        200 | 429 => Some(true),
+        401 => Some(false),
+        _ => {
+            cannot_know("a bearer", answer);
+            None
+        }
+    };
+    let is_active = judge(&introspected).map(|_| introspected.json()["active"] == true);
+    vec![judge(&authz), judge(&me), is_active]
+}
+
+/// API keys and personal tokens, and what is to be said of each.
+struct Bearers {
+    /// Every face knows it.
+    known: [String; 2],
+    /// Nobody was asked about it yet.
+    fresh: [String; 2],
+    /// Every face knew it before it was revoked.
+    revoked: [String; 2],
+    /// Never made.
+    unknown: [String; 2],
+}
+
+impl Bearers {
+    async fn of(app: &App, api: &TestClient) -> Self {
+        let pair = || [app.reading_key(), reading_token(app)];
+        let bearers = Self {
+            known: pair(),
+            fresh: pair(),
+            revoked: pair(),
+            unknown: [Entropy.api_key(&KeyTag::default()), Entropy.bearer(LastingTag::PersonalToken)]
+                .map(|bearer| bearer.expose().to_owned()),
+        };
+        for bearer in bearers.known.iter().chain(&bearers.revoked) {
+            assert_eq!(judged(app, api, bearer).await, [Some(true); 3], "the twin");
+        }
+        for bearer in &bearers.revoked {
+            let leak = app.request("POST", "/api/v1/leaks").json(&json!({ "token": bearer }));
+            assert_eq!(Answer::to(leak).await.status, 202);
+        }
+        bearers.are_told_apart(app, api).await;
+        bearers
+    }
+
+    /// Each as it is, but those that nobody was asked about.
+    async fn are_told_apart(&self, app: &App, api: &TestClient) {
+        let is = async |bearers: &[String; 2], good: bool| {
+            let judged = join_all(bearers.iter().map(|bearer| judged(app, api, bearer))).await;
+            judged.concat() == [Some(good); 6]
+        };
+        eventually("known", || is(&self.known, true)).await;
+        eventually("refused", || is(&self.revoked, false)).await;
+        eventually("refused", || is(&self.unknown, false)).await;
+    }
+
+    /// While nobody can know more than what they knew a moment ago.
+    async fn are_never_mistaken(&self, app: &App, api: &TestClient) {
+        let told = async |bearers: &[String; 2]| {
+            join_all(bearers.iter().map(|bearer| judged(app, api, bearer))).await.concat()
+        };
+        let (known, fresh, revoked, unknown) =
+            tokio::join!(told(&self.known), told(&self.fresh), told(&self.revoked), told(&self.unknown));
+        assert!(!known.contains(&Some(false)), "a good bearer is called bad: {known:?}");
+        assert!(!revoked.contains(&Some(true)), "a revoked bearer is called good: {revoked:?}");
+        assert_eq!(fresh, [None; 6], "nobody knows what they never heard of");
+        assert_eq!(unknown, [None; 6], "nobody knows what they never heard of");
+    }
+
+    /// Once what was found a moment ago counts no more.
+    async fn nobody_knows_any(&self, app: &App, api: &TestClient) {
+        for bearer in [&self.known, &self.fresh, &self.revoked, &self.unknown].into_iter().flatten() {
+            eventually("nobody knows", || async { judged(app, api, bearer).await == [None; 3] }).await;
+        }
+    }
+}
+
+fn patient_with_guesses(settings: &mut Settings) {
+    settings.database.pool.wait_ms = 600;
+    settings.database.pool.statement_timeout_ms = 300;
+    settings.guard.unknown_bearer = 100_000;
+}
+
+/// At every face: 503, or what a fresh memory says; never that a revoked or unknown key is good, or a good one bad.
+#[tokio::test]
+async fn while_the_database_is_away_no_key_is_mistaken_for_good_or_bad() {
+    let mut postgres = OwnPostgres::start();
+    let app = App::over(&postgres.url(), TestClock::starting_at(*START), patient_with_guesses).await;
+    let api = app.resource_server();
+    let bearers = Bearers::of(&app, &api).await;
+    postgres.stop();
+    bearers.are_never_mistaken(&app, &api).await;
+    bearers.nobody_knows_any(&app, &api).await;
+    postgres.start_again();
+    eventually("ready", || is_ready(&app)).await;
+    bearers.are_told_apart(&app, &api).await;
+    app.stop().await;
+}
+
+/// The same, where nobody is told that it is away: the limits, which are there as well, fall silent in the middle of it.
+#[tokio::test]
+async fn while_the_database_is_silent_no_key_is_mistaken_for_good_or_bad() {
+    let database = database();
+    let relay = Relay::to(&database.url);
+    let app = App::over(&relay.url(), TestClock::starting_at(*START), patient_with_guesses).await;
+    let api = app.resource_server();
+    let bearers = Bearers::of(&app, &api).await;
+    relay.fall_silent();
+    bearers.are_never_mistaken(&app, &api).await;
+    bearers.nobody_knows_any(&app, &api).await;
+    relay.speak();
+    within(BACK_WITHIN, "ready", || is_ready(&app)).await;
+    bearers.are_told_apart(&app, &api).await;
     app.stop().await;
 }
 

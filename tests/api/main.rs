@@ -80,6 +80,7 @@ mod sign_in;
 mod signed_introspection;
 mod signing;
 mod startup_errors;
+mod tenant;
 mod token_endpoint;
 mod traffic;
 mod trail_api;

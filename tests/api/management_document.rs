@@ -10,7 +10,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::management::Voice;
-use crate::support::{ADA, Answer, App, BOB};
+use crate::support::{ADA, Answer, App, BOB, count, dump};
+use crate::tenant::Tenant;
 use crate::trail_api;
 
 /// Every operation: method, path, what it says of itself.
@@ -31,38 +32,13 @@ async fn the_document(app: &App) -> Value {
     Answer::to(app.http.get(format!("{}/openapi.json", app.address))).await.json()
 }
 
-/// A path with ids of nobody in it.
-fn filled(path: &str) -> String {
-    let id = "0190163d-8694-739b-aea5-966c26f8ad91";
-    let words = path.split('/').map(|word| if word.starts_with('{') { id } else { word });
-    words.collect::<Vec<_>>().join("/")
-}
-
-/// A body that its schema accepts.
-fn body_for(operation: &Value) -> Option<Value> {
-    let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
-    let required = schema["required"].as_array()?;
-    let value = |name: &Value| {
-        let name = name.as_str().expect("a name");
-        let schema = &schema["properties"][name];
-        let value = match (schema["enum"].get(0), schema["type"].as_str(), schema["format"].as_str()) {
-            (Some(word), _, _) => word.clone(),
-            (None, Some("boolean"), _) => json!(true),
-            (None, _, Some("uuid")) => json!("0190163d-8694-739b-aea5-966c26f8ad91"),
-            _ => json!("words"),
-        };
-        (name.to_owned(), value)
-    };
-    Some(Value::Object(required.iter().map(value).collect()))
-}
-
-async fn ask(app: &App, voice: Option<&Voice>, method: &Method, path: &str, operation: &Value) -> Answer {
-    let request = app.http.request(method.clone(), format!("{}{}", app.address, filled(path)));
+async fn ask(app: &App, voice: Option<&Voice>, method: &Method, filled: &str, body: Option<Value>) -> Answer {
+    let request = app.http.request(method.clone(), format!("{}{filled}", app.address));
     let request = match voice {
         Some(voice) => request.bearer_auth(&voice.0),
         None => request,
     };
-    Answer::to(match body_for(operation) {
+    Answer::to(match body {
         Some(body) => request.json(&body),
         None => request,
     })
@@ -88,7 +64,7 @@ async fn the_document_and_the_routes_are_the_same() {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
             if methods.get(method.to_lowercase()).is_none() {
                 let method = Method::from_bytes(method.as_bytes()).expect("a method");
-                let answer = ask(&app, None, &method, path, &json!({})).await;
+                let answer = ask(&app, None, &method, path, None).await;
                 assert_eq!(answer.status, 405, "{method} {path}");
                 assert!(!answer.header("allow").contains(method.as_str()));
             }
@@ -103,43 +79,39 @@ async fn the_document_and_the_routes_are_the_same() {
 async fn s01_every_route_refuses_whoever_may_not_ask_it() {
     let app = App::with(|settings| settings.guard.unknown_bearer = 100_000).await;
     let document = the_document(&app).await;
-    let every: Vec<String> = operations(&document)
-        .iter()
-        .filter_map(|(_, _, one)| one["x-scope"].as_str().map(str::to_owned))
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect();
+    let tenant = Tenant::acme(&app).await;
+    let every = scopes(&document);
     let client = app.web_client();
     let token = Voice(client.tokens_of_ada(&app, "orders:read").await.text("access_token"));
     let all = app.voice_of(BOB, &every.join(" "));
-    app.org("Acme", Some(ADA));
     let mut voices: BTreeMap<String, Voice> = BTreeMap::new();
     for (method, path, operation) in operations(&document) {
         let place = format!("{method} {path}");
+        let (filled, body) = (tenant.fill(&path), tenant.body_for(&place, &operation));
+        let ask = |voice| ask(&app, voice, &method, &filled, body.clone());
         if operation["security"].as_array().is_some_and(Vec::is_empty) {
             assert_eq!(place, "POST /api/v1/leaks", "open to anyone");
             continue;
         }
-        let anonymous = ask(&app, None, &method, &path, &operation).await;
+        let anonymous = ask(None).await;
         assert_eq!(anonymous.status, 401, "{place}: {}", anonymous.body);
         assert_eq!(anonymous.header("www-authenticate"), r#"Bearer realm="grantor""#, "{place}");
-        let wrong = ask(&app, Some(&token), &method, &path, &operation).await;
+        let wrong = ask(Some(&token)).await;
         assert_eq!((wrong.status, wrong.error().as_str()), (401, "invalid_token"), "{place}");
 
         let Some(scope) = operation["x-scope"].as_str() else { continue };
         let others: Vec<&str> = every.iter().map(String::as_str).filter(|other| *other != scope).collect();
         // One a scope, since there are more routes than a person may have tokens.
         let lacking = voices.entry(scope.to_owned()).or_insert_with(|| app.voice_of(ADA, &others.join(" ")));
-        let refused = ask(&app, Some(&*lacking), &method, &path, &operation).await;
+        let refused = ask(Some(&*lacking)).await;
         assert_eq!((refused.status, refused.error().as_str()), (403, "insufficient_scope"), "{place}");
         assert!(refused.header("www-authenticate").contains(&format!("scope=\"{scope}\"")), "{place}");
         assert_eq!(refused.json()["scope"], scope);
 
-        // The twin: with the scope it is asked, and what is nobody's, or another's, does not exist.
-        let foreign = ask(&app, Some(&all), &method, &path, &operation).await;
-        let may: &[u16] = if path.contains('{') { &[404, 403] } else { &[200, 201, 400, 403, 404] };
-        assert!(may.contains(&foreign.status), "{place}: {} {}", foreign.status, foreign.body);
-        assert_ne!(foreign.json()["error"], "insufficient_scope", "{place}");
+        // The twin: with the scope it is asked, whatever comes of it.
+        let heard = ask(Some(&all)).await;
+        assert!([200, 201, 400, 403, 404].contains(&heard.status), "{place}: {}", heard.body);
+        assert!(!heard.body.contains("insufficient_scope"), "{place}");
     }
     // Expired: all of them again, with what was good before.
     app.clock.advance(Duration::days(91));
@@ -147,9 +119,96 @@ async fn s01_every_route_refuses_whoever_may_not_ask_it() {
         if operation["security"].as_array().is_some_and(Vec::is_empty) {
             continue;
         }
-        let expired = ask(&app, Some(&all), &method, &path, &operation).await;
+        let body = tenant.body_for(&format!("{method} {path}"), &operation);
+        let expired = ask(&app, Some(&all), &method, &tenant.fill(&path), body).await;
         assert_eq!((expired.status, expired.error().as_str()), (401, "invalid_token"), "{method} {path}");
     }
+}
+
+/// Every scope that an operation asks for.
+fn scopes(document: &Value) -> Vec<String> {
+    let scopes = operations(document);
+    let scopes = scopes.iter().filter_map(|(_, _, one)| one["x-scope"].as_str().map(str::to_owned));
+    scopes.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn is_for_administrators(operation: &Value) -> bool {
+    operation["summary"].as_str().is_some_and(|summary| summary.contains("for administrators"))
+}
+
+/// Who reads first, and who ends something last: an owner before an administrator.
+fn turn(method: &Method, path: &str, operation: &Value) -> (bool, usize) {
+    let of_method = match *method {
+        Method::GET => 0,
+        Method::PUT => 1,
+        Method::POST if !path.ends_with("/revoke") => 2,
+        Method::PATCH => 3,
+        _ => 4,
+    };
+    (is_for_administrators(operation), of_method)
+}
+
+/// All that is kept, but for what is written of requests as such.
+fn kept(app: &App) -> BTreeSet<String> {
+    const OF_REQUESTS: [&str; 5] = ["credential_stats", "grant_usage", "request_", "usage_", "event"];
+    let is_of_requests = |line: &&str| {
+        let table = line.split(' ').next().unwrap_or_default().rsplit('.').next().unwrap_or_default();
+        OF_REQUESTS.iter().any(|name| table.starts_with(name))
+    };
+    dump(&app.db).lines().filter(|line| !is_of_requests(line)).map(str::to_owned).collect()
+}
+
+/// S01: tenancy, at every operation. Whoever is the owner of another organization and has every scope is told that there
+/// is no such thing, or that only administrators may; nothing changes, and no listing tells of it. Its own owner, or an
+/// administrator, has it done by the same request.
+#[tokio::test]
+async fn s01_what_is_another_tenants_does_not_exist_at_any_route() {
+    // It waits for the counters, however busy the machine is.
+    let app = App::with(|settings| settings.limits.timeout_ms = 10_000).await;
+    let document = the_document(&app).await;
+    let tenant = Tenant::acme(&app).await;
+    app.org("Other", Some(BOB));
+    let stranger = app.voice_of(BOB, &scopes(&document).join(" "));
+    let owner = Tenant::owner(&app);
+    let mut of_tenant = Vec::new();
+    let before = kept(&app);
+    for (method, path, operation) in operations(&document) {
+        let place = format!("{method} {path}");
+        let (filled, body) = (tenant.fill(&path), tenant.body_for(&place, &operation));
+        if tenant.is_of(&filled, body.as_ref()) {
+            let foreign = ask(&app, Some(&stranger), &method, &filled, body.clone()).await;
+            match (place.as_str(), foreign.status) {
+                ("GET /api/v1/plans/{id}", status) => assert_eq!(status, 200, "a plan is everybody's"),
+                (_, 403) if is_for_administrators(&operation) => foreign.is_problem(403, "forbidden"),
+                _ => assert_eq!((foreign.status, foreign.error().as_str()), (404, "not_found"), "{place}"),
+            }
+            of_tenant.push((turn(&method, &path, &operation), method, place, filled, body));
+        } else if method == Method::GET {
+            let listed = ask(&app, Some(&stranger), &method, &filled, None).await;
+            // Whoever asks by a personal token is no key that could see itself.
+            let is_no_key = path == "/api/v1/keys/self" && listed.status == 404;
+            assert!(is_no_key || [200, 403].contains(&listed.status), "{place}: {}", listed.body);
+            assert_eq!(tenant.told_in(&listed.body), [] as [&str; 0], "{place}: {}", listed.body);
+        }
+    }
+    let after = kept(&app);
+    let changed: Vec<&String> = before.symmetric_difference(&after).collect();
+    assert!(changed.is_empty(), "a stranger changed something: {changed:#?}");
+    let of_stranger = format!("events WHERE actor_id = '{}' AND kind <> 'audit.exported'", BOB.id());
+    assert_eq!(count(&app.db, &of_stranger), 0, "nothing that was done is told of");
+
+    of_tenant.sort_by_key(|(turn, ..)| *turn);
+    let (everybodys, administrators): (Vec<_>, Vec<_>) =
+        of_tenant.into_iter().partition(|((is_for_administrators, _), ..)| !is_for_administrators);
+    assert!(everybodys.len() >= 25 && administrators.len() >= 10, "what is there to be refused?");
+    let has_it_done = async |voice: &Voice, twins: Vec<(_, Method, String, String, Option<Value>)>| {
+        for (_, method, place, filled, body) in twins {
+            let own = ask(&app, Some(voice), &method, &filled, body).await;
+            assert!((200..300).contains(&own.status), "{place}: {} {}", own.status, own.body);
+        }
+    };
+    has_it_done(&owner, everybodys).await;
+    has_it_done(&Tenant::administrator(&app), administrators).await;
 }
 
 /// A limit that is there from the beginning.

@@ -4,6 +4,7 @@ mod gate;
 mod hardened;
 mod outages;
 mod rows;
+mod served;
 mod suite;
 mod windows;
 

@@ -1,4 +1,5 @@
-//! No window, wherever it begins, holds more calls than its quota: one node or five, however small the quota.
+//! No window, wherever it begins, holds more calls than its quota: one node or five, however small the quota. And what is
+//! left of it sinks while it lasts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -101,6 +102,91 @@ async fn no_window_holds_more_of_what_is_taken_in_parts(stored: &Stored) {
         assert!(most <= 400, "{most} of 400 in one window, {many} nodes");
         assert!(hammered.refused > 0, "nobody came to the bounds");
     }
+}
+
+/// What a call of one of eight callers was told was left, and when it began and ended.
+struct Told {
+    node: usize,
+    began: Instant,
+    ended: Instant,
+    allowed: bool,
+    remaining: u64,
+}
+
+/// Eight callers, until nobody lets them through any more; each has its node.
+async fn told_to_eight(nodes: &[Arc<Limits>], limits: &[Applied]) -> Vec<Told> {
+    let callers = (0..8usize).map(|caller| {
+        let node = caller % nodes.len();
+        let (limits, counts) = (limits.to_vec(), Arc::clone(&nodes[node]));
+        tokio::spawn(async move {
+            let mut told: Vec<Told> = Vec::new();
+            while told.iter().rev().take(3).filter(|told| !told.allowed).count() < 3 {
+                let began = Instant::now();
+                let verdict = counts.decide(&limits, true, 1).await.expect("a verdict");
+                let (allowed, remaining) = (verdict.allowed, verdict.policies[0].remaining);
+                told.push(Told { node, began, ended: Instant::now(), allowed, remaining });
+            }
+            told
+        })
+    });
+    join_all(callers).await.into_iter().flat_map(|caller| caller.expect("a caller")).collect()
+}
+
+/// Within a window that outlasts the test. Without leases every number is told once, to whoever is let through, and who
+/// asks after somebody was answered is told less, wherever each of them asks. With them a node does not know at once what
+/// others use; but it never tells of more than what its own callers left.
+async fn what_is_left_sinks(stored: &Stored) {
+    for (many, leases, line) in [
+        (1, false, "hour sliding 3/3600"),
+        (5, true, "hour sliding 3/3600"),
+        (5, false, "hour sliding 3/3600"),
+        (1, false, "hour sliding 100/3600"),
+        (5, false, "month calendar 100/2592000"),
+        (1, true, "hour sliding 400/3600"),
+        (5, true, "hour sliding 400/3600"),
+        (5, true, "month calendar 400/2592000"),
+    ] {
+        let limits = Somebody::new().limits(&[line]);
+        let told = told_to_eight(&stored.nodes(many, leases), &limits).await;
+        let quota = limits[0].quota;
+        // Of so little nothing is on lease.
+        let is_exact = !leases || quota == 3;
+        for after in &told {
+            let place = format!("{} of {line}, {many} nodes, leases: {leases}", after.remaining);
+            let before = told.iter().filter(|before| before.ended <= after.began);
+            let own = u64::from(after.allowed);
+            if is_exact {
+                let least = before.map(|before| before.remaining).min().unwrap_or(quota);
+                assert!(after.remaining + own <= least, "{place} after {least}");
+                assert!(after.allowed || after.remaining == 0, "{place} are left");
+            } else {
+                let here = before.filter(|before| before.node == after.node && before.allowed).count();
+                let used = u64::try_from(here).expect("few") + own;
+                assert!(after.remaining + used <= quota, "{place} after {used}");
+            }
+        }
+        if is_exact {
+            let mut numbers: Vec<u64> =
+                told.iter().filter(|told| told.allowed).map(|told| told.remaining).collect();
+            numbers.sort_unstable();
+            assert_eq!(numbers, (0..quota).collect::<Vec<_>>(), "{line}, {many} nodes");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_left_sinks_in_memory() {
+    what_is_left_sinks(&super::memory().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_left_sinks_in_postgres() {
+    what_is_left_sinks(&super::postgres().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_left_sinks_in_redis() {
+    what_is_left_sinks(&super::redis().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
