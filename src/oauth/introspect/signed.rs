@@ -1,7 +1,7 @@
 //! The answer as a JWT (RFC 9701): for whoever must be able to show later what was said of a token, and by whom.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{Accept, Header as _, Quality};
+use actix_web::http::header::{ACCEPT, Accept, Header as _, Quality};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -17,6 +17,9 @@ const TYPE: &str = "token-introspection+jwt";
 /// Whether the answer is to be a JWT (RFC 9701 §4). Judged before the question is answered, since the answer may count
 /// against somebody's limits: what could not be sent is not worked out.
 pub(super) fn is_wanted(request: &HttpRequest, keys: &Keys, now: DateTime<Utc>) -> Outcome<bool> {
+    if !request.headers().contains_key(ACCEPT) {
+        return Ok(Ok(false));
+    }
     let wish = Wish::of(request);
     if !wish.is_for_jwt {
         return Ok(Ok(false));
