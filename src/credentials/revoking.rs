@@ -64,8 +64,8 @@ pub fn leaked(
     Ok(lived.then_some(credential))
 }
 
-/// Ends the successors that a credential gave itself, and those they gave themselves. Each is looked for once its predecessor
-/// has ended, so that none is made meanwhile.
+/// Ends the successors that a credential gave itself, and those they gave themselves, until none lives: one may be made
+/// before its predecessor has ended, and none after it.
 fn end_own_successors(
     work: &mut Work<'_>,
     kind: Kind,
@@ -73,12 +73,15 @@ fn end_own_successors(
     credential: &Credential,
     reason: &str,
 ) -> Result<(), Fault> {
-    let mut next = store::find_own_successor(work, credential.id)?;
-    while let Some(successor) = next {
-        end(work, kind, actor, &successor, reason)?;
-        next = store::find_own_successor(work, successor.id)?;
+    loop {
+        let living = store::find_living_own_line(work, credential.id)?;
+        if living.is_empty() {
+            return Ok(());
+        }
+        for successor in &living {
+            end(work, kind, actor, successor, reason)?;
+        }
     }
-    Ok(())
 }
 
 fn end(

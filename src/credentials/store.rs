@@ -121,20 +121,6 @@ pub fn find(connection: &mut Connection, id: CredentialId) -> Result<Option<Cred
     row.map(Credential::try_from).transpose()
 }
 
-/// The successor that a credential gave itself, if it did.
-pub fn find_own_successor(
-    connection: &mut Connection,
-    id: CredentialId,
-) -> Result<Option<Credential>, Fault> {
-    let row: Option<Row> = credentials::table
-        .filter(credentials::rotated_from.eq(id.uuid()))
-        .filter(credentials::rotated_by_itself)
-        .select(Row::as_select())
-        .first(connection)
-        .optional()?;
-    row.map(Credential::try_from).transpose()
-}
-
 /// The successors that a credential gave itself, and those that they gave themselves.
 pub fn find_own_line(connection: &mut Connection, id: CredentialId) -> Result<Vec<CredentialId>, Fault> {
     let rows: Vec<IdRow> = diesel::sql_query(
@@ -148,6 +134,24 @@ pub fn find_own_line(connection: &mut Connection, id: CredentialId) -> Result<Ve
     .bind::<SqlUuid, _>(id.uuid())
     .load(connection)?;
     Ok(rows.into_iter().map(|row| CredentialId::from_uuid(row.id)).collect())
+}
+
+/// Those of them that were not taken back.
+pub(super) fn find_living_own_line(
+    connection: &mut Connection,
+    id: CredentialId,
+) -> Result<Vec<Credential>, Fault> {
+    let line: Vec<Uuid> = find_own_line(connection, id)?.into_iter().map(|id| id.uuid()).collect();
+    if line.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Row> = credentials::table
+        .filter(credentials::id.eq_any(line))
+        .filter(credentials::revoked_at.is_null())
+        .order(credentials::id)
+        .select(Row::as_select())
+        .load(connection)?;
+    rows.into_iter().map(Credential::try_from).collect()
 }
 
 /// How many living ones of a kind somebody has; those that have a successor are not counted.

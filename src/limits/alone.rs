@@ -52,8 +52,11 @@ impl Alone {
         let whole: Vec<Asked<'_>> =
             asked.iter().filter(|asked| !asked.is_concurrent()).map(|asked| asked.on_this_node(1)).collect();
         let shares: Vec<Asked<'_>> = asked.iter().map(|asked| asked.on_this_node(self.nodes)).collect();
-        let seen = self.seen.ask(&asks(&whole), consume)?;
-        let takes = consume && all_fit(&seen);
+        // What goes back into a bucket is lost, so nothing is taken that is not to be had of both; but for two at once.
+        let may_take = consume && all_fit(&self.shares.ask(&asks(&shares), false)?);
+        // Where there is no room to know what was let through, the share alone decides.
+        let seen = self.seen.ask(&asks(&whole), may_take).unwrap_or_default();
+        let takes = may_take && all_fit(&seen);
         let own = self.shares.ask(&asks(&shares), takes)?;
         if takes && !all_fit(&own) {
             let unused: Vec<Unused> =

@@ -201,9 +201,11 @@ impl Story {
         (self.cost, self.policy) = (cost, policy);
     }
 
-    /// A check did not hold: 401 or 403, with a code for programs and the reason for people.
+    /// A check did not hold: 401 or 403, or 429 to whoever is not heard for a while; with a code for programs and the reason
+    /// for people.
     pub fn denied(&mut self, step: Step, status: u16, code: &'static str, why: impl Into<Cow<'static, str>>) {
-        self.refused(step, Ruling::Deny, status, code, why.into());
+        let ruling = if status == 429 { Ruling::Limit } else { Ruling::Deny };
+        self.refused(step, ruling, status, code, why.into());
     }
 
     /// The limit of this name refused it: 429.

@@ -144,6 +144,20 @@ async fn a_credential_that_renews_itself_gains_no_life_and_leaks_with_its_succes
     }
 }
 
+/// The same, where one that may manage keys calls itself by its id.
+#[tokio::test]
+async fn a_key_that_renews_itself_by_its_id_leaks_with_its_successor() {
+    let app = App::start().await;
+    let org = app.org("Acme", None);
+    let key = app.key_of(org, "keys:*");
+    let id = app.get_api(&key, "/keys/self").await.text("id");
+    let made = app.post_api(&key, &format!("/keys/{id}/rotate"), json!({})).await;
+    made.is(201);
+    let report = app.http.post(format!("{}/api/v1/leaks", app.address)).json(&json!({ "token": key.0 }));
+    assert_eq!(Answer::to(report).await.status, 202);
+    assert!(app.credential(&made.text("id")).revoked_at.is_some());
+}
+
 /// The twin: what somebody else made of it is theirs.
 #[tokio::test]
 async fn a_successor_that_its_owner_made_outlives_the_leak() {

@@ -216,3 +216,14 @@ async fn each_text_that_could_be_a_guess_counts_against_its_network() {
     app.report(Value::Array(guesses[1..].to_vec())).await.is(202);
     assert_eq!(told(&app.db, "credential.leaked").len(), 1);
 }
+
+#[tokio::test]
+async fn what_nobody_guesses_ends_however_much_else_was_found_with_it() {
+    let app = App::with(|settings| settings.guard.unknown_bearer = 3).await;
+    let org = app.org("Acme", Some(ADA));
+    let key = app.key_of(org, "orders:read").0;
+    let mut found: Vec<Value> = (0..9).map(|n| json!({ "token": format!("somebody-elses-{n}") })).collect();
+    found.push(json!({ "token": key }));
+    app.report(Value::Array(found)).await.is_problem(429, "temporarily_unavailable");
+    assert_eq!(told(&app.db, "credential.leaked").len(), 1);
+}

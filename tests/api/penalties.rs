@@ -90,7 +90,7 @@ async fn introspection_and_the_log_say_why() {
     let look = || app.db.run_here(|connection| find(connection, id)).expect("a database");
     eventually("logged", async || look().is_some()).await;
     let story = look().expect("it was there");
-    assert_eq!((story.decision.as_str(), story.error_code.as_deref()), ("deny", Some("abnormal_usage")));
+    assert_eq!((story.decision.as_str(), story.error_code.as_deref()), ("limit", Some("abnormal_usage")));
     let last = story.checks.read::<Vec<Value>>().pop().expect("a check");
     assert_eq!((&last["check"], &last["outcome"]), (&"penalty".into(), &"refused".into()));
 }
@@ -131,4 +131,24 @@ async fn a_caller_who_is_shut_out_is_told_once() {
     assert_eq!(event.target_id, id);
     assert_eq!(event.request_id, Some(last.header("x-request-id")));
     assert_eq!(event.data, serde_json::json!({ "times": 1 }));
+}
+
+/// A client that acts for itself is shut out for itself, and not for all who do.
+#[tokio::test]
+async fn one_client_s_penalty_is_no_other_s() {
+    let (app, _) = scene().await;
+    let [bad, good] = [app.org("Bad", None), app.org("Good", None)].map(|org| {
+        app.operator(|work| let_call(work, Actor::Operator, "orders", org));
+        app.client_of(org, "orders:read")
+    });
+    let form = [("grant_type", "client_credentials"), ("scope", "orders:read")];
+    let [bad, good] = [
+        app.machine("/oauth/token", &bad, &form).await.text("access_token"),
+        app.machine("/oauth/token", &good, &form).await.text("access_token"),
+    ];
+    for _ in 0..14 {
+        proxied(&app, &bad).await;
+    }
+    assert_eq!(proxied(&app, &bad).await.error(), "abnormal_usage");
+    assert_eq!(proxied(&app, &good).await.status, 200);
 }

@@ -115,7 +115,7 @@ async fn change(
     let id = id_of(&id)?;
     let disabled = body.fit(CHANGE)?.flag("disabled").unwrap_or_default();
     let act = accounts.ledger.act(&context, move |work| {
-        let before = settle!(store::find(work, &id)?.ok_or(Denial::NotFound));
+        let before = settle!(store::lock(work, &id)?.ok_or(Denial::NotFound));
         settle!(version.check(version_of(&shown(&before))));
         settle!(set_disabled(work, Actor::of(&caller), &id, disabled)?.map_err(refusal));
         Ok(store::find(work, &id)?.ok_or(Denial::NotFound))

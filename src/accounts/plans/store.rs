@@ -41,6 +41,12 @@ pub fn find(connection: &mut Connection, id: &PlanId) -> Result<Option<Plan>, Fa
     Ok(row.map(Plan::from))
 }
 
+/// The same, and whoever else changes it waits until the act ends.
+pub(super) fn lock(work: &mut Work<'_>, id: &PlanId) -> Result<Option<Plan>, Fault> {
+    let query = plans::table.find(id.as_str()).select(Row::as_select()).for_no_key_update();
+    Ok(query.first(&mut **work).optional()?.map(Plan::from))
+}
+
 /// The same, and whoever closes it waits until the act ends.
 pub(super) fn hold(work: &mut Work<'_>, id: &PlanId) -> Result<Option<Plan>, Fault> {
     let query = plans::table.find(id.as_str()).select(Row::as_select()).for_share();

@@ -121,7 +121,10 @@ pub(super) fn rotate(
     settle!(within(caller, &credential.scope));
     let latest = presented(work, caller)?.and_then(|own| own.expires_at);
     let maker = Maker { actor: Actor::of(caller), settings };
-    sound(making::rotate(work, maker, credential.id, overlap, Successor::Of { latest }))
+    // By its id or as `self`: what it makes of itself goes with it.
+    let is_itself = caller.credential == Some(credential.id);
+    let successor = if is_itself { Successor::OfItself } else { Successor::Of { latest } };
+    sound(making::rotate(work, maker, credential.id, overlap, successor))
 }
 
 /// Gives the very credential that the caller came with a successor. Whoever has found one, and no right to make others,

@@ -307,7 +307,10 @@ impl Holder {
         match &self.bearer {
             Bearer::Credential(credential) => credential.id.uuid(),
             Bearer::Token(active) => {
-                Uuid::from_u128(self.principal.uuid().as_u128() ^ active.client.principal.uuid().as_u128())
+                let (principal, client) = (self.principal.uuid(), active.client.principal.uuid());
+                // A client that acts for itself is both.
+                let other = if client == principal { Uuid::nil() } else { client };
+                Uuid::from_u128(principal.as_u128() ^ other.as_u128())
             }
         }
     }

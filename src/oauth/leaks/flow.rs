@@ -7,7 +7,7 @@ use crate::credentials::revoking::leaked;
 use crate::credentials::rules::hash_to_find;
 use crate::credentials::{client_secrets, store};
 use crate::grants::BearerKey;
-use crate::kernel::{Outcome, PlainSecret, Tag};
+use crate::kernel::{Denial, Outcome, PlainSecret, Tag};
 use crate::limits::guard::{Failed, Guard};
 use crate::oauth::OAuth;
 use crate::oauth::leaks::rules::{self, Found};
@@ -25,17 +25,37 @@ pub(super) async fn end(
     found: Vec<PlainSecret>,
 ) -> Outcome<()> {
     let key_tag = &oauth.calls.credentials.settings.key_tag;
-    if let Some(network) = context.ip.map(Network::of) {
-        for _ in 0..rules::guesses(found.iter().map(PlainSecret::expose), key_tag) {
-            settle!(guard.check(Failed::UnknownBearer, network, context.now));
-            guard.failed(Failed::UnknownBearer, network, context);
-        }
-    }
     let mut seen = HashSet::new();
-    for text in found.into_iter().filter(|text| seen.insert(text.hash())) {
+    let found = found.into_iter().filter(|text| seen.insert(text.hash()));
+    let (guesses, others): (Vec<_>, Vec<_>) =
+        found.partition(|text| rules::may_be_guessed(text.expose(), key_tag));
+    settle!(may_go_on(guard, context));
+    if guesses.is_empty() {
+        count(guard, context);
+    }
+    // First what nobody guesses: however much else was found with it, it ends.
+    for text in others {
+        settle!(end_one(oauth, context, text).await?);
+    }
+    for text in guesses {
+        settle!(may_go_on(guard, context));
+        count(guard, context);
         settle!(end_one(oauth, context, text).await?);
     }
     Ok(Ok(()))
+}
+
+fn may_go_on(guard: &Guard, context: &Context) -> Result<(), Denial> {
+    match context.ip.map(Network::of) {
+        Some(network) => guard.check(Failed::UnknownBearer, network, context.now),
+        None => Ok(()),
+    }
+}
+
+fn count(guard: &Guard, context: &Context) {
+    if let Some(network) = context.ip.map(Network::of) {
+        guard.failed(Failed::UnknownBearer, network, context);
+    }
 }
 
 async fn end_one(oauth: &OAuth, context: &Context, text: PlainSecret) -> Outcome<()> {

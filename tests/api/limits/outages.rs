@@ -127,3 +127,18 @@ async fn one_node_allows_no_more_than_the_quota_with_a_store_and_without() {
         }
     }
 }
+
+/// What one limit refuses is not taken from the next, whichever way that one counts.
+#[tokio::test]
+async fn without_the_store_a_refused_call_takes_nothing() {
+    let database = database();
+    let relay = Relay::to(&database.url);
+    let (node, modes) = (&node(Arc::new(PostgresStore::new(ledger(&relay.url())))), &Modes::new());
+    eventually("is it counted", || counts(node, modes)).await;
+    relay.fall_silent();
+    let both = Somebody::new()
+        .limits(&["one sliding 4/3600 requests local", "other bucket 10/86400 requests local"]);
+    // Two of four and five of ten, as the share of one of two nodes.
+    assert_eq!(allowed(node, &both, 30).await, 2);
+    assert_eq!(allowed(node, &both[1..], 30).await, 3);
+}
