@@ -256,6 +256,7 @@ async fn what_is_left_is_what_nobody_used(stored: &Stored) {
         if used % 100 == 0 {
             node.tend().await.expect("giving back");
         }
+        // What is looked at is time that passes: leases and cells end meanwhile.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

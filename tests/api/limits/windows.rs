@@ -91,6 +91,7 @@ async fn no_window_holds_more_of_what_is_taken_in_parts(stored: &Stored) {
                     let call = node.decide(&limits, true, 3);
                     let _ = tokio::time::timeout(Duration::from_micros(pause_us), call).await;
                     node.tend().await.expect("giving back");
+                    // The others are to have most of the time.
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             })
